@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs a command inside the node, in the current folder.
+#   exec.sh COMMAND...      e.g. exec.sh kubectl get pods -A; exec.sh ctr -n k8s.io images ls
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+main() {
+  [ $# -gt 0 ] || { sed -n '2,3s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+  require_node
+  local pid leaves
+  pid=$(node_pid)
+  mapfile -t leaves < <(node_cgroup_leaves)
+  # First the cgroup, then the namespaces: a process must be inside the root of the cgroup namespace that it enters.
+  join_cgroups "${leaves[@]}"
+  export PATH=$RUN/bin:$PATH KUBECONFIG=$PKI/admin.kubeconfig CONTAINERD_ADDRESS=$CONTAINERD_SOCKET
+  exec nsenter -t "$pid" -m -n -p -u -i -C --wdns="$PWD" -- "$@"
+}
+
+main "$@"

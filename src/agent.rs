@@ -1,0 +1,111 @@
+//! What runs beside Zato in a server's pod. Only agents talk to Zato, over loopback; they know one cluster and one
+//! server, and may write nothing in Kubernetes but their own report.
+//!
+//! * `agent run`: the sidecar. Writes what Zato is created from and the code, keeps both as the index says, reports.
+//! * `agent harden`: an init container. Checks what was created and closes what Zato leaves open.
+
+pub mod code;
+pub mod creation;
+pub mod harden;
+pub mod keeper;
+pub mod log;
+pub mod probes;
+pub mod report;
+pub mod watch;
+pub mod zato;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch as channel;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::desired::paths;
+
+/// Why an agent cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A variable that the pod template sets is missing.
+    #[error("environment variable {0} is not set")]
+    Environment(&'static str),
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Its path.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The API server, or the way to it.
+    #[error("Kubernetes API: {0}")]
+    Kubernetes(#[source] Box<kube::Error>),
+    /// The database is not as Zato's commands should have left it.
+    #[error("database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A step had no effect.
+    #[error("{0}")]
+    Effect(String),
+}
+
+impl Error {
+    /// An error of a file.
+    pub fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), source }
+    }
+}
+
+impl From<kube::Error> for Error {
+    fn from(error: kube::Error) -> Self {
+        Self::Kubernetes(Box::new(error))
+    }
+}
+
+/// Who this agent is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The pod, which is also the server's name.
+    pub pod: String,
+    /// The pod's UID.
+    pub pod_uid: String,
+    /// The components that this pod has.
+    pub components: Vec<String>,
+}
+
+impl Identity {
+    /// From the environment that the pod template sets.
+    pub fn from_environment() -> Result<Self, Error> {
+        let get = |name: &'static str| std::env::var(name).map_err(|_| Error::Environment(name));
+        Ok(Self {
+            cluster: get("CLUSTER")?,
+            namespace: get("POD_NAMESPACE")?,
+            pod: get("POD_NAME")?,
+            pod_uid: get("POD_UID")?,
+            components: get("COMPONENTS")?.split(',').map(Into::into).collect(),
+        })
+    }
+}
+
+/// The sidecar: runs until `stop`.
+pub async fn run(stop: CancellationToken) -> Result<(), Error> {
+    let identity = Identity::from_environment()?;
+    let credentials = creation::Credentials::read(Path::new(paths::CREDENTIALS))?;
+    creation::write(Path::new(paths::CREATE), &identity, &credentials)?;
+    let client = kube::Client::try_default().await?;
+    let (wanted, updates) = channel::channel(code::mounted());
+    let probes = Arc::new(probes::State::default());
+    let keeper = keeper::Keeper::new(identity.clone(), &credentials, updates, probes.clone());
+    let (reports, outgoing) = channel::channel(None);
+    tokio::select! {
+        result = probes::serve(probes) => result,
+        result = watch::follow(client.clone(), &identity, wanted) => result,
+        result = report::send(client, &identity, outgoing) => result,
+        result = keeper.run(reports) => result,
+        // Nothing must be finished: every file is renamed into place.
+        () = stop.cancelled() => Ok(()),
+    }
+}

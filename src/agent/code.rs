@@ -1,0 +1,110 @@
+//! The code that the server must have: from the mounts at the start, from the API server later; and its way into the
+//! folder that the server deploys.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::Error;
+use crate::cluster::desired::paths;
+use crate::exchange::{INDEX_KEY, Index, hash};
+
+/// An index with all contents that it names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The index.
+    pub index: Index,
+    /// Contents by file name; each has the hash that the index says.
+    pub files: BTreeMap<String, String>,
+}
+
+impl Wanted {
+    /// Nothing unless every file of the index is there with its hash.
+    pub fn complete(index: Index, content: impl Fn(&str, &str) -> Option<String>) -> Option<Self> {
+        let mut files = BTreeMap::new();
+        for (_, name, entry) in index.files() {
+            let text = content(&entry.shard, name)?;
+            if hash(text.as_bytes()) != entry.sha256 {
+                return None;
+            }
+            files.insert(name.to_owned(), text);
+        }
+        Some(Self { index, files })
+    }
+}
+
+/// What the kubelet mounted, if it is whole: a pod starts without the API server.
+pub fn mounted() -> Option<Wanted> {
+    let text = fs::read_to_string(Path::new(paths::INDEX).join(INDEX_KEY)).ok()?;
+    let index: Index = serde_json::from_str(&text).ok()?;
+    Wanted::complete(index, |shard, file| fs::read_to_string(Path::new(paths::CODE).join(shard).join(file)).ok())
+}
+
+/// Makes `folder` hold exactly the wanted files; returns the names of those that were written.
+pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
+    let mut written = vec![];
+    for (name, text) in &wanted.files {
+        let path = folder.join(name);
+        if fs::read_to_string(&path).ok().as_ref() != Some(text) {
+            replace(&path, text)?;
+            written.push(name.clone());
+        }
+    }
+    for entry in fs::read_dir(folder).map_err(|error| Error::file(folder, error))? {
+        let path = entry.map_err(|error| Error::file(folder, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_file() && !wanted.files.contains_key(name) {
+            remove(&path)?;
+        }
+    }
+    Ok(written)
+}
+
+/// Under another name first, then renamed: the server never sees half a file.
+pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!(".{name}.new"));
+    fs::write(&new, text).map_err(|error| Error::file(&new, error))?;
+    fs::rename(&new, path).map_err(|error| Error::file(path, error))
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(path, error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{IndexedFile, IndexedService};
+
+    fn wanted(files: &[(&str, &str)]) -> Wanted {
+        let entry = |text: &str| IndexedFile { sha256: hash(text.as_bytes()), ..IndexedFile::default() };
+        let indexed = files.iter().map(|(name, text)| ((*name).to_owned(), entry(text))).collect();
+        let service = IndexedService { revision: "r".into(), files: indexed };
+        let index = Index::sealed([("s".to_owned(), service)].into());
+        let content = |_: &str, name: &str| files.iter().find(|(n, _)| *n == name).map(|(_, t)| (*t).to_owned());
+        Wanted::complete(index, content).unwrap()
+    }
+
+    #[test]
+    fn the_folder_ends_as_wanted_and_only_changes_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".a.py.new"), "left by a killed agent").unwrap();
+        assert_eq!(write(folder.path(), &wanted(&[("a.py", "1"), ("b.py", "2")])).unwrap(), ["a.py", "b.py"]);
+        assert_eq!(write(folder.path(), &wanted(&[("a.py", "1"), ("c.py", "3")])).unwrap(), ["c.py"]);
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a.py", "c.py"]);
+    }
+
+    #[test]
+    fn contents_of_another_revision_are_not_taken() {
+        let index = wanted(&[("a.py", "1")]).index;
+        assert_eq!(Wanted::complete(index.clone(), |_, _| Some("2".into())), None);
+        assert_eq!(Wanted::complete(index, |_, _| None), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! After creation and before the server: checks by their effect what Zato's commands did, puts the server's token in
+//! step with the database, and closes what Zato leaves open. Repeatable: each start of the pod does it again.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Error;
+use crate::cluster::desired::paths;
+
+/// Channels through which `pubapi` could run any service and upload code.
+const ADMINISTRATIVE_CHANNELS: &str = "UPDATE http_soap SET is_active = 0 WHERE url_path LIKE '/zato/json/%'";
+/// A service of Zato that calls home.
+const CHECK_UPDATES: &str = "zato.updates.check-updates";
+
+/// Hardens the server of this pod.
+pub fn run() -> Result<(), Error> {
+    let get = |name: &'static str| std::env::var(name).map_err(|_| Error::Environment(name));
+    let (server, salt) = (get("POD_NAME")?, get("TOKEN_SALT")?);
+    database(Path::new(paths::DATA), &server, &format!("{server}.{salt}"))?;
+    directory(&Path::new(paths::ENVIRONMENT).join("server"))
+}
+
+fn database(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
+    // Without the flag that creates: an empty database must never come to life here.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut database = Connection::open_with_flags(folder.join("zato.db"), flags)?;
+    let transaction = database.transaction()?;
+    let clusters: i64 = transaction.query_row("SELECT count(*) FROM cluster", [], |row| row.get(0))?;
+    if clusters != 1 {
+        return Err(Error::Effect(format!("the database has {clusters} clusters, not one")));
+    }
+    let changed = transaction.execute("UPDATE server SET token = ?1 WHERE name = ?2", [token, server])?;
+    if changed != 1 {
+        return Err(Error::Effect(format!("the database has {changed} servers of name {server}, not one")));
+    }
+    transaction.execute(ADMINISTRATIVE_CHANNELS, [])?;
+    Ok(transaction.commit()?)
+}
+
+fn directory(server: &Path) -> Result<(), Error> {
+    let demo = server.join("pickup/incoming/services/demo.py");
+    match fs::remove_file(&demo) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&demo, error)),
+        _ => {}
+    }
+    let path = server.join("config/repo/server.conf");
+    let text = fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
+    let kept: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with(CHECK_UPDATES)).collect();
+    let new = path.with_extension("new");
+    fs::write(&new, kept.join("\n") + "\n").map_err(|error| Error::file(&new, error))?;
+    fs::rename(&new, &path).map_err(|error| Error::file(&path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zato(folder: &Path) -> Connection {
+        let database = Connection::open(folder.join("zato.db")).unwrap();
+        database
+            .execute_batch(
+                "CREATE TABLE cluster (id INTEGER, name TEXT); CREATE TABLE server (name TEXT, token TEXT);
+                 CREATE TABLE http_soap (url_path TEXT, is_active BOOLEAN);
+                 INSERT INTO cluster VALUES (1, 'demo'); INSERT INTO server VALUES ('s-0', 'old'), ('s-1', 'other');
+                 INSERT INTO http_soap VALUES ('/zato/json/zato.service.invoke', 1), ('/zato/ping', 1);",
+            )
+            .unwrap();
+        database
+    }
+
+    #[test]
+    fn token_and_channels_are_set_and_nothing_else_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = zato(folder.path());
+        for _ in 0..2 {
+            database(folder.path(), "s-0", "s-0.salt").unwrap();
+        }
+        let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(text("SELECT group_concat(token) FROM server"), "s-0.salt,other");
+        assert_eq!(text("SELECT group_concat(is_active) FROM http_soap"), "0,1");
+    }
+
+    #[test]
+    fn a_database_without_the_server_or_no_database_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(database(folder.path(), "s-0", "t"), Err(Error::Database(_))));
+        assert!(!folder.path().join("zato.db").exists());
+        zato(folder.path());
+        assert!(matches!(database(folder.path(), "nobody", "t"), Err(Error::Effect(_))));
+    }
+
+    #[test]
+    fn demo_and_update_check_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pickup, conf) = (folder.path().join("pickup/incoming/services"), folder.path().join("config/repo"));
+        fs::create_dir_all(&pickup).unwrap();
+        fs::create_dir_all(&conf).unwrap();
+        fs::write(pickup.join("demo.py"), "x").unwrap();
+        fs::write(conf.join("server.conf"), "[a]\nzato.updates.check-updates=\nzato.other=1\n").unwrap();
+        for _ in 0..2 {
+            directory(folder.path()).unwrap();
+        }
+        assert!(!pickup.join("demo.py").exists());
+        assert_eq!(fs::read_to_string(conf.join("server.conf")).unwrap(), "[a]\nzato.other=1\n");
+    }
+}

@@ -1,0 +1,216 @@
+//! Keeps one server as the index says: writes the code, finds out what the server has of it, opens the gate, reports.
+//!
+//! Level-based: each round looks at what is there. A restarted server or agent needs no special case.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch::{Receiver, Sender};
+
+use super::code::{self, Wanted};
+use super::creation::Credentials;
+use super::log::Log;
+use super::probes::State;
+use super::zato::Server;
+use super::{Error, Identity};
+use crate::cluster::desired::paths;
+use crate::exchange::{IndexedFile, LoadState, Phase, Report, ServiceReport};
+
+/// Between two rounds while something is on its way.
+const BUSY: Duration = Duration::from_millis(100);
+/// Between two rounds while nothing is.
+const IDLE: Duration = Duration::from_secs(2);
+/// A server that looks for changes each second has seen a file after this time. One that has not is written again.
+const SEEN: Duration = Duration::from_secs(3);
+
+/// The keeper of one server.
+pub struct Keeper {
+    identity: Identity,
+    server: Server,
+    wanted: Receiver<Option<Wanted>>,
+    probes: Arc<State>,
+    log: Log,
+    errors: BTreeMap<String, String>,
+    written: BTreeMap<String, Instant>,
+    services: BTreeMap<String, ServiceReport>,
+    serving: bool,
+    password_set: bool,
+}
+
+impl Keeper {
+    /// A keeper that knows nothing yet.
+    pub fn new(
+        identity: Identity,
+        credentials: &Credentials,
+        wanted: Receiver<Option<Wanted>>,
+        probes: Arc<State>,
+    ) -> Self {
+        Self {
+            identity,
+            server: Server::new(credentials.admin_invoke.clone(), credentials.pubapi.clone()),
+            wanted,
+            probes,
+            log: Log::new(&Path::new(paths::ENVIRONMENT).join("server/logs/server.log")),
+            errors: BTreeMap::new(),
+            written: BTreeMap::new(),
+            services: BTreeMap::new(),
+            serving: false,
+            password_set: false,
+        }
+    }
+
+    /// Goes round until the process ends.
+    pub async fn run(mut self, reports: Sender<Option<Report>>) -> Result<(), Error> {
+        loop {
+            let wanted = self.wanted.borrow_and_update().clone();
+            let report = match &wanted {
+                Some(wanted) => self.round(wanted).await?,
+                None => self.report(Phase::Preparing, None, ""),
+            };
+            let busy = report.phase != Phase::Serving || self.services.values().any(|s| s.state == LoadState::Loading);
+            reports.send_if_modified(|last| {
+                let is_new = last.as_ref() != Some(&report);
+                *last = Some(report);
+                is_new
+            });
+            let pause = tokio::time::sleep(if busy { BUSY } else { IDLE });
+            tokio::select! {
+                () = pause => {}
+                changed = self.wanted.changed() => if changed.is_err() { return Ok(()) },
+            }
+        }
+    }
+
+    async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
+        for name in code::write(Path::new(paths::HOT), wanted)? {
+            self.errors.remove(&name);
+            self.written.insert(name, Instant::now());
+        }
+        self.probes.prepared.store(true, Ordering::Relaxed);
+        self.errors.extend(self.log.errors());
+        let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
+        if !self.serving {
+            return Ok(self.not_serving(was_serving));
+        }
+        if !self.password_set {
+            // The user's way in: it works before anything else is waited for.
+            if let Err(error) = self.server.ensure_pubapi_password().await {
+                return Ok(self.report(Phase::Loading, Some(format!("the password of pubapi cannot be set: {error}")), ""));
+            }
+            self.password_set = true;
+        }
+        self.look(wanted).await;
+        let settled = self.services.values().all(|service| service.state != LoadState::Loading);
+        if settled {
+            self.probes.open.store(true, Ordering::Relaxed);
+        }
+        let open = self.probes.open.load(Ordering::Relaxed);
+        let phase = if open { Phase::Serving } else { Phase::Loading };
+        Ok(self.report(phase, None, if settled { &wanted.index.revision } else { "" }))
+    }
+
+    /// A server that went away has everything before it: its code is looked at anew, and the gate is closed until then.
+    fn not_serving(&mut self, was_serving: bool) -> Report {
+        if was_serving {
+            tracing::info!("the server does not answer any more");
+            self.services.clear();
+        }
+        self.password_set = false;
+        self.probes.open.store(false, Ordering::Relaxed);
+        let create = Path::new(paths::CREATE);
+        if let Ok(step) = std::fs::read_to_string(create.join("failed")) {
+            return self.report(Phase::Creating, Some(failed_step(&step, create)), "");
+        }
+        let phase = if create.join("done").exists() { Phase::Starting } else { Phase::Creating };
+        self.report(phase, None, "")
+    }
+
+    /// Asks the server about every service that is not known to be loaded in its current revision.
+    async fn look(&mut self, wanted: &Wanted) {
+        self.services.retain(|name, _| wanted.index.services.contains_key(name));
+        for (name, indexed) in &wanted.index.services {
+            let known = self.services.get(name);
+            if known.is_some_and(|known| known.revision == indexed.revision && known.state == LoadState::Loaded) {
+                continue;
+            }
+            let mut report = ServiceReport { revision: indexed.revision.clone(), state: LoadState::Loaded, error: None };
+            for (file, entry) in &indexed.files {
+                match self.file(file, entry, wanted).await {
+                    LoadState::Loaded => {}
+                    LoadState::Failed => {
+                        report.state = LoadState::Failed;
+                        report.error = self.errors.get(file).map(|error| format!("{file}: {error}"));
+                        break;
+                    }
+                    LoadState::Loading => report.state = LoadState::Loading,
+                }
+            }
+            self.services.insert(name.clone(), report);
+        }
+    }
+
+    /// What the server has of one file. Its own hash of the source is the proof; bytecode is off, so it cannot be stale.
+    async fn file(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> LoadState {
+        let mut is_loaded = !entry.services.is_empty();
+        for service in &entry.services {
+            let hash = self.server.source_hash(service).await;
+            is_loaded &= hash.is_ok_and(|hash| hash.as_ref() == Some(&entry.sha256));
+        }
+        if is_loaded {
+            self.errors.remove(name);
+            return LoadState::Loaded;
+        }
+        if self.errors.contains_key(name) {
+            return LoadState::Failed;
+        }
+        let since = *self.written.entry(name.to_owned()).or_insert_with(Instant::now);
+        if since.elapsed() < SEEN {
+            return LoadState::Loading;
+        }
+        if entry.services.is_empty() {
+            // It defines no service that could be asked for. The server has seen it and did not complain.
+            return LoadState::Loaded;
+        }
+        self.write_again(name, wanted)
+    }
+
+    /// The server may have missed the change: it looks once a second and notes what it saw only afterwards.
+    fn write_again(&mut self, name: &str, wanted: &Wanted) -> LoadState {
+        tracing::info!(file = name, "not loaded yet: written once more");
+        let path: PathBuf = Path::new(paths::HOT).join(name);
+        if let Some(text) = wanted.files.get(name)
+            && let Err(error) = code::replace(&path, text)
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a file could not be written again");
+        }
+        self.written.insert(name.to_owned(), Instant::now());
+        LoadState::Loading
+    }
+
+    fn report(&self, phase: Phase, error: Option<String>, index_revision: &str) -> Report {
+        Report {
+            pod_uid: self.identity.pod_uid.clone(),
+            phase,
+            index_revision: index_revision.into(),
+            error,
+            services: self.services.clone(),
+        }
+    }
+}
+
+/// `server 8`: the step and its exit code. What the command printed holds secrets and stays where it is.
+fn failed_step(text: &str, create: &Path) -> String {
+    let mut words = text.split_whitespace();
+    let (step, code) = (words.next().unwrap_or("?"), words.next().unwrap_or("?"));
+    let known = match code {
+        "5" => ": the directory is not empty",
+        "8" => ": the database has no such cluster",
+        "126" | "127" => ": the image has no Zato in /opt/zato/current",
+        _ => "",
+    };
+    let log = create.join(format!("{step}.log"));
+    format!("creating {step} failed with exit code {code}{known}; its output, with secrets, is in the agent's {}", log.display())
+}

@@ -1,0 +1,69 @@
+//! Condition types and reasons: a public contract, in one place.
+
+use std::fmt;
+
+/// The types of the conditions that the operator writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionType {
+    /// The object does what its spec says, now.
+    Ready,
+    /// Every `ZatoService` of the cluster is loaded in the revision that its spec has.
+    ServicesLoaded,
+}
+
+/// Why a condition has its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Everything runs as wanted.
+    Running,
+    /// The pod is being created or started.
+    Starting,
+    /// Zato's environment could not be created.
+    CreationFailed,
+    /// The server started, but something that it needs does not work.
+    ServerFailed,
+    /// The database exists, but the Secret with the key that decrypts it does not.
+    KeyMissing,
+    /// The credentials Secret exists, but a key of it is missing or malformed.
+    CredentialsInvalid,
+    /// A child's name is taken by an object that is not the cluster's.
+    NameTaken,
+    /// The API server refuses what the operator may do.
+    Forbidden,
+    /// The API server answered with an error, several times in a row.
+    ApiError,
+    /// The spec contradicts itself in a way that the schema could not refuse.
+    InvalidSpec,
+    /// All services are loaded.
+    AllLoaded,
+    /// At least one service is not loaded yet.
+    Loading,
+    /// At least one service could not be loaded.
+    SomeFailed,
+    /// The current revision answers on every server.
+    Deployed,
+    /// The current revision is on its way to the servers.
+    Deploying,
+    /// A file is not valid Python; it was not sent to any server.
+    SyntaxError,
+    /// Another, older `ZatoService` of the cluster has a file of the same name.
+    FileNameTaken,
+    /// A server could not load a file.
+    LoadFailed,
+    /// The referenced cluster does not exist.
+    ClusterNotFound,
+    /// The referenced cluster has no running server yet.
+    ClusterNotReady,
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

@@ -1,0 +1,223 @@
+//! `ZatoCluster`: one Zato cluster.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a user wants of a cluster.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "zato.io",
+    version = "v1alpha1",
+    kind = "ZatoCluster",
+    plural = "zatoclusters",
+    shortname = "zc",
+    category = "zato",
+    namespaced,
+    status = "ZatoClusterStatus",
+    derive = "PartialEq",
+    doc = "A Zato cluster. `spec: {}` is enough: one pod with server, scheduler, dashboard and load balancer, and SQLite on a volume.",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.summary"),
+    printcolumn(name = "Services", type_ = "string", json_path = ".status.services.summary"),
+    printcolumn(name = "Address", type_ = "string", json_path = ".status.endpoints.api", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("size(self.metadata.name) <= 35 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("metadata.name must start with a letter, hold only a-z, 0-9 and '-', and have at most 35 characters: the names of the cluster's children are made from it")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.topology == oldSelf.topology").message("topology is immutable: make a new cluster").field_path(".topology"))]
+#[x_kube(validation = Rule::new("self.database == oldSelf.database").message("database is immutable: make a new cluster").field_path(".database"))]
+pub struct ZatoClusterSpec {
+    /// How components are spread over pods. Immutable.
+    #[serde(default)]
+    pub topology: Topology,
+
+    /// The container image with a Zato 3.2 installation in `/opt/zato/current`. Default: the operator's setting
+    /// (chart value `defaultZatoImage`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+
+    /// When the kubelet pulls the images of the cluster's pods.
+    #[serde(default)]
+    pub image_pull_policy: ImagePullPolicy,
+
+    /// Secrets with registry credentials, of the cluster's namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub image_pull_secrets: Vec<SecretReference>,
+
+    /// Zato's operational database. Immutable.
+    #[serde(default)]
+    pub database: Database,
+
+    /// Zato's scheduler.
+    #[serde(default)]
+    pub scheduler: Component,
+
+    /// Zato's web dashboard.
+    #[serde(default)]
+    pub dashboard: Component,
+}
+
+/// How components are spread over pods.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Topology {
+    /// All components in one pod, with SQLite on a volume.
+    #[default]
+    Quickstart,
+}
+
+/// When the kubelet pulls an image.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ImagePullPolicy {
+    /// When the node does not have it.
+    #[default]
+    IfNotPresent,
+    /// At each start of a container.
+    Always,
+    /// Never: the node must have it.
+    Never,
+}
+
+/// A Secret of the same namespace.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct SecretReference {
+    /// The Secret's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// Where Zato keeps its own data.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Database {
+    /// SQLite in a file on a volume of the pod.
+    #[serde(default)]
+    pub sqlite: Sqlite,
+}
+
+/// SQLite in a file on a volume.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Sqlite {
+    /// The volume that holds the file.
+    #[serde(default)]
+    pub storage: Storage,
+}
+
+/// A volume that is claimed for the cluster and kept when the cluster is deleted.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Storage {
+    /// How much to claim, as a Kubernetes quantity.
+    #[serde(default = "default_size")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message("must be a quantity above zero, such as 5Gi"))]
+    pub size: String,
+    /// The StorageClass. Default: the cluster's default class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class_name: Option<String>,
+}
+
+fn default_size() -> String {
+    "5Gi".into()
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { size: default_size(), storage_class_name: None }
+    }
+}
+
+/// A component that can be left out.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// Whether the component runs.
+    #[serde(default = "default_true")]
+    pub enabled: bool,
+}
+
+fn default_true() -> bool {
+    true
+}
+
+impl Default for Component {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// What the operator saw.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ZatoClusterStatus {
+    /// The generation of the spec that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The state in one sentence for people, at most 60 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// Conditions, `Ready` first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The Zato image that the pods have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The first 16 hexadecimal digits of the SHA-256 of `key1`, which decrypts the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_fingerprint: Option<String>,
+    /// The servers of the cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub servers: Vec<ServerStatus>,
+    /// The `ZatoService` objects that name this cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<ServiceCounts>,
+    /// Where the cluster is reached, from inside the Kubernetes cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Endpoints>,
+}
+
+/// One server.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerStatus {
+    /// The pod's name.
+    pub name: String,
+    /// Whether the pod is Ready.
+    pub ready: bool,
+    /// What the pod's agent says that it is doing: Preparing, Creating, Starting, Loading or Serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// The revision of the index that the server has settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The last error of this server, if it has one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// How many services there are, and how many of them are loaded.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCounts {
+    /// Objects that name the cluster.
+    pub total: i32,
+    /// Those of them whose current revision is loaded on every server.
+    pub loaded: i32,
+    /// `loaded/total`, for people.
+    pub summary: String,
+}
+
+/// Addresses inside the Kubernetes cluster.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The load balancer: `/zato/ping` and `/zato/api/invoke/<service>`.
+    pub api: String,
+    /// The dashboard, when it is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dashboard: Option<String>,
+}

@@ -1,0 +1,100 @@
+//! `ZatoService`: Python services that are hot-deployed to a cluster.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a user wants to be deployed.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "zato.io",
+    version = "v1alpha1",
+    kind = "ZatoService",
+    plural = "zatoservices",
+    shortname = "zs",
+    category = "zato",
+    namespaced,
+    status = "ZatoServiceStatus",
+    derive = "PartialEq",
+    doc = "Python files with Zato services, deployed to every server of a cluster without a restart.",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.summary"),
+    printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.clusterRef.name"),
+    printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.clusterRef == oldSelf.clusterRef").message("clusterRef is immutable: make a new ZatoService").field_path(".clusterRef"))]
+pub struct ZatoServiceSpec {
+    /// The cluster, of the same namespace. Immutable.
+    pub cluster_ref: ClusterReference,
+    /// Where the code comes from.
+    pub source: Source,
+}
+
+/// A `ZatoCluster` of the same namespace.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct ClusterReference {
+    /// The cluster's name.
+    #[schemars(length(min = 1, max = 35))]
+    pub name: String,
+}
+
+/// Where the code comes from.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The files, by name. At most 32 files and 200 KiB in all: `kubectl apply` keeps a copy in an annotation.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 32))]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]*[.]py$') && size(name) <= 100)")
+        .message("each file name must be a Python module name with .py, such as accounts.py, of at most 100 characters"))]
+    #[x_kube(validation = Rule::new("self.map(name, size(self[name])).sum() <= 204800")
+        .message("the files must not have more than 204800 characters in all"))]
+    pub inline: BTreeMap<String, FileText>,
+}
+
+/// The text of one file.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct FileText(#[schemars(length(max = 204_800))] pub String);
+
+/// What the operator saw.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ZatoServiceStatus {
+    /// The generation of the spec that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The state in one sentence for people, at most 60 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// Conditions, `Ready` first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The revision of the current spec: 16 hexadecimal digits of a SHA-256 over names and contents of the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// What each server of the cluster has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub servers: Vec<ServiceOnServer>,
+}
+
+/// What one server has of a `ZatoService`.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceOnServer {
+    /// The server's pod.
+    pub name: String,
+    /// Loaded, Loading or Failed.
+    pub state: String,
+    /// The revision that the state is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Why it could not be loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

@@ -1,0 +1,41 @@
+//! `ZatoCluster`: from the object to its children and back to its status.
+
+pub mod assess;
+pub mod credentials;
+pub mod desired;
+pub mod inputs;
+pub mod plan;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::api::{ZatoCluster, ZatoClusterStatus};
+use crate::reconcile::Error;
+use crate::reconcile::engine::Context;
+use crate::reconcile::kind::{Conditions, Kind, Manifest, Outcome, Verdict};
+
+impl Conditions for ZatoClusterStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        &mut self.conditions
+    }
+}
+
+impl Kind for ZatoCluster {
+    type Inputs = inputs::Inputs;
+    type Plan = plan::Plan;
+
+    async fn gather(&self, context: &Context) -> Result<Self::Inputs, Error> {
+        inputs::gather(self, context).await
+    }
+    fn plan(&self, inputs: Self::Inputs) -> Result<Self::Plan, Error> {
+        plan::plan(self, inputs)
+    }
+    fn desired(plan: &Self::Plan) -> Vec<Manifest> {
+        desired::desired(plan)
+    }
+    fn assess(&self, outcome: Outcome<'_, Self::Plan>) -> Verdict<ZatoClusterStatus> {
+        assess::assess(self, outcome)
+    }
+}

@@ -1,0 +1,195 @@
+//! Pure: what a user sees of a cluster.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+
+use super::plan::Plan;
+use crate::api::conditions::{ConditionType, Reason};
+use crate::api::zato_cluster::{Endpoints, ServerStatus, ServiceCounts};
+use crate::api::{ZatoCluster, ZatoClusterStatus};
+use crate::exchange::{LoadState, Phase, Report};
+use crate::k8s::names;
+use crate::reconcile::kind::{Outcome, Verdict};
+use crate::service::assess::{condition, summary};
+
+type Judged = (bool, Reason, String);
+
+/// Concludes the status of one cluster.
+pub fn assess(cluster: &ZatoCluster, outcome: Outcome<'_, Plan>) -> Verdict<ZatoClusterStatus> {
+    let generation = cluster.metadata.generation;
+    let mut status = match outcome {
+        Outcome::Applied { plan } => applied(plan, generation),
+        Outcome::Failed(error) => {
+            // What was true stays in view; only Ready says what failed now.
+            let mut old = cluster.status.clone().unwrap_or_default();
+            old.conditions.retain(|c| c.type_ != ConditionType::Ready.to_string());
+            let message = error.to_string();
+            old.summary = summary(error.reason(), &message);
+            old.conditions.insert(0, condition(ConditionType::Ready, false, error.reason(), message, generation));
+            old
+        }
+    };
+    status.observed_generation = generation;
+    Verdict { status, recheck: None }
+}
+
+fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
+    let (ready, services) = (is_ready(plan), services(plan));
+    let counts = counts(plan);
+    let as_condition = |kind, (status, reason, message): Judged| condition(kind, status, reason, message, generation);
+    ZatoClusterStatus {
+        observed_generation: generation,
+        summary: summary(ready.1, &ready.2),
+        conditions: vec![
+            as_condition(ConditionType::Ready, ready),
+            as_condition(ConditionType::ServicesLoaded, services),
+        ],
+        image: Some(plan.image.clone()),
+        key_fingerprint: Some(plan.fingerprint.0.clone()),
+        servers: vec![server(plan)],
+        services: Some(counts),
+        endpoints: Some(endpoints(plan)),
+    }
+}
+
+fn is_ready(plan: &Plan) -> Judged {
+    if let Some(error) = plan.report.as_ref().and_then(|report| report.error.as_ref()) {
+        let reason = if phase(plan) == Some(Phase::Creating) { Reason::CreationFailed } else { Reason::ServerFailed };
+        return (false, reason, error.clone());
+    }
+    let Some(stateful_set) = &plan.stateful_set else {
+        return (false, Reason::Starting, "children are being created".into());
+    };
+    let pod = names::server_pod(&plan.name, 0);
+    if !is_observed(stateful_set) {
+        return (false, Reason::Starting, format!("pod {pod} is being changed"));
+    }
+    if ready_replicas(stateful_set) == 0 {
+        return (false, Reason::Starting, format!("pod {pod}: {}", doing(phase(plan))));
+    }
+    (true, Reason::Running, "all components run".into())
+}
+
+/// Whether the StatefulSet's own status is about its present spec, and no pod of an older one is left.
+fn is_observed(stateful_set: &StatefulSet) -> bool {
+    let Some(status) = &stateful_set.status else { return false };
+    status.observed_generation >= stateful_set.metadata.generation && status.current_revision == status.update_revision
+}
+
+fn ready_replicas(stateful_set: &StatefulSet) -> i32 {
+    stateful_set.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default()
+}
+
+fn phase(plan: &Plan) -> Option<Phase> {
+    plan.report.as_ref().map(|report| report.phase)
+}
+
+fn doing(phase: Option<Phase>) -> &'static str {
+    match phase {
+        None => "is being scheduled",
+        Some(Phase::Preparing) => "writes configuration and code",
+        Some(Phase::Creating) => "creates Zato's environment",
+        Some(Phase::Starting) => "waits for the server to answer",
+        Some(Phase::Loading) => "loads services",
+        Some(Phase::Serving) => "waits for scheduler and dashboard",
+    }
+}
+
+fn is_loaded(report: &Report, service: &str, revision: &str) -> bool {
+    let found = report.services.get(service);
+    found.is_some_and(|found| found.state == LoadState::Loaded && found.revision == revision)
+}
+
+fn counts(plan: &Plan) -> ServiceCounts {
+    let current = |(name, revision): &(&String, &Option<String>)| match (revision, &plan.report) {
+        (Some(revision), Some(report)) => is_loaded(report, name, revision),
+        _ => false,
+    };
+    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let (total, loaded) = (count(plan.revisions.len()), count(plan.revisions.iter().filter(current).count()));
+    ServiceCounts { total, loaded, summary: format!("{loaded}/{total}") }
+}
+
+fn services(plan: &Plan) -> Judged {
+    let counts = counts(plan);
+    if counts.loaded == counts.total {
+        return (true, Reason::AllLoaded, format!("{} services are loaded", counts.total));
+    }
+    let invalid = plan.revisions.iter().filter(|(_, revision)| revision.is_none()).map(|(name, _)| name.as_str());
+    let reported = plan.report.iter().flat_map(|report| &report.services);
+    let failed = reported.filter(|(_, report)| report.state == LoadState::Failed).map(|(name, _)| name.as_str());
+    let mut names: Vec<&str> = invalid.chain(failed).collect();
+    names.dedup();
+    if names.is_empty() {
+        return (false, Reason::Loading, format!("{} of {} services are loaded", counts.loaded, counts.total));
+    }
+    let more = names.len().saturating_sub(5);
+    let listed = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (false, Reason::SomeFailed, format!("not loaded: {listed}{rest}; see each ZatoService"))
+}
+
+fn server(plan: &Plan) -> ServerStatus {
+    let report = plan.report.as_ref();
+    ServerStatus {
+        name: names::server_pod(&plan.name, 0),
+        ready: plan.stateful_set.as_ref().is_some_and(|s| is_observed(s) && ready_replicas(s) > 0),
+        phase: report.map(|report| format!("{:?}", report.phase)),
+        revision: report.map(|r| r.index_revision.clone()).filter(|revision| !revision.is_empty()),
+        last_error: report.and_then(|report| report.error.clone()),
+    }
+}
+
+fn endpoints(plan: &Plan) -> Endpoints {
+    let url = |service: String, port: i32| format!("http://{service}.{}.svc:{port}", plan.namespace);
+    let dashboard = plan.has_dashboard.then(|| url(names::dashboard(&plan.name), super::desired::ports::DASHBOARD));
+    Endpoints { api: url(names::api(&plan.name), super::desired::ports::API), dashboard }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::plan::tests::plan_of;
+    use rstest::rstest;
+
+    fn stateful_set(ready: i32, current: &str, update: &str) -> StatefulSet {
+        serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "demo-server", "generation": 1}, "spec": {"selector": {}, "serviceName": "", "template": {}},
+            "status": {"observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "currentRevision": current, "updateRevision": update},
+        }))
+        .unwrap()
+    }
+
+    fn report(phase: Phase, error: Option<&str>) -> Report {
+        Report { phase, error: error.map(Into::into), ..Report::default() }
+    }
+
+    #[rstest]
+    #[case(None, None, false, Reason::Starting)]
+    #[case(Some(stateful_set(0, "a", "a")), None, false, Reason::Starting)]
+    #[case(Some(stateful_set(1, "a", "b")), Some(report(Phase::Serving, None)), false, Reason::Starting)]
+    #[case(Some(stateful_set(1, "a", "a")), Some(report(Phase::Serving, None)), true, Reason::Running)]
+    #[case(Some(stateful_set(0, "a", "a")), Some(report(Phase::Creating, Some("x"))), false, Reason::CreationFailed)]
+    #[case(Some(stateful_set(1, "a", "a")), Some(report(Phase::Serving, Some("x"))), false, Reason::ServerFailed)]
+    fn truth_table(
+        #[case] stateful_set: Option<StatefulSet>,
+        #[case] report: Option<Report>,
+        #[case] ready: bool,
+        #[case] reason: Reason,
+    ) {
+        let mut plan = plan_of(&[]);
+        (plan.stateful_set, plan.report) = (stateful_set, report);
+        let (is_ready, why, _) = is_ready(&plan);
+        assert_eq!((is_ready, why), (ready, reason));
+    }
+
+    #[test]
+    fn services_are_counted_by_their_current_revision() {
+        let mut plan = plan_of(&[("good", "x = 1\n"), ("bad", "(")]);
+        assert_eq!(counts(&plan).summary, "0/2");
+        assert_eq!(services(&plan).1, Reason::SomeFailed);
+        let revision = plan.revisions["good"].clone().unwrap();
+        let loaded = crate::exchange::ServiceReport { revision, state: LoadState::Loaded, error: None };
+        plan.report = Some(Report { services: [("good".to_owned(), loaded)].into(), ..Report::default() });
+        assert_eq!(counts(&plan).summary, "1/2");
+    }
+}

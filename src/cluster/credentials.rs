@@ -1,0 +1,146 @@
+//! The keys and passwords of a cluster: made once, then only read.
+//!
+//! They are never logged, never applied over and never made anew while a database exists that needs them.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use kube::api::PostParams;
+use kube::core::ObjectMeta;
+use kube::{Api, ResourceExt};
+
+use crate::exchange::short_hash;
+use crate::k8s::{labels, names};
+use crate::reconcile::Error;
+use crate::reconcile::engine::Context;
+
+/// The Fernet key that encrypts secrets in the database.
+pub const KEY1: &str = "key1";
+/// Signs Zato's own web tokens.
+pub const JWT_SECRET: &str = "jwtSecret";
+/// The password of Zato's user `admin.invoke`.
+pub const ADMIN_INVOKE_PASSWORD: &str = "adminInvokePassword";
+/// The password of Zato's user `pubapi`, which calls services through `/zato/api/invoke/`.
+pub const PUBAPI_PASSWORD: &str = "pubapiPassword";
+/// The password of the dashboard's user `admin`.
+pub const DASHBOARD_PASSWORD: &str = "dashboardPassword";
+/// The password with which servers call the scheduler.
+pub const SCHEDULER_PASSWORD: &str = "schedulerPassword";
+/// Makes the servers' tokens.
+pub const TOKEN_SALT: &str = "tokenSalt";
+
+const KEYS: [&str; 7] = [
+    KEY1,
+    JWT_SECRET,
+    ADMIN_INVOKE_PASSWORD,
+    PUBAPI_PASSWORD,
+    DASHBOARD_PASSWORD,
+    SCHEDULER_PASSWORD,
+    TOKEN_SALT,
+];
+
+/// What of the credentials the operator may show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub String);
+
+/// Reads the Secret, or makes it when neither it nor a database exists.
+pub async fn ensure(namespace: &str, cluster: &str, context: &Context) -> Result<Fingerprint, Error> {
+    let api = Api::<Secret>::namespaced(context.client.clone(), namespace);
+    let name = names::credentials(cluster);
+    if let Some(secret) = api.get_opt(&name).await? {
+        return check(&secret, cluster);
+    }
+    let claims = Api::<PersistentVolumeClaim>::namespaced(context.client.clone(), namespace);
+    let claim = names::data(cluster);
+    if claims.get_metadata_opt(&claim).await?.is_some() {
+        return Err(Error::KeyMissing { claim, secret: name });
+    }
+    let params = PostParams { field_manager: Some(labels::MANAGER.into()), ..PostParams::default() };
+    match api.create(&params, &generate(cluster)).await {
+        Ok(secret) => check(&secret, cluster),
+        // Somebody was faster: theirs counts.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => check(&api.get(&name).await?, cluster),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
+    let invalid = |why: String| Error::Credentials { secret: secret.name_any(), why };
+    let owner = secret.labels().get(labels::INSTANCE);
+    if owner.is_some_and(|owner| owner != cluster) {
+        return Err(Error::Foreign { kind: "Secret".into(), name: secret.name_any() });
+    }
+    for key in KEYS {
+        let value = secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.as_slice());
+        let text = value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
+        if text.is_empty() {
+            return Err(invalid(format!("key {key} is missing or empty: put it back")));
+        }
+        // These go into files of one `key=value` a line.
+        if text.chars().any(char::is_control) {
+            return Err(invalid(format!("key {key} must be one line of text")));
+        }
+    }
+    let key1 = secret.data.as_ref().and_then(|data| data.get(KEY1)).map(|value| value.0.clone()).unwrap_or_default();
+    if URL_SAFE.decode(&key1).ok().is_none_or(|raw| raw.len() != 32) {
+        return Err(invalid("key1 is not a Fernet key (32 bytes in URL-safe base64)".into()));
+    }
+    Ok(Fingerprint(short_hash(&key1)))
+}
+
+fn generate(cluster: &str) -> Secret {
+    let mut data: BTreeMap<String, ByteString> =
+        KEYS.iter().map(|key| ((*key).to_owned(), ByteString(password().into_bytes()))).collect();
+    data.insert(KEY1.into(), ByteString(URL_SAFE.encode(random::<32>()).into_bytes()));
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(names::credentials(cluster)),
+            labels: Some(labels::child(cluster, "credentials")),
+            ..ObjectMeta::default()
+        },
+        data: Some(data),
+        ..Secret::default()
+    }
+}
+
+/// 32 letters and digits: some of Zato's commands strip other characters.
+fn password() -> String {
+    let text = STANDARD.encode(random::<48>());
+    text.chars().filter(char::is_ascii_alphanumeric).take(32).collect()
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Without random numbers there must be no key at all.
+    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_credentials_pass_the_check() {
+        let secret = generate("demo");
+        assert_eq!(check(&secret, "demo").unwrap().0.len(), 16);
+        assert_ne!(check(&generate("demo"), "demo").unwrap(), check(&secret, "demo").unwrap());
+    }
+
+    #[test]
+    fn a_missing_or_malformed_key_is_named() {
+        for (key, value) in [(JWT_SECRET, ""), (PUBAPI_PASSWORD, "a\nb"), (KEY1, "short")] {
+            let mut secret = generate("demo");
+            secret.data.as_mut().unwrap().insert(key.into(), ByteString(value.into()));
+            assert!(check(&secret, "demo").unwrap_err().to_string().contains(key));
+        }
+    }
+
+    #[test]
+    fn the_secret_of_another_cluster_is_refused() {
+        assert!(matches!(check(&generate("other"), "demo"), Err(Error::Foreign { .. })));
+    }
+}

@@ -1,0 +1,108 @@
+//! Pure and infallible: the children of a cluster, in the order in which they are applied.
+//!
+//! The order matters twice: shards before the index that names them, and the StatefulSet last, so that its pod finds
+//! everything that it mounts.
+
+mod exchange;
+mod identity;
+mod network;
+mod pod;
+mod storage;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::plan::Plan;
+use crate::k8s::labels;
+use crate::reconcile::kind::Manifest;
+
+/// Ports of a Quickstart pod.
+pub mod ports {
+    /// Load balancer.
+    pub const API: i32 = 11223;
+    /// Zato's server.
+    pub const SERVER: i32 = 17010;
+    /// Zato's scheduler.
+    pub const SCHEDULER: i32 = 31530;
+    /// Zato's dashboard.
+    pub const DASHBOARD: i32 = 8183;
+    /// The agent's probes.
+    pub const AGENT: i32 = 17099;
+}
+
+/// Paths inside the containers of a Quickstart pod.
+pub mod paths {
+    /// The volume with `zato.db`.
+    pub const DATA: &str = "/opt/zato/data";
+    /// The directories of the components.
+    pub const ENVIRONMENT: &str = "/opt/zato/env";
+    /// Files for `zato from-config`, and what those commands print: in memory, because they hold secrets.
+    pub const CREATE: &str = "/create";
+    /// Files that the server deploys.
+    pub const HOT: &str = "/hot";
+    /// The credentials Secret.
+    pub const CREDENTIALS: &str = "/zato/credentials";
+    /// The index Secret.
+    pub const INDEX: &str = "/zato/index";
+    /// The shards, one folder each.
+    pub const CODE: &str = "/zato/code";
+    /// The configuration of the load balancer.
+    pub const LOAD_BALANCER: &str = "/lb";
+}
+
+/// All children.
+pub fn desired(plan: &Plan) -> Vec<Manifest> {
+    vec![
+        Manifest::owned(&identity::service_account(plan)),
+        Manifest::owned(&identity::role(plan)),
+        Manifest::owned(&identity::role_binding(plan)),
+        Manifest::kept(&storage::claim(plan)),
+        Manifest::owned(&network::configuration(plan)),
+        Manifest::owned(&network::servers(plan)),
+        Manifest::owned(&network::api(plan)),
+    ]
+    .into_iter()
+    .chain(plan.has_dashboard.then(|| Manifest::owned(&network::dashboard(plan))))
+    .chain([
+        Manifest::owned(&exchange::shard(plan)),
+        Manifest::owned(&exchange::index(plan)),
+        Manifest::owned(&exchange::report(plan)),
+        Manifest::owned(&pod::stateful_set(plan)),
+    ])
+    .collect()
+}
+
+fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
+    ObjectMeta { name: Some(name), labels: Some(labels::child(&plan.name, component)), ..ObjectMeta::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::plan::tests::plan_of;
+
+    #[test]
+    fn quickstart_with_one_service() {
+        let plan = plan_of(&[("accounts", "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n")]);
+        let children: Vec<_> = desired(&plan).into_iter().map(|manifest| manifest.body).collect();
+        insta::assert_yaml_snapshot!(children);
+    }
+
+    #[test]
+    fn components_can_be_left_out() {
+        let mut plan = plan_of(&[]);
+        (plan.has_dashboard, plan.has_scheduler) = (false, false);
+        let children = desired(&plan);
+        assert!(children.iter().all(|child| child.name != "demo-dashboard"));
+        let pod = &children.last().unwrap().body["spec"]["template"]["spec"]["containers"];
+        let names: Vec<_> = pod.as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["server", "load-balancer"]);
+    }
+
+    #[test]
+    fn a_secret_never_stands_in_a_pod_template_or_config_map() {
+        let text = serde_json::to_string(&desired(&plan_of(&[])).last().unwrap().body).unwrap();
+        for key in [crate::cluster::credentials::KEY1, crate::cluster::credentials::PUBAPI_PASSWORD] {
+            assert!(!text.contains(key), "{key}");
+        }
+    }
+}

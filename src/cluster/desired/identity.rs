@@ -1,0 +1,51 @@
+//! Who the agents are, and what they may do: read their cluster's index and code, write their own report.
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+
+use super::metadata;
+use crate::cluster::plan::Plan;
+use crate::k8s::names;
+
+pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
+    ServiceAccount {
+        metadata: metadata(plan, names::agent(&plan.name), "agent"),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+pub(super) fn role(plan: &Plan) -> Role {
+    let rule = |resource: &str, name: String, verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resources: Some(vec![resource.into()]),
+        resource_names: Some(vec![name]),
+        verbs: verbs.iter().map(|&verb| verb.into()).collect(),
+        ..PolicyRule::default()
+    };
+    Role {
+        metadata: metadata(plan, names::agent(&plan.name), "agent"),
+        rules: Some(vec![
+            rule("secrets", names::agent(&plan.name), &["get", "list", "watch"]),
+            rule("configmaps", names::code(&plan.name, 0), &["get"]),
+            rule("configmaps", names::report(&plan.name, 0), &["patch"]),
+        ]),
+    }
+}
+
+pub(super) fn role_binding(plan: &Plan) -> RoleBinding {
+    RoleBinding {
+        metadata: metadata(plan, names::agent(&plan.name), "agent"),
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".into(),
+            kind: "Role".into(),
+            name: names::agent(&plan.name),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".into(),
+            name: names::agent(&plan.name),
+            namespace: Some(plan.namespace.clone()),
+            ..Subject::default()
+        }]),
+    }
+}

@@ -1,0 +1,81 @@
+//! How a cluster is reached: Services, and the rules of the load balancer.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::{metadata, ports};
+use crate::cluster::plan::Plan;
+use crate::k8s::{labels, names};
+
+/// The file's name in its ConfigMap.
+pub(super) const CONFIGURATION_FILE: &str = "haproxy.cfg";
+
+/// Only ping and the invoke path pass, in their plain form: nothing that is encoded, doubled or dotted.
+const HAPROXY: &str = "\
+global
+    maxconn 1000
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    option forwardfor
+    # The server closes idle connections without notice: one that breaks before a byte came back is tried anew.
+    retry-on conn-failure empty-response
+    retries 3
+frontend api
+    bind :11223
+    monitor-uri /zato-lb-alive
+    acl is_ping path /zato/ping
+    acl is_invoke path_reg ^/zato/api/invoke/[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$
+    http-request return status 404 content-type text/plain string \"Not found\" unless is_ping || is_invoke
+    default_backend servers
+backend servers
+    server server-0 127.0.0.1:17010
+";
+
+pub(super) fn configuration(plan: &Plan) -> ConfigMap {
+    ConfigMap {
+        metadata: metadata(plan, names::load_balancer(&plan.name), "load-balancer"),
+        data: Some(BTreeMap::from([(CONFIGURATION_FILE.into(), HAPROXY.into())])),
+        ..ConfigMap::default()
+    }
+}
+
+/// Gives the servers their stable names.
+pub(super) fn servers(plan: &Plan) -> Service {
+    let mut service = service(plan, names::server(&plan.name), "server", "http", ports::SERVER);
+    service.spec.get_or_insert_default().cluster_ip = Some("None".into());
+    service
+}
+
+/// The cluster's address.
+pub(super) fn api(plan: &Plan) -> Service {
+    service(plan, names::api(&plan.name), "load-balancer", "http", ports::API)
+}
+
+pub(super) fn dashboard(plan: &Plan) -> Service {
+    service(plan, names::dashboard(&plan.name), "dashboard", "http", ports::DASHBOARD)
+}
+
+/// All of them lead to the one pod, also while it is not ready: there is no other server, and a broken dashboard must
+/// not close the API.
+fn service(plan: &Plan, name: String, component: &str, port: &str, number: i32) -> Service {
+    Service {
+        metadata: metadata(plan, name, component),
+        spec: Some(ServiceSpec {
+            selector: Some(labels::selector(&plan.name, "server")),
+            publish_not_ready_addresses: Some(true),
+            ports: Some(vec![ServicePort {
+                name: Some(port.into()),
+                port: number,
+                target_port: Some(IntOrString::Int(number)),
+                ..ServicePort::default()
+            }]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}

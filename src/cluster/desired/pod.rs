@@ -1,0 +1,73 @@
+//! The StatefulSet of a Quickstart cluster: one pod with every component in a container of its own.
+//!
+//! Containers with Zato's image run Zato's own programs and `/bin/sh`; containers with ours run the agent. They share
+//! volumes. Every Zato process is the first process of its container and ends on SIGTERM.
+
+mod containers;
+mod volumes;
+
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::core::v1::{
+    LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+use super::metadata;
+use crate::cluster::plan::Plan;
+use crate::k8s::{labels, names};
+
+/// preStop, graceful timeout and 10 s: what a server needs at most to end.
+const GRACE_SECONDS: i64 = containers::PRE_STOP_SECONDS + containers::GRACEFUL_TIMEOUT_SECONDS + 10;
+/// The user of Zato's images.
+const USER: i64 = 1000;
+
+pub(super) fn stateful_set(plan: &Plan) -> StatefulSet {
+    StatefulSet {
+        metadata: metadata(plan, names::server(&plan.name), "server"),
+        spec: Some(StatefulSetSpec {
+            replicas: Some(1),
+            service_name: Some(names::server(&plan.name)),
+            pod_management_policy: Some("Parallel".into()),
+            selector: LabelSelector {
+                match_labels: Some(labels::selector(&plan.name, "server")),
+                ..LabelSelector::default()
+            },
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels::child(&plan.name, "server")),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(plan)),
+            },
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    }
+}
+
+fn pod(plan: &Plan) -> PodSpec {
+    let pull_secrets: Vec<_> = plan.pull_secrets.iter().map(|n| LocalObjectReference { name: n.clone() }).collect();
+    PodSpec {
+        service_account_name: Some(names::agent(&plan.name)),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            fs_group: Some(USER),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+            ..PodSecurityContext::default()
+        }),
+        init_containers: Some(vec![containers::agent(plan), containers::create(plan), containers::harden(plan)]),
+        containers: std::iter::once(containers::server(plan))
+            .chain(plan.has_scheduler.then(|| containers::scheduler(plan)))
+            .chain(plan.has_dashboard.then(|| containers::dashboard(plan)))
+            .chain([containers::load_balancer(plan)])
+            .collect(),
+        volumes: Some(volumes::volumes(plan)),
+        ..PodSpec::default()
+    }
+}

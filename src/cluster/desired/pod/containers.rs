@@ -1,0 +1,251 @@
+//! The containers of a Quickstart pod, and the commands that Zato's image runs.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, EnvVar, EnvVarSource, HTTPGetAction, Lifecycle, LifecycleHandler, ObjectFieldSelector, Probe,
+    ResourceRequirements, SecretKeySelector, SecurityContext, SleepAction, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::volumes;
+use crate::cluster::credentials::TOKEN_SALT;
+use crate::cluster::desired::{network, paths, ports};
+use crate::cluster::plan::Plan;
+use crate::k8s::names;
+
+/// How long a server goes on serving while the load balancers forget it.
+pub(super) const PRE_STOP_SECONDS: i64 = 5;
+/// How long requests in flight have after SIGTERM.
+pub(super) const GRACEFUL_TIMEOUT_SECONDS: i64 = 8;
+
+const PYTHON: &str = "/opt/zato/current/bin/python";
+/// The options that Zato's own command gives to the processes that it executes.
+const OPTIONS: &str = "fg=TrueZato_Zato_Zatosync_internal=FalseZato_Zato_Zatosecret_key=Zato_Zato_Zatostderr_path=NoneZato_Zato_Zatoenv_file=Zato_Zato_Zatostop_after=None";
+
+/// Makes what is not there yet. The database is made under another name and renamed when it is complete, because
+/// Zato's `create odb` cannot finish one that is half made; each directory has a mark when it is complete. What the
+/// commands print holds secrets when they fail: it goes to memory, and only the exit code to the agent.
+const CREATE: &str = r#"set -u
+cd /tmp
+fail() { echo "$1 $2" > /create/failed; echo "creating $1: exit code $2" >&2; exit "$2"; }
+run() {
+  code=0
+  /opt/zato/current/bin/zato from-config "/create/$1" > "/create/$1.log" 2>&1 || code=$?
+  [ "$code" = 0 ] || [ "$1 $code" = "server 7" ] || fail "$1" "$code"
+}
+rm -f /create/failed
+if [ ! -e /opt/zato/data/zato.db ]; then
+  rm -rf /opt/zato/data/new
+  mkdir /opt/zato/data/new || fail database $?
+  run database
+  run cluster
+  mv /opt/zato/data/new/zato.db /opt/zato/data/zato.db || fail database $?
+  rmdir /opt/zato/data/new 2>/dev/null
+fi
+for component in server scheduler dashboard; do
+  directory=/opt/zato/env/$component
+  [ -e "/create/$component" ] || continue
+  [ -e "$directory/.complete" ] && continue
+  rm -rf "$directory"
+  mkdir "$directory" || fail "$component" $?
+  run "$component"
+  [ "$component" != dashboard ] || run dashboard-password
+  : > "$directory/.complete"
+done
+: > /create/done
+"#;
+
+/// Runs a module that lacks a handler of SIGTERM: as the first process of a container it would ignore it.
+fn with_sigterm(module: &str) -> String {
+    format!(
+        "import runpy,signal,sys; signal.signal(signal.SIGTERM, lambda *a: sys.exit(0)); \
+         runpy.run_module('{module}', run_name='__main__', alter_sys=True)"
+    )
+}
+
+/// The agent starts first, as a sidecar, and holds the others until everything is written.
+pub(super) fn agent(plan: &Plan) -> Container {
+    let mut container = ours(plan, "agent", &["agent", "run"]);
+    container.restart_policy = Some("Always".into());
+    container.env = Some(vec![
+        env("CLUSTER", &plan.name),
+        field("POD_NAME", "metadata.name"),
+        field("POD_UID", "metadata.uid"),
+        field("POD_NAMESPACE", "metadata.namespace"),
+        env("COMPONENTS", &components(plan)),
+    ]);
+    container.startup_probe = Some(Probe { failure_threshold: Some(120), ..get("/prepared", ports::AGENT, 1) });
+    // No readiness probe: a cut connection to the API server must not take a serving pod out.
+    let shared = [volumes::create(), volumes::hot(), volumes::read_only(volumes::environment())];
+    container.volume_mounts = Some(volumes::agent(plan).into_iter().chain(shared).collect());
+    container
+}
+
+fn components(plan: &Plan) -> String {
+    let scheduler = plan.has_scheduler.then_some("scheduler");
+    let dashboard = plan.has_dashboard.then_some("dashboard");
+    ["server"].into_iter().chain(scheduler).chain(dashboard).collect::<Vec<_>>().join(",")
+}
+
+pub(super) fn create(plan: &Plan) -> Container {
+    let mut container = zato(plan, "create", vec!["/bin/sh".into(), "-c".into(), CREATE.into()], "128Mi");
+    container.volume_mounts = Some(mounts("create", [volumes::environment(), volumes::data(), volumes::create()]));
+    container
+}
+
+/// Checks what was created, puts the server's token in step with the database, closes what Zato leaves open.
+pub(super) fn harden(plan: &Plan) -> Container {
+    let mut container = ours(plan, "harden", &["agent", "harden"]);
+    container.env = Some(vec![field("POD_NAME", "metadata.name"), salt(plan)]);
+    container.volume_mounts = Some(vec![volumes::environment(), volumes::data(), volumes::create()]);
+    container
+}
+
+pub(super) fn server(plan: &Plan) -> Container {
+    let directory = format!("{}/server", paths::ENVIRONMENT);
+    let command = [PYTHON, "-m", "zato.server.main", &directory, OPTIONS].map(Into::into).to_vec();
+    let mut container = zato(plan, "server", command, "350Mi");
+    container.env = Some(server_environment(plan));
+    let hot = volumes::read_only(volumes::hot());
+    container.volume_mounts = Some(mounts("server", [volumes::environment(), volumes::data(), hot]));
+    // The agent answers: it knows when the code is loaded. The kubelet asks anew at each start of the server.
+    container.startup_probe = Some(Probe { failure_threshold: Some(300), ..get("/gate", ports::AGENT, 1) });
+    container.readiness_probe = Some(get("/zato/ping", ports::SERVER, 2));
+    let alive = get("/zato/ping", ports::SERVER, 10);
+    container.liveness_probe = Some(Probe { failure_threshold: Some(6), timeout_seconds: Some(10), ..alive });
+    container.lifecycle = Some(Lifecycle {
+        pre_stop: Some(LifecycleHandler {
+            sleep: Some(SleepAction { seconds: PRE_STOP_SECONDS }),
+            ..LifecycleHandler::default()
+        }),
+        ..Lifecycle::default()
+    });
+    container
+}
+
+fn server_environment(plan: &Plan) -> Vec<EnvVar> {
+    let setting = |key: &str, value: &str| env(&format!("Zato_Config_Server_server__conf_{key}"), value);
+    vec![
+        field("POD_NAME", "metadata.name"),
+        salt(plan),
+        // Without it no observer of files starts.
+        env("ZATO_HOT_DEPLOY_PREFER_SNAPSHOTS", "1"),
+        env("ZATO_HOT_DEPLOY_DIR", paths::HOT),
+        env("Zato_Hot_Deploy_Interval", "1"),
+        // Else the second of two edits of equal size within one second is never loaded.
+        env("PYTHONDONTWRITEBYTECODE", "1"),
+        setting("main_token", "$(POD_NAME).$(TOKEN_SALT)"),
+        setting("main_gunicorn_graceful_timeout", &GRACEFUL_TIMEOUT_SECONDS.to_string()),
+        setting("preferred_address_address", "127.0.0.1"),
+        setting("misc_return_tracebacks", "False"),
+        // pubapi may call services of users only; any name that is no channel does it.
+        setting("misc_service_invoker_allow_internal", "none"),
+        setting("logging_rest_log_ignore", "/zato/ping,/zato/admin/invoke"),
+    ]
+}
+
+pub(super) fn scheduler(plan: &Plan) -> Container {
+    component(plan, "scheduler", "zato.scheduler.main", "96Mi", get("/", ports::SCHEDULER, 2))
+}
+
+pub(super) fn dashboard(plan: &Plan) -> Container {
+    component(plan, "dashboard", "zato.admin.main", "128Mi", get("/accounts/login/", ports::DASHBOARD, 2))
+}
+
+fn component(plan: &Plan, name: &str, module: &str, memory: &str, probe: Probe) -> Container {
+    let command = vec![PYTHON.into(), "-c".into(), with_sigterm(module), OPTIONS.into()];
+    let mut container = zato(plan, name, command, memory);
+    container.working_dir = Some(format!("{}/{name}", paths::ENVIRONMENT));
+    container.volume_mounts = Some(mounts(name, [volumes::environment(), volumes::data()]));
+    container.startup_probe = Some(Probe { failure_threshold: Some(120), ..probe.clone() });
+    container.liveness_probe = Some(Probe { period_seconds: Some(10), failure_threshold: Some(6), ..probe.clone() });
+    container.readiness_probe = Some(probe);
+    container
+}
+
+pub(super) fn load_balancer(plan: &Plan) -> Container {
+    let file = format!("{}/{}", paths::LOAD_BALANCER, network::CONFIGURATION_FILE);
+    let command = ["haproxy", "-W", "-db", "-f", &file].map(Into::into).to_vec();
+    let mut container = zato(plan, "load-balancer", command, "16Mi");
+    container.volume_mounts = Some(mounts("load-balancer", [volumes::load_balancer()]));
+    container.readiness_probe = Some(get("/zato-lb-alive", ports::API, 2));
+    container.liveness_probe = Some(Probe { failure_threshold: Some(6), ..get("/zato-lb-alive", ports::API, 10) });
+    container
+}
+
+fn zato(plan: &Plan, name: &str, command: Vec<String>, memory: &str) -> Container {
+    Container {
+        name: name.into(),
+        image: Some(plan.image.clone()),
+        image_pull_policy: Some(format!("{:?}", plan.pull_policy)),
+        command: Some(command),
+        security_context: Some(restricted()),
+        resources: Some(requests("50m", memory)),
+        ..Container::default()
+    }
+}
+
+fn ours(plan: &Plan, name: &str, arguments: &[&str]) -> Container {
+    Container {
+        name: name.into(),
+        image: Some(plan.agent_image.clone()),
+        image_pull_policy: Some(format!("{:?}", plan.pull_policy)),
+        args: Some(arguments.iter().map(|&argument| argument.into()).collect()),
+        security_context: Some(restricted()),
+        resources: Some(requests("10m", "32Mi")),
+        ..Container::default()
+    }
+}
+
+fn restricted() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), ..Capabilities::default() }),
+        ..SecurityContext::default()
+    }
+}
+
+/// Every container has requests: without them no autoscaler can work.
+fn requests(cpu: &str, memory: &str) -> ResourceRequirements {
+    let requests = BTreeMap::from([("cpu".into(), Quantity(cpu.into())), ("memory".into(), Quantity(memory.into()))]);
+    ResourceRequirements { requests: Some(requests), ..ResourceRequirements::default() }
+}
+
+fn mounts<const N: usize>(container: &str, others: [VolumeMount; N]) -> Vec<VolumeMount> {
+    others.into_iter().chain([volumes::tmp(container)]).collect()
+}
+
+fn get(path: &str, port: i32, period: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.into()),
+            port: IntOrString::Int(port),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period),
+        timeout_seconds: Some(5),
+        ..Probe::default()
+    }
+}
+
+fn env(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.into(), value: Some(value.into()), value_from: None }
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    let field_ref = Some(ObjectFieldSelector { field_path: path.into(), api_version: Some("v1".into()) });
+    EnvVar { name: name.into(), value: None, value_from: Some(EnvVarSource { field_ref, ..EnvVarSource::default() }) }
+}
+
+fn salt(plan: &Plan) -> EnvVar {
+    let secret_key_ref = Some(SecretKeySelector {
+        name: names::credentials(&plan.name),
+        key: TOKEN_SALT.into(),
+        optional: None,
+    });
+    let value_from = Some(EnvVarSource { secret_key_ref, ..EnvVarSource::default() });
+    EnvVar { name: "TOKEN_SALT".into(), value: None, value_from }
+}

@@ -1,0 +1,141 @@
+//! What the containers of a pod share, and what each of them sees of it.
+
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, DownwardAPIProjection, EmptyDirVolumeSource, KeyToPath, ConfigMapProjection,
+    PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, SecretVolumeSource, ServiceAccountTokenProjection, Volume,
+    VolumeMount, VolumeProjection, DownwardAPIVolumeFile, ObjectFieldSelector,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use crate::cluster::desired::paths;
+use crate::cluster::plan::Plan;
+use crate::k8s::names;
+
+/// Where Kubernetes clients look for their token.
+const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// Read by the pod's user through its group, by nobody else.
+const SECRET_MODE: i32 = 0o440;
+
+pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
+    vec![
+        Volume {
+            name: "data".into(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: names::data(&plan.name),
+                ..PersistentVolumeClaimVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        empty("environment", None),
+        empty("create", Some("Memory")),
+        empty("hot", None),
+        empty("tmp", None),
+        secret("credentials", names::credentials(&plan.name)),
+        secret("index", names::agent(&plan.name)),
+        config_map("code-0", names::code(&plan.name, 0)),
+        config_map("load-balancer", names::load_balancer(&plan.name)),
+        token(),
+    ]
+}
+
+/// A component's own temporary folder.
+pub(super) fn tmp(container: &str) -> VolumeMount {
+    VolumeMount { sub_path: Some(container.into()), ..mount("tmp", "/tmp") }
+}
+
+pub(super) fn environment() -> VolumeMount {
+    mount("environment", paths::ENVIRONMENT)
+}
+
+pub(super) fn data() -> VolumeMount {
+    mount("data", paths::DATA)
+}
+
+pub(super) fn create() -> VolumeMount {
+    mount("create", paths::CREATE)
+}
+
+pub(super) fn hot() -> VolumeMount {
+    mount("hot", paths::HOT)
+}
+
+pub(super) fn load_balancer() -> VolumeMount {
+    read_only(mount("load-balancer", paths::LOAD_BALANCER))
+}
+
+pub(super) fn credentials() -> VolumeMount {
+    read_only(mount("credentials", paths::CREDENTIALS))
+}
+
+/// What only the agent sees.
+pub(super) fn agent(plan: &Plan) -> Vec<VolumeMount> {
+    let shard = format!("{}/{}", paths::CODE, names::code(&plan.name, 0));
+    let inputs = [mount("index", paths::INDEX), mount("code-0", &shard), mount("token", TOKEN)];
+    inputs.into_iter().map(read_only).chain([credentials()]).collect()
+}
+
+pub(super) fn read_only(mount: VolumeMount) -> VolumeMount {
+    VolumeMount { read_only: Some(true), ..mount }
+}
+
+fn mount(name: &str, path: &str) -> VolumeMount {
+    VolumeMount { name: name.into(), mount_path: path.into(), ..VolumeMount::default() }
+}
+
+fn empty(name: &str, medium: Option<&str>) -> Volume {
+    let size_limit = medium.map(|_| Quantity("16Mi".into()));
+    let source = EmptyDirVolumeSource { medium: medium.map(Into::into), size_limit };
+    Volume { name: name.into(), empty_dir: Some(source), ..Volume::default() }
+}
+
+fn secret(name: &str, secret: String) -> Volume {
+    let source = SecretVolumeSource {
+        secret_name: Some(secret),
+        default_mode: Some(SECRET_MODE),
+        ..SecretVolumeSource::default()
+    };
+    Volume { name: name.into(), secret: Some(source), ..Volume::default() }
+}
+
+fn config_map(name: &str, config_map: String) -> Volume {
+    let source = ConfigMapVolumeSource { name: config_map, ..ConfigMapVolumeSource::default() };
+    Volume { name: name.into(), config_map: Some(source), ..Volume::default() }
+}
+
+/// What the kubelet would mount by itself, but into one container only.
+fn token() -> Volume {
+    let to = |key: &str| KeyToPath { key: key.into(), path: key.into(), mode: None };
+    let sources = vec![
+        VolumeProjection {
+            service_account_token: Some(ServiceAccountTokenProjection {
+                expiration_seconds: Some(3607),
+                path: "token".into(),
+                ..ServiceAccountTokenProjection::default()
+            }),
+            ..VolumeProjection::default()
+        },
+        VolumeProjection {
+            config_map: Some(ConfigMapProjection {
+                name: "kube-root-ca.crt".into(),
+                items: Some(vec![to("ca.crt")]),
+                ..ConfigMapProjection::default()
+            }),
+            ..VolumeProjection::default()
+        },
+        VolumeProjection {
+            downward_api: Some(DownwardAPIProjection {
+                items: Some(vec![DownwardAPIVolumeFile {
+                    path: "namespace".into(),
+                    field_ref: Some(ObjectFieldSelector {
+                        field_path: "metadata.namespace".into(),
+                        api_version: Some("v1".into()),
+                    }),
+                    ..DownwardAPIVolumeFile::default()
+                }]),
+            }),
+            ..VolumeProjection::default()
+        },
+    ];
+    let source = ProjectedVolumeSource { sources: Some(sources), default_mode: Some(SECRET_MODE) };
+    Volume { name: "token".into(), projected: Some(source), ..Volume::default() }
+}

@@ -1,0 +1,167 @@
+//! What operator and agents tell each other, through objects of the cluster's namespace.
+//!
+//! * the *index* (Secret `<cluster>-agent`, key [`INDEX_KEY`]): which files every server must have;
+//! * the *shards* (ConfigMaps `<cluster>-code-N`): the files' contents, keyed by file name;
+//! * the *reports* (ConfigMaps `<cluster>-server-N-report`, key [`REPORT_KEY`]): what each server has.
+//!
+//! Formats only grow: an unknown field is ignored, a missing one has a default.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The key of the index in its Secret.
+pub const INDEX_KEY: &str = "index.json";
+/// The key of the report in its ConfigMap.
+pub const REPORT_KEY: &str = "report.json";
+/// The label that marks a report.
+pub const REPORT_LABEL: &str = "zato.io/report";
+
+/// All that servers must have.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Index {
+    /// SHA-256 (16 hexadecimal digits) over everything below.
+    pub revision: String,
+    /// The services, by the name of their `ZatoService`.
+    pub services: BTreeMap<String, IndexedService>,
+}
+
+/// One `ZatoService` in the index.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IndexedService {
+    /// The revision of its files.
+    pub revision: String,
+    /// Its files, by name.
+    pub files: BTreeMap<String, IndexedFile>,
+}
+
+/// One file in the index.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IndexedFile {
+    /// SHA-256 of its content, hexadecimal.
+    pub sha256: String,
+    /// The ConfigMap that has the content.
+    pub shard: String,
+    /// The names under which Zato will know the services of this file; empty when it defines none.
+    pub services: BTreeSet<String>,
+}
+
+/// What one server has.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Report {
+    /// The pod that wrote it. A report of another pod than the current one is ignored.
+    pub pod_uid: String,
+    /// What the agent is doing.
+    pub phase: Phase,
+    /// The revision of the index that is settled: each service is loaded or has failed.
+    pub index_revision: String,
+    /// Why the server as a whole does not work, if it does not.
+    pub error: Option<String>,
+    /// Each service of the index.
+    pub services: BTreeMap<String, ServiceReport>,
+}
+
+/// What the agent is doing.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// It writes the files that the server needs.
+    #[default]
+    Preparing,
+    /// Zato's environment is being created.
+    Creating,
+    /// It waits for the server to answer.
+    Starting,
+    /// The server answers; code is being loaded for the first time.
+    Loading,
+    /// The server serves.
+    Serving,
+}
+
+/// What one server has of one `ZatoService`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceReport {
+    /// The revision that the state is about.
+    pub revision: String,
+    /// Where it is on its way.
+    pub state: LoadState,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// Where a revision is on its way into a server.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoadState {
+    /// Written; the server has not confirmed it.
+    #[default]
+    Loading,
+    /// The server has it.
+    Loaded,
+    /// The server refused it; what it had before goes on answering.
+    Failed,
+}
+
+impl Index {
+    /// The index with its revision filled in.
+    pub fn sealed(services: BTreeMap<String, IndexedService>) -> Self {
+        let text = serde_json::to_string(&services).unwrap_or_default();
+        Self { revision: short_hash(text.as_bytes()), services }
+    }
+
+    /// Every file of the index, with the name of its `ZatoService`.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str, &IndexedFile)> {
+        self.services.iter().flat_map(|(service, indexed)| {
+            indexed.files.iter().map(move |(file, entry)| (service.as_str(), file.as_str(), entry))
+        })
+    }
+}
+
+/// SHA-256, hexadecimal.
+pub fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        use std::fmt::Write;
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The first 16 hexadecimal digits of the SHA-256.
+pub fn short_hash(bytes: &[u8]) -> String {
+    hash(bytes)[..16].to_owned()
+}
+
+/// The revision of a set of files: names and contents, in order.
+pub fn revision<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut digest = Sha256::new();
+    for (name, content) in files {
+        // Lengths first, so that no two different sets have the same bytes.
+        digest.update(name.len().to_le_bytes());
+        digest.update(name);
+        digest.update(content.len().to_le_bytes());
+        digest.update(content);
+    }
+    short_hash(&digest.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_tells_names_from_contents() {
+        assert_ne!(revision([("a", "bc")]), revision([("ab", "c")]));
+        assert_ne!(revision([("a", "1"), ("b", "2")]), revision([("a", "2"), ("b", "1")]));
+        assert_eq!(revision([("a", "1")]), revision([("a", "1")]));
+    }
+
+    #[test]
+    fn an_older_or_newer_writer_is_understood() {
+        let report: Report = serde_json::from_str(r#"{"podUid":"u","somethingNew":1}"#).unwrap();
+        assert_eq!((report.pod_uid.as_str(), report.phase), ("u", Phase::Preparing));
+    }
+}

@@ -1,0 +1,30 @@
+//! Labels of children, and back from labels to the cluster.
+
+use std::collections::BTreeMap;
+
+/// The field manager of every write, and the value of the `managed-by` label.
+pub const MANAGER: &str = "zato-operator";
+/// The label that names the manager.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The label that names the cluster.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
+/// The label that names the part of the cluster.
+pub const COMPONENT: &str = "app.kubernetes.io/component";
+
+/// The selector of everything that the operator manages.
+pub fn managed_selector() -> String {
+    format!("{MANAGED_BY}={MANAGER}")
+}
+
+/// The labels of one child.
+pub fn child(cluster: &str, component: &str) -> BTreeMap<String, String> {
+    let mut labels = selector(cluster, component);
+    labels.insert("app.kubernetes.io/name".into(), "zato".into());
+    labels.insert(MANAGED_BY.into(), MANAGER.into());
+    labels
+}
+
+/// The labels that select a component's pods. They never change: a StatefulSet's selector is immutable.
+pub fn selector(cluster: &str, component: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(INSTANCE.into(), cluster.into()), (COMPONENT.into(), component.into())])
+}

@@ -1,0 +1,42 @@
+//! The names of a cluster's children. A cluster's name has at most 35 characters, so that all of them are valid.
+
+/// The keys and passwords. Created once, kept when the cluster is deleted.
+pub fn credentials(cluster: &str) -> String {
+    format!("{cluster}-zato")
+}
+/// The index that agents watch, and the agents' ServiceAccount, Role and RoleBinding.
+pub fn agent(cluster: &str) -> String {
+    format!("{cluster}-agent")
+}
+/// One shard of the code.
+pub fn code(cluster: &str, shard: usize) -> String {
+    format!("{cluster}-code-{shard}")
+}
+/// The StatefulSet and the headless Service of the servers.
+pub fn server(cluster: &str) -> String {
+    format!("{cluster}-server")
+}
+/// One server's pod, which is also the name of the server in Zato.
+pub fn server_pod(cluster: &str, ordinal: usize) -> String {
+    format!("{cluster}-server-{ordinal}")
+}
+/// One server's report.
+pub fn report(cluster: &str, ordinal: usize) -> String {
+    format!("{cluster}-server-{ordinal}-report")
+}
+/// The volume of the SQLite database. Kept when the cluster is deleted.
+pub fn data(cluster: &str) -> String {
+    format!("{cluster}-data")
+}
+/// The configuration of the load balancer.
+pub fn load_balancer(cluster: &str) -> String {
+    format!("{cluster}-load-balancer")
+}
+/// The Service of the dashboard.
+pub fn dashboard(cluster: &str) -> String {
+    format!("{cluster}-dashboard")
+}
+/// The Service of the load balancer: the cluster's address.
+pub fn api(cluster: &str) -> String {
+    cluster.to_owned()
+}

@@ -1,0 +1,117 @@
+//! Reads Python source: is it valid, and which Zato services does it define?
+//!
+//! Never runs code and never guesses: what cannot be told from the text is left out.
+
+use std::collections::BTreeSet;
+
+use ruff_python_ast::{Expr, PythonVersion, Stmt, StmtClassDef};
+use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+use ruff_source_file::LineIndex;
+use ruff_text_size::TextRange;
+
+/// The Python of Zato 3.2's images.
+const VERSION: PythonVersion = PythonVersion { major: 3, minor: 10 };
+
+/// A place in a file that is not valid Python.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {cause}")]
+pub struct SyntaxError {
+    /// The file's name.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// What the parser says.
+    pub cause: String,
+}
+
+/// The names of the services that `text` defines, or its first error.
+///
+/// A service is a class whose body sets `name` to a string, as Zato's own documentation does; a class that inherits
+/// from `Service` without a name gets one from Zato that depends on the module (`<module>.<class>` in kebab case).
+pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
+    let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module).with_target_version(VERSION));
+    let lines = LineIndex::from_source_text(text);
+    let at = |range: TextRange, cause: String| {
+        let place = lines.line_column(range.start(), text);
+        SyntaxError { file: file.into(), line: place.line.get(), column: place.column.get(), cause }
+    };
+    if let Some(error) = parsed.errors().first() {
+        return Err(at(error.location, error.error.to_string()));
+    }
+    if let Some(error) = parsed.unsupported_syntax_errors().first() {
+        return Err(at(error.range, error.to_string()));
+    }
+    if let Some(offset) = text.find('\0') {
+        let before = &text[..offset];
+        let line = before.matches('\n').count() + 1;
+        return Err(SyntaxError { file: file.into(), line, column: 1, cause: "source code cannot contain null bytes".into() });
+    }
+    let syntax = parsed.into_syntax();
+    let body = syntax.as_module().map(|module| module.body.iter().as_slice()).unwrap_or_default();
+    let module = file.strip_suffix(".py").unwrap_or(file);
+    Ok(body.iter().filter_map(Stmt::as_class_def_stmt).filter_map(|class| service_name(module, class)).collect())
+}
+
+fn service_name(module: &str, class: &StmtClassDef) -> Option<String> {
+    class.body.iter().find_map(assigned_name).or_else(|| is_service(class).then(|| default_name(module, &class.name)))
+}
+
+/// `name = '...'` in a class body.
+fn assigned_name(statement: &Stmt) -> Option<String> {
+    let assign = statement.as_assign_stmt()?;
+    let is_name = assign.targets.iter().any(|target| matches!(target, Expr::Name(name) if name.id.as_str() == "name"));
+    let value = assign.value.as_string_literal_expr()?;
+    is_name.then(|| value.value.to_str().to_owned())
+}
+
+fn is_service(class: &StmtClassDef) -> bool {
+    class.bases().iter().any(|base| match base {
+        Expr::Name(name) => name.id.as_str() == "Service",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "Service",
+        _ => false,
+    })
+}
+
+/// Zato's name for a service that has none: the module and the class in kebab case.
+fn default_name(module: &str, class: &str) -> String {
+    let mut name = format!("{module}.").replace('_', "-");
+    for (position, letter) in class.chars().enumerate() {
+        if letter.is_uppercase() && position > 0 {
+            name.push('-');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("class Svc(:\n", 1, 11)]
+    #[case("x = 1\ndef f()\n    pass\n", 2, 8)]
+    #[case("if True:\nx = 1\n", 2, 1)]
+    #[case("é = 'a\n", 1, 5)]
+    #[case("match x:\n  case 1: pass\nexcept* E: pass\n", 3, 1)]
+    fn an_error_is_told_with_its_place(#[case] text: &str, #[case] line: usize, #[case] column: usize) {
+        let error = check("a.py", text).unwrap_err();
+        assert_eq!((error.line, error.column), (line, column), "{error}");
+    }
+
+    #[test]
+    fn syntax_that_the_python_of_zato_lacks_is_refused() {
+        let error = check("a.py", "type X = int\n").unwrap_err();
+        assert!(error.cause.contains("3.12"), "{error}");
+    }
+
+    #[test]
+    fn names_are_read_from_classes() {
+        let text = "from zato.server.service import Service\nclass A(Service):\n    name = 'x.y'\nclass GetUser(Service):\n    pass\nclass Model:\n    pass\n";
+        assert_eq!(check("my_mod.py", text).unwrap(), BTreeSet::from(["x.y".into(), "my-mod.get-user".into()]));
+        assert!(check("empty.py", "").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,12 @@
+//! How any object is reconciled: one straight line, the same for every kind.
+
+pub mod apply;
+pub mod controller;
+pub mod engine;
+pub mod error;
+pub mod kind;
+pub mod rbac;
+pub mod report;
+pub mod stores;
+
+pub use error::Error;

@@ -1,0 +1,64 @@
+//! Runs the two controllers until the process is told to stop.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::channel::mpsc;
+use futures::stream::Stream;
+use kube::Client;
+use kube::core::DeserializeGuard;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{Config, Controller, controller, watcher};
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{self, Context, Settings};
+use super::kind::Kind;
+use super::stores::{self, Wake};
+use crate::k8s::labels;
+
+/// Objects that are reconciled at the same time.
+const CONCURRENCY: u16 = 8;
+
+/// Reconciles until `stop`; running reconciles are finished.
+pub async fn run(client: Client, settings: Settings, stop: CancellationToken) {
+    let (clusters, wake_clusters) = mpsc::unbounded();
+    let (services, wake_services) = mpsc::unbounded();
+    let watches = stores::start(&client, &Wake { clusters, services });
+    let reporter = Reporter { controller: labels::MANAGER.into(), instance: std::env::var("POD_NAME").ok() };
+    let recorder = Recorder::new(client.clone(), reporter);
+    let stores = watches.stores.clone();
+    let context = Arc::new(Context::new(client, recorder, stores.clone(), settings));
+    // Children must be known before anything is decided: else what exists would be looked up one by one.
+    tokio::select! {
+        ready = stores.ready() => if ready.is_err() { return },
+        () = stop.cancelled() => return,
+    }
+    tokio::join!(
+        drive(watches.clusters, stores.clusters.clone(), wake_clusters, context.clone(), stop.clone()),
+        drive(watches.services, stores.services.clone(), wake_services, context, stop),
+    );
+}
+
+async fn drive<K: Kind>(
+    changes: impl Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send + 'static,
+    store: Store<DeserializeGuard<K>>,
+    wake: impl Stream<Item = ObjectRef<DeserializeGuard<K>>> + Send + 'static,
+    context: Arc<Context>,
+    stop: CancellationToken,
+) {
+    Controller::for_stream(changes, store)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(wake)
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(engine::reconcile::<K>, engine::error_policy::<K>, context)
+        .for_each(|result| async move {
+            match result {
+                Ok((object, _)) => tracing::debug!(%object, "reconciled"),
+                // An object that was woken but does not exist (any more).
+                Err(controller::Error::ObjectNotFound(_)) => {}
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "reconcile failed"),
+            }
+        })
+        .await;
+}

@@ -1,0 +1,116 @@
+//! The one way through a reconcile: gather, plan, desired, apply, assess, report.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::runtime::events::Recorder;
+use kube::{Client, ResourceExt};
+
+use super::apply::{self, Applied};
+use super::kind::{Kind, Outcome};
+use super::stores::Stores;
+use super::{Error, report};
+
+/// A reconcile that takes longer is given up and tried again.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What every reconcile shares.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// Events.
+    pub recorder: Recorder,
+    /// What was watched.
+    pub stores: Stores,
+    /// What was applied.
+    pub applied: Applied,
+    /// Settings of this operator.
+    pub settings: Settings,
+    /// Failures in a row, by object.
+    failures: Mutex<HashMap<String, u32>>,
+}
+
+/// Settings of this operator.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The image of clusters that name none.
+    pub zato_image: String,
+    /// The operator's own image, which the agents run.
+    pub agent_image: String,
+}
+
+/// A reconcile that failed, or took too long.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A step failed; the status says so.
+    #[error(transparent)]
+    Step(#[from] Error),
+    /// Too long.
+    #[error("not done within {0:?}")]
+    Timeout(Duration),
+}
+
+impl Context {
+    /// A context that has applied nothing yet.
+    pub fn new(client: Client, recorder: Recorder, stores: Stores, settings: Settings) -> Self {
+        Self { client, recorder, stores, settings, applied: Applied::default(), failures: Mutex::default() }
+    }
+
+    fn count(&self, object: &str, failed: bool) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if !failed {
+            failures.remove(object);
+            return 0;
+        }
+        let count = failures.entry(object.to_owned()).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+/// Reconciles one object.
+pub async fn reconcile<K: Kind>(guard: Arc<DeserializeGuard<K>>, context: Arc<Context>) -> Result<Action, Failure> {
+    let object = guard.0.as_ref().map_err(|error| Error::Unparseable(Box::new(error.clone())))?;
+    if object.meta().deletion_timestamp.is_some() {
+        // Children go by their owner references; nothing outside the cluster must be cleaned.
+        return Ok(Action::await_change());
+    }
+    let done = tokio::time::timeout(LIMIT, run(object, &context)).await;
+    let action = done.map_err(|_| Failure::Timeout(LIMIT))??;
+    context.count(&key(object), false);
+    Ok(action)
+}
+
+async fn run<K: Kind>(object: &K, context: &Context) -> Result<Action, Error> {
+    let result = advance(object, context).await;
+    let outcome = match &result {
+        Ok(plan) => Outcome::Applied { plan },
+        Err(error) => Outcome::Failed(error),
+    };
+    let verdict = object.assess(outcome);
+    report::report(object, verdict.status, context).await?;
+    result.map(|_| verdict.recheck.map_or_else(Action::await_change, Action::requeue))
+}
+
+async fn advance<K: Kind>(object: &K, context: &Context) -> Result<K::Plan, Error> {
+    let inputs = object.gather(context).await?;
+    let plan = object.plan(inputs)?;
+    apply::apply(object, K::desired(&plan), context).await?;
+    Ok(plan)
+}
+
+/// When to try again.
+pub fn error_policy<K: Kind>(guard: Arc<DeserializeGuard<K>>, failure: &Failure, context: Arc<Context>) -> Action {
+    let failures = guard.0.as_ref().map_or(0, |object| context.count(&key(object), true));
+    match failure {
+        Failure::Timeout(_) => Action::requeue(Duration::from_secs(5)),
+        Failure::Step(error) => error.retry_after(failures).map_or_else(Action::await_change, Action::requeue),
+    }
+}
+
+fn key<K: Kind>(object: &K) -> String {
+    format!("{}/{}/{}", K::kind(&()), object.namespace().unwrap_or_default(), object.name_any())
+}

@@ -1,0 +1,104 @@
+//! What a kind of object must say about itself to be reconciled.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{ApiResource, DynamicObject};
+use kube::core::object::HasStatus;
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Error;
+use super::engine::Context;
+
+/// One wanted child.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Its kind.
+    pub resource: ApiResource,
+    /// Its name.
+    pub name: String,
+    /// The fields that the operator owns.
+    pub body: serde_json::Value,
+    /// Whether the child goes when its owner is deleted. One that is kept has no owner reference and is never pruned.
+    pub keep: bool,
+}
+
+impl Manifest {
+    /// A child that goes with its owner.
+    pub fn owned<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Self {
+        Self {
+            resource: ApiResource::erase::<K>(&()),
+            name: object.name_any(),
+            body: serde_json::to_value(object).unwrap_or_default(),
+            keep: false,
+        }
+    }
+
+    /// A child that stays.
+    pub fn kept<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Self {
+        Self { keep: true, ..Self::owned(object) }
+    }
+}
+
+/// Children as the API server has them.
+#[derive(Debug, Default)]
+pub struct Live(pub Vec<DynamicObject>);
+
+/// How the steps before `assess` went.
+pub enum Outcome<'a, P> {
+    /// All children are as planned.
+    Applied {
+        /// The plan.
+        plan: &'a P,
+    },
+    /// A step failed.
+    Failed(&'a Error),
+}
+
+/// What `assess` concludes.
+pub struct Verdict<S> {
+    /// The whole status. Times of transition are filled in by `report`.
+    pub status: S,
+    /// When to look again without a change; none: a watch tells.
+    pub recheck: Option<Duration>,
+}
+
+/// A kind that the engine can reconcile. All but `gather` is pure.
+pub trait Kind:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + HasStatus<Status: Conditions + Serialize + DeserializeOwned + PartialEq + Clone + Send + Sync>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// What was read.
+    type Inputs: Send;
+    /// What will be done: checked, with all defaults.
+    type Plan: Send + Sync;
+
+    /// The only reads. May create what can only be made once (keys).
+    fn gather(&self, context: &Context) -> impl Future<Output = Result<Self::Inputs, Error>> + Send;
+    /// Checks and defaults.
+    fn plan(&self, inputs: Self::Inputs) -> Result<Self::Plan, Error>;
+    /// The children, in the order in which they are applied.
+    fn desired(plan: &Self::Plan) -> Vec<Manifest>;
+    /// Everything that a user sees.
+    fn assess(&self, outcome: Outcome<'_, Self::Plan>) -> Verdict<Self::Status>;
+}
+
+/// A status with conditions.
+pub trait Conditions {
+    /// The conditions.
+    fn conditions(&self) -> &[Condition];
+    /// The conditions, to fill in times.
+    fn conditions_mut(&mut self) -> &mut Vec<Condition>;
+}

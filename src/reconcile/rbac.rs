@@ -1,0 +1,52 @@
+//! What the operator may do, as data: the chart's ClusterRole is generated from it.
+
+use k8s_openapi::api::rbac::v1::PolicyRule;
+
+/// One rule, and why it is needed.
+pub struct Rule {
+    /// The API group; empty for the core group.
+    pub group: &'static str,
+    /// The resources.
+    pub resources: &'static [&'static str],
+    /// The verbs.
+    pub verbs: &'static [&'static str],
+    /// Why.
+    pub because: &'static str,
+}
+
+const CHILD: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+
+/// All rules of the operator.
+pub const RULES: &[Rule] = &[
+    Rule { group: "zato.io", resources: &["zatoclusters", "zatoservices"], verbs: &["list", "watch"], because: "what users want" },
+    Rule { group: "zato.io", resources: &["zatoclusters/status", "zatoservices/status"], verbs: &["patch"], because: "what users see" },
+    Rule {
+        group: "",
+        resources: &["secrets", "configmaps", "services", "serviceaccounts", "persistentvolumeclaims"],
+        verbs: CHILD,
+        because: "children; secrets, configmaps and patch of them are also what the agents' Roles give",
+    },
+    Rule { group: "apps", resources: &["statefulsets"], verbs: CHILD, because: "children" },
+    Rule {
+        group: "rbac.authorization.k8s.io",
+        resources: &["roles", "rolebindings"],
+        verbs: CHILD,
+        because: "each cluster's agents get a Role of their own; it holds nothing that this ClusterRole lacks",
+    },
+    Rule { group: "", resources: &["pods"], verbs: &["list", "watch"], because: "a report counts only for the pod that runs" },
+    Rule { group: "events.k8s.io", resources: &["events"], verbs: &["create", "patch"], because: "conditions that flip" },
+];
+
+/// The rules as Kubernetes has them.
+pub fn policy_rules() -> Vec<PolicyRule> {
+    let owned = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect::<Vec<String>>();
+    RULES
+        .iter()
+        .map(|rule| PolicyRule {
+            api_groups: Some(vec![rule.group.to_owned()]),
+            resources: Some(owned(rule.resources)),
+            verbs: owned(rule.verbs),
+            ..PolicyRule::default()
+        })
+        .collect()
+}

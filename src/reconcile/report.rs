@@ -1,0 +1,110 @@
+//! The only writer of status. Events derive from conditions that flipped.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, ResourceExt};
+
+use super::Error;
+use super::engine::Context;
+use super::kind::{Conditions, Kind};
+use crate::k8s::labels;
+
+/// Writes `status` if it differs from what the object has, and an event for each condition that flipped.
+pub async fn report<K: Kind>(object: &K, mut status: K::Status, context: &Context) -> Result<(), Error> {
+    let old: &[Condition] = object.status().map(Conditions::conditions).unwrap_or_default();
+    carry_times(old, status.conditions_mut(), Timestamp::now());
+    if object.status() == Some(&status) {
+        return Ok(());
+    }
+    let flipped = flips(old, status.conditions());
+    write(object, &status, context).await?;
+    for condition in flipped {
+        publish(object, &condition, context).await;
+    }
+    Ok(())
+}
+
+/// A condition without a change of status keeps its time.
+fn carry_times(old: &[Condition], new: &mut [Condition], now: Timestamp) {
+    for condition in new {
+        let before = old.iter().find(|o| o.type_ == condition.type_ && o.status == condition.status);
+        condition.last_transition_time = before.map_or(Time(now), |o| o.last_transition_time.clone());
+    }
+}
+
+/// The conditions whose status or reason is new, without those that begin as merely unfinished.
+fn flips(old: &[Condition], new: &[Condition]) -> Vec<Condition> {
+    let is_new = |c: &&Condition| !old.iter().any(|o| o.type_ == c.type_ && o.status == c.status && o.reason == c.reason);
+    new.iter().filter(is_new).cloned().collect()
+}
+
+async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Result<(), Error> {
+    let body = serde_json::json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        // A status must never be written onto a successor of the same name.
+        "metadata": {"uid": object.uid()},
+        "status": status,
+    });
+    let api = Api::<K>::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
+    let params = PatchParams::apply(labels::MANAGER).force();
+    match api.patch_status(&object.name_any(), &params, &Patch::Apply(body)).await {
+        Ok(_) => Ok(()),
+        // Deleted, or deleted and made again: the watch brings the successor.
+        Err(kube::Error::Api(error)) if error.is_not_found() || error.is_conflict() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn publish<K: Kind>(object: &K, condition: &Condition, context: &Context) {
+    let is_trouble = condition.status != "True" && !matches!(condition.reason.as_str(), "Starting" | "Loading" | "Deploying");
+    let note: String = format!("{}={}: {}", condition.type_, condition.status, condition.message);
+    let event = Event {
+        type_: if is_trouble { EventType::Warning } else { EventType::Normal },
+        reason: condition.reason.clone(),
+        note: Some(note.chars().take(1000).collect()),
+        action: "Reconcile".into(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
+        // An event is a courtesy: the condition has the same text.
+        tracing::warn!(error = &error as &dyn std::error::Error, "an event could not be published");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(status: &str, reason: &str, seconds: i64) -> Condition {
+        Condition {
+            type_: "Ready".into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(Timestamp::from_second(seconds).unwrap()),
+        }
+    }
+
+    #[test]
+    fn the_time_moves_only_when_the_status_flips() {
+        let old = [condition("False", "Starting", 1)];
+        let mut same = [condition("False", "ServerFailed", 0)];
+        carry_times(&old, &mut same, Timestamp::from_second(9).unwrap());
+        assert_eq!(same[0].last_transition_time, old[0].last_transition_time);
+        let mut flipped = [condition("True", "Running", 0)];
+        carry_times(&old, &mut flipped, Timestamp::from_second(9).unwrap());
+        assert_eq!(flipped[0].last_transition_time.0, Timestamp::from_second(9).unwrap());
+    }
+
+    #[test]
+    fn a_flip_is_a_change_of_status_or_reason() {
+        let old = [condition("False", "Starting", 1)];
+        assert!(flips(&old, &[condition("False", "Starting", 5)]).is_empty());
+        assert_eq!(flips(&old, &[condition("False", "ServerFailed", 5)]).len(), 1);
+        assert_eq!(flips(&[], &[condition("True", "Running", 5)]).len(), 1);
+    }
+}

@@ -1,0 +1,160 @@
+//! Pure: what a user sees of a service.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::plan::{Plan, Refusal};
+use crate::api::conditions::{ConditionType, Reason};
+use crate::api::zato_service::ServiceOnServer;
+use crate::api::{ZatoService, ZatoServiceStatus};
+use crate::exchange::{LoadState, Report, ServiceReport};
+use crate::reconcile::kind::{Outcome, Verdict};
+use kube::ResourceExt;
+
+/// Concludes the status of one service.
+pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<ZatoServiceStatus> {
+    let generation = service.metadata.generation;
+    let (ready, revision, servers) = match outcome {
+        Outcome::Applied { plan } => {
+            let servers = servers(&service.name_any(), plan);
+            (judge(plan, &servers), Some(plan.revision.clone()), servers)
+        }
+        Outcome::Failed(error) => {
+            let old = service.status.clone().unwrap_or_default();
+            ((false, error.reason(), error.to_string()), old.revision, old.servers)
+        }
+    };
+    let (is_ready, reason, message) = ready;
+    let status = ZatoServiceStatus {
+        observed_generation: generation,
+        summary: summary(reason, &message),
+        conditions: vec![condition(ConditionType::Ready, is_ready, reason, message, generation)],
+        revision,
+        servers,
+    };
+    Verdict { status, recheck: None }
+}
+
+/// A condition; `report` fills in the time.
+pub fn condition(kind: ConditionType, status: bool, reason: Reason, message: String, generation: Option<i64>) -> Condition {
+    Condition {
+        type_: kind.to_string(),
+        status: if status { "True" } else { "False" }.into(),
+        reason: reason.to_string(),
+        message: message.chars().take(4096).collect(),
+        observed_generation: generation,
+        last_transition_time: Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH),
+    }
+}
+
+/// At most 60 characters: the message if it fits, else its beginning.
+pub fn summary(reason: Reason, message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let text = if line.is_empty() { reason.to_string() } else { line.to_owned() };
+    if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() }
+}
+
+fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
+    if let Some(refusal) = &plan.refusal {
+        let reason = match refusal {
+            Refusal::Syntax(_) => Reason::SyntaxError,
+            Refusal::FileNameTaken { .. } => Reason::FileNameTaken,
+        };
+        let running = servers.iter().any(|server| server.state == "Loaded");
+        let kept = if running { "; the previous version goes on answering" } else { "" };
+        return (false, reason, format!("{refusal}{kept}"));
+    }
+    if !plan.has_cluster {
+        return (false, Reason::ClusterNotFound, "the ZatoCluster of spec.clusterRef does not exist: create it".into());
+    }
+    if servers.is_empty() {
+        return (false, Reason::ClusterNotReady, "no server of the cluster runs yet".into());
+    }
+    let current = |server: &&ServiceOnServer| server.revision.as_deref() == Some(&plan.revision);
+    if let Some(failed) = servers.iter().filter(current).find(|server| server.state == "Failed") {
+        let error = failed.error.as_deref().unwrap_or("no reason given");
+        return (false, Reason::LoadFailed, format!("{error} (on {})", failed.name));
+    }
+    let loaded = servers.iter().filter(current).filter(|server| server.state == "Loaded").count();
+    if loaded == servers.len() {
+        return (true, Reason::Deployed, format!("answers on {loaded} of {loaded} servers"));
+    }
+    (false, Reason::Deploying, format!("loaded on {loaded} of {} servers", servers.len()))
+}
+
+fn servers(service: &str, plan: &Plan) -> Vec<ServiceOnServer> {
+    let reported = |(pod, report): &(String, Option<Report>)| Some((pod.clone(), report.clone()?));
+    plan.reports.iter().filter_map(reported).map(|(pod, report)| on_server(pod, report.services.get(service))).collect()
+}
+
+fn on_server(name: String, report: Option<&ServiceReport>) -> ServiceOnServer {
+    let state = match report.map(|report| report.state) {
+        Some(LoadState::Loaded) => "Loaded",
+        Some(LoadState::Failed) => "Failed",
+        Some(LoadState::Loading) | None => "Loading",
+    };
+    ServiceOnServer {
+        name,
+        state: state.into(),
+        revision: report.map(|report| report.revision.clone()),
+        error: report.and_then(|report| report.error.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::python::SyntaxError;
+    use rstest::rstest;
+    use std::collections::BTreeMap;
+
+    fn report(revision: &str, state: LoadState) -> Report {
+        let error = (state == LoadState::Failed).then(|| "ModuleNotFoundError: x".to_owned());
+        let services = BTreeMap::from([("s".into(), ServiceReport { revision: revision.into(), state, error })]);
+        Report { services, ..Report::default() }
+    }
+
+    fn judged(refused: bool, has_cluster: bool, report: Option<Report>) -> (bool, Reason, String) {
+        let syntax = SyntaxError { file: "a.py".into(), line: 2, column: 3, cause: "Expected an expression".into() };
+        let plan = Plan {
+            revision: "now".into(),
+            refusal: refused.then_some(Refusal::Syntax(syntax)),
+            has_cluster,
+            reports: vec![("demo-server-0".into(), report)],
+        };
+        judge(&plan, &servers("s", &plan))
+    }
+
+    #[rstest]
+    #[case(false, false, None, false, Reason::ClusterNotFound)]
+    #[case(false, true, None, false, Reason::ClusterNotReady)]
+    #[case(false, true, Some(Report::default()), false, Reason::Deploying)]
+    #[case(false, true, Some(report("old", LoadState::Loaded)), false, Reason::Deploying)]
+    #[case(false, true, Some(report("old", LoadState::Failed)), false, Reason::Deploying)]
+    #[case(false, true, Some(report("now", LoadState::Loading)), false, Reason::Deploying)]
+    #[case(false, true, Some(report("now", LoadState::Failed)), false, Reason::LoadFailed)]
+    #[case(false, true, Some(report("now", LoadState::Loaded)), true, Reason::Deployed)]
+    #[case(true, true, Some(report("old", LoadState::Loaded)), false, Reason::SyntaxError)]
+    #[case(true, false, None, false, Reason::SyntaxError)]
+    fn truth_table(
+        #[case] refused: bool,
+        #[case] has_cluster: bool,
+        #[case] report: Option<Report>,
+        #[case] ready: bool,
+        #[case] reason: Reason,
+    ) {
+        let (is_ready, why, _) = judged(refused, has_cluster, report);
+        assert_eq!((is_ready, why), (ready, reason));
+    }
+
+    #[test]
+    fn a_syntax_error_is_told_with_its_place_and_what_goes_on() {
+        let (_, _, message) = judged(true, true, Some(report("old", LoadState::Loaded)));
+        assert_eq!(message, "a.py:2:3: Expected an expression; the previous version goes on answering");
+    }
+
+    #[test]
+    fn a_summary_has_at_most_60_characters() {
+        assert_eq!(summary(Reason::Deployed, &"é".repeat(90)).chars().count(), 60);
+        assert_eq!(summary(Reason::Deployed, ""), "Deployed");
+    }
+}

@@ -1,0 +1,4 @@
+//! What the operator tells about itself: logs and health.
+
+pub mod health;
+pub mod logging;

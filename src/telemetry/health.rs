@@ -1,0 +1,44 @@
+//! `/healthz`: the process runs. `/readyz`: the API server has the custom resources, else which one is missing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use kube::Client;
+use tokio::sync::watch;
+
+const RESOURCES: [&str; 2] = ["zatoclusters", "zatoservices"];
+
+/// What is missing; none: ready.
+pub type Readiness = watch::Receiver<Option<String>>;
+
+/// Serves until the process ends.
+pub async fn serve(address: SocketAddr, readiness: Readiness) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .with_state(Arc::new(readiness));
+    axum::serve(tokio::net::TcpListener::bind(address).await?, router).await
+}
+
+async fn ready(State(readiness): State<Arc<Readiness>>) -> (StatusCode, String) {
+    match readiness.borrow().clone() {
+        None => (StatusCode::OK, "ok".into()),
+        Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
+    }
+}
+
+/// What the API server lacks.
+pub async fn missing(client: &Client) -> Option<String> {
+    let served = match client.list_api_group_resources("zato.io/v1alpha1").await {
+        Ok(list) => list.resources.into_iter().map(|resource| resource.name).collect(),
+        Err(kube::Error::Api(status)) if status.is_not_found() => vec![],
+        Err(error) => return Some(format!("the API server does not answer: {error}")),
+    };
+    let lacking: Vec<&str> = RESOURCES.into_iter().filter(|name| !served.iter().any(|s| s == name)).collect();
+    let names = lacking.iter().map(|name| format!("{name}.zato.io")).collect::<Vec<_>>().join(", ");
+    (!lacking.is_empty()).then(|| format!("CustomResourceDefinition missing: {names}; install the chart's CRDs"))
+}

@@ -1,0 +1,1 @@
+"""The dashboard component: its process, its login and its probe."""

@@ -1,0 +1,191 @@
+"""The text of the files that the `create` commands write."""
+
+SERVER_CONF = '''[main]
+gunicorn_bind=0.0.0.0:{http_port}
+gunicorn_workers={workers}
+gunicorn_graceful_timeout=1
+ipc_host=127.0.0.1
+ipc_port_start={ipc_port_start}
+work_dir=../../work
+deployment_lock_timeout=180
+token=zato+secret://zato.server_conf.main.token
+debugger_enabled=False
+
+[odb]
+engine=sqlite
+host=
+port=
+username=
+db_name={odb_path}
+password=zato+secret://zato.server_conf.odb.password
+pool_size=60
+extra=echo=False
+
+[scheduler]
+scheduler_host={scheduler_host}
+scheduler_port={scheduler_port}
+scheduler_use_tls={scheduler_use_tls}
+scheduler_api_username={scheduler_username}
+scheduler_api_password={scheduler_password}
+
+[hot_deploy]
+pickup_dir=../../pickup/incoming/services
+delete_after_pick_up=False
+
+[misc]
+startup_callable=
+service_invoker_allow_internal="pub.zato.ping", "/zato/api/invoke/{{service_name}}"
+http_server_header=Apache
+return_tracebacks=True
+default_error_message="An error has occurred"
+jwt_secret=zato+secret://zato.server_conf.misc.jwt_secret
+initial_cluster_name={cluster_name}
+initial_server_name={server_name}
+
+[http_response]
+server_header=Zato
+code_400_message=Bad request
+code_400_content_type=text/plain
+code_401_message=Unauthorized
+code_401_content_type=text/plain
+code_404_message=URL not found
+code_404_content_type=text/plain
+code_500_message=Internal server error
+code_500_content_type=text/plain
+
+[kvdb]
+host=
+port=6379
+password=zato+secret://zato.server_conf.kvdb.password
+
+[preferred_address]
+address=
+ip=10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, eth0
+allow_loopback=False
+
+[startup_services_first_worker]
+zato.sso.cleanup.cleanup=300
+zato.updates.check-updates=
+
+[component_enabled]
+sso=True
+slow_response=True
+stats=False
+
+[deploy_patterns_allowed]
+order=1
+*=True
+
+[logging]
+rest_log_ignore=
+
+[os_environ]
+'''
+
+SECRETS_CONF = '''[secret_keys]
+key1={key}
+
+[zato]
+well_known_data={well_known_data}
+server_conf.kvdb.password={kvdb_password}
+server_conf.main.token={token}
+server_conf.misc.jwt_secret={jwt_secret}
+server_conf.odb.password={odb_password}
+'''
+
+# Files that a server's directory has and that nothing here reads.
+PLAIN_FILES = {
+    'sso.conf': '''[main]
+encrypt_password=True
+
+[apps]
+all=CRM
+signup_allowed=
+login_allowed=CRM
+inform_if_app_invalid=True
+
+[session]
+expiry=60
+
+[password]
+min_length=8
+expiry=730
+
+[hash_secret]
+rounds=120000
+
+[user_validation]
+reject_username=zato, admin, root, system, sso
+''',
+    'pickup.conf': '[hot-deploy.user.services]\npickup_from=./pickup/incoming/services\npatterns=*.py\n',
+    'simple-io.conf': '[bool]\nprefix=by_, has_, is_, may_, needs_, should_\n\n'
+                      '[int]\nexact=id\nsuffix=_count, _id, _size, _timeout\n',
+    'logging.conf': 'version: 1\nroot:\n    level: INFO\n',
+    'sql.conf': '',
+    'user.conf': '',
+    'service-sources.txt': '../../work/hot-deploy/current\n',
+}
+
+DEMO = '''from zato.server.service import Service
+
+
+class MyService(Service):
+    """ Greets whoever is named. """
+    name = 'demo.my-service'
+    input = '-name'
+
+    def handle(self):
+        self.response.payload = {'salutation': 'Howdy %s!' % (self.request.input.name or 'there')}
+'''
+
+SCHEDULER_CONF = '''[bind]
+host={bind_host}
+port={bind_port}
+
+[server]
+server_host={server_host}
+server_port={server_port}
+server_use_tls={server_use_tls}
+server_username={server_username}
+server_password={server_password}
+
+[secret_keys]
+key1={key}
+
+[api_clients]
+auth_required=True
+{client_username}={client_password}
+'''
+
+LOAD_BALANCER_CONF = '''global
+    maxconn 1000
+    stats timeout 10s
+
+defaults
+    mode http
+    option httpclose
+    option forwardfor
+    stats enable
+    stats auth admin1:{stats_password}
+    timeout connect 15s
+    timeout client 15s
+    timeout server 15s
+
+backend bck_http_plain
+    balance roundrobin
+
+# ZATO begin backend bck_http_plain
+# ZATO end backend bck_http_plain
+
+frontend front_http_plain
+    bind 0.0.0.0:11223
+    monitor-uri /zato-lb-alive
+    default_backend bck_http_plain
+'''
+
+START_SCRIPT = '''#!/bin/sh
+# Starts all the components of this environment.
+set -e
+cd "$(dirname "$0")"
+{lines}
+'''

@@ -1,0 +1,68 @@
+"""The rows that `create cluster` writes: security definitions, internal services and their channels."""
+
+from zato.common import crypto
+from zato.common.odb import insert
+
+# name, username, realm
+DEFINITIONS = (
+    ('admin.invoke', 'admin.invoke', 'Zato admin invoke'),
+    ('pubapi', 'pubapi', 'Zato public API'),
+    ('zato.internal.invoke', 'zato.internal.invoke.user', 'Zato internal invoker'),
+    ('ide_publisher', 'ide_publisher', 'ide_publisher'),
+    ('zato.ping.plain_http.basic_auth', 'zato.ping.plain_http.basic_auth', 'Zato ping'),
+    ('zato.default.cache.client', 'zato.cache', 'Zato cache'),
+    ('zato.default.crypto.client', 'zato.crypto', 'Zato crypto'),
+    ('pub.zato.pubsub.default', 'zato.pubsub', 'Zato pub/sub'),
+)
+
+# Services that pubapi reaches at /zato/json/NAME.
+JSON_SERVICES = (
+    'zato.hot-deploy.create', 'zato.ide-deploy.create', 'zato.service.invoke', 'pub.zato.service.service-invoker',
+    'zato.security.jwt.auto-clean-up', 'zato.security.jwt.change-password', 'zato.security.jwt.create',
+    'zato.security.jwt.delete', 'zato.security.jwt.edit', 'zato.security.jwt.get-list', 'zato.security.jwt.log-in',
+    'zato.security.jwt.log-out')
+
+INVOKER_CHANNEL = '/zato/api/invoke/{service_name}'
+
+# name, URL path, service, security definition, data format
+CHANNELS = (
+    ('admin.ide-deploy.create', '/ide-deploy', 'zato.ide-deploy.create', None, 'json'),
+    ('admin.invoke.json', '/zato/admin/invoke', 'zato.service.invoke', 'admin.invoke', 'json'),
+    ('zato.internal.invoke', '/zato/internal/invoke', 'zato.service.invoke', 'zato.internal.invoke', 'json'),
+    (INVOKER_CHANNEL, INVOKER_CHANNEL, 'pub.zato.service.service-invoker', 'pubapi', None),
+    ('zato.ping', '/zato/ping', 'zato.ping', None, 'json'),
+) + tuple((name + '.json', '/zato/json/' + name, name, 'pubapi', 'json') for name in JSON_SERVICES)
+
+# Channels whose users come from a role and not from a security definition of the row.
+ROLE_CHANNELS = {'admin.ide-deploy.create': 'ide_publisher'}
+
+
+def add_cluster(connection, name, lb_host, lb_port, lb_agent_port, odb_path):
+    return insert(connection, 'cluster', name=name, odb_type='sqlite', odb_db_name=odb_path,
+                  broker_host='broker-host-unused', broker_port=998877, lb_host=lb_host, lb_port=lb_port,
+                  lb_agent_port=lb_agent_port)
+
+
+def add_definitions(connection, cluster_id, key, admin_invoke_password):
+    """Returns the id of each. The password of admin.invoke is stored as it was given; the others are random."""
+    ids = {}
+    for name, username, realm in DEFINITIONS:
+        password = admin_invoke_password if name == 'admin.invoke' else crypto.encrypt_password(key, crypto.random_password())
+        ids[name] = insert(connection, 'sec_base', name=name, username=username, password=password, is_active=True,
+                           sec_type='basic_auth', cluster_id=cluster_id)
+        insert(connection, 'sec_basic_auth', id=ids[name], realm=realm)
+    return ids
+
+
+def add_channels(connection, cluster_id, definition_ids):
+    service_ids = {}
+    for name, url_path, service, definition, data_format in CHANNELS:
+        if service not in service_ids:
+            service_ids[service] = insert(connection, 'service', name=service, is_active=True, impl_name=service,
+                                          is_internal=True, slow_threshold=99999, cluster_id=cluster_id)
+        by_role = name in ROLE_CHANNELS
+        insert(connection, 'http_soap', name=name, is_active=True, is_internal=True, connection='channel',
+               transport='plain_http', url_path=url_path, soap_action='', data_format=data_format,
+               serialization_type='suds', timeout=10, merge_url_params_req=True, url_params_pri='qs-over-path',
+               params_pri='channel-params-over-msg', has_rbac=by_role, sec_use_rbac=by_role, cache_expiry=0,
+               security_id=definition_ids.get(definition), service_id=service_ids[service], cluster_id=cluster_id)

@@ -1,0 +1,1 @@
+"""The scheduler component: its process and its probe."""

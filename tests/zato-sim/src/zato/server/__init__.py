@@ -1,0 +1,1 @@
+"""The server: master process, workers, HTTP, services and hot deployment."""
