@@ -1,0 +1,43 @@
+# The ways into the project. `make help` lists them.
+SHELL := /bin/bash
+export CARGO_BUILD_TARGET := $(shell uname -m)-unknown-linux-musl
+CLUSTER := dev/cluster
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+test: ## Everything that CI runs: format, lints, unit tests, the stories on a real Kubernetes node
+	@dev/test.sh
+
+unit: packages ## Unit tests and generated files
+	cargo test --locked
+
+e2e: ## The stories on a real Kubernetes node, which is brought up when needed
+	@dev/e2e.sh
+
+lint: packages ## Clippy, without a warning, and the chart
+	cargo clippy --locked --all-targets --features e2e -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt
+
+images: packages ## Write target/images/zato-operator.tar (an OCI archive, made without Docker)
+	dev/images.sh
+
+cluster-up: ## Bring up a real one-node Kubernetes; target/cluster/kubeconfig leads to it
+	@$(CLUSTER)/up.sh
+cluster-down: ## End it, with everything it made
+	@$(CLUSTER)/down.sh
+cluster-status: ## Say what runs
+	@bash $(CLUSTER)/status.sh
+cluster-load: ## Load an image: make cluster-load IMAGE=file.tar
+	@$(CLUSTER)/load.sh $(IMAGE)
+
+demo: ## A node, the chart, a cluster and a service that answers: make demo ZATO_IMAGE=file.tar
+	@dev/demo.sh $(ZATO_IMAGE)
+demo-down: cluster-down ## End the demo
+
+packages:
+	@dev/packages.sh musl-tools >/dev/null
+
+.PHONY: help test unit e2e lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages

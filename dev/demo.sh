@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Brings up a node, installs the chart, applies the example and calls its service.
+#   demo.sh ZATO-IMAGE.tar     an OCI archive with a Zato 3.2 installation in /opt/zato/current
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+archive=${1:-}
+if [ -n "${KUBECONFIG:-}" ]; then
+  echo "KUBECONFIG is set: the demo uses a node of its own and touches no other cluster. Unset it and run again." >&2
+  exit 2
+fi
+if [ -z "$archive" ]; then
+  echo "Give an OCI archive of a Zato 3.2 image: make demo ZATO_IMAGE=zato-3.2.tar" >&2
+  exit 2
+fi
+image=$(tar xOf "$archive" index.json | python3 -c \
+  'import json, sys; print(json.load(sys.stdin)["manifests"][0]["annotations"]["io.containerd.image.name"])')
+install_operator --set defaultZatoImage="$image"
+step "the Zato image"
+dev/cluster/load.sh "$archive"
+step "a cluster and a service (about 60 s with the real Zato)"
+kubectl apply -f examples/quickstart
+kubectl wait --for=condition=Ready zatocluster/demo zatoservice/accounts --timeout=5m
+kubectl get zatoclusters,zatoservices
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+kubectl port-forward service/demo "$port:11223" >/dev/null &
+forward=$!
+trap 'kill "$forward" 2>/dev/null' EXIT
+password=$(kubectl get secret demo-zato -o jsonpath='{.data.pubapiPassword}' | base64 -d)
+step "calling the service"
+curl --silent --show-error --fail --retry 20 --retry-connrefused --retry-delay 1 \
+  --user "pubapi:$password" "http://127.0.0.1:$port/zato/api/invoke/api.get.user.account"
+cat <<END
+
+
+What you have: a Kubernetes node, the operator, the cluster "demo" and a service that answers. Again:
+  export KUBECONFIG=$ROOT/target/cluster/kubeconfig PATH=$ROOT/target/cluster/bin:\$PATH
+  kubectl port-forward service/demo 11223 &
+  curl -u "pubapi:\$(kubectl get secret demo-zato -o jsonpath='{.data.pubapiPassword}' | base64 -d)" \\
+    http://127.0.0.1:11223/zato/api/invoke/api.get.user.account
+Change examples/quickstart/service.yaml and apply it again: the new code answers within seconds.
+End it with: make demo-down
+END

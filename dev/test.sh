@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Everything that CI runs, in the order of what fails soonest. Ends with the sum of all tests.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+log=$ROOT/target/test.log
+mkdir -p target; : > "$log"
+failed=0
+
+part() { # what, command...
+  local what=$1; shift
+  step "$what"
+  if "$@" 2>&1 | tee -a "$log"; then return; fi
+  echo "FAILED: $what"
+  failed=$((failed + 1))
+}
+
+dev/packages.sh musl-tools
+part "format" cargo fmt --check
+part "lints" cargo clippy --locked --all-targets --features e2e -- -D warnings
+part "unit tests" cargo test --locked
+part "stories on a real node" dev/e2e.sh
+part "chart" helm lint --strict charts/zato-operator
+
+passed=$(grep -oE '^test result: .* ([0-9]+) passed' "$log" | awk '{n += $(NF - 1)} END {print n + 0}')
+broken=$(grep -oE '[0-9]+ failed;' "$log" | awk '{n += $1} END {print n + 0}')
+# A part that failed without a failed test (a build, a lint) counts as one.
+[ "$failed" = 0 ] || [ "$broken" != 0 ] || broken=$failed
+echo "$passed passed, $broken failed"
+[ "$failed" = 0 ]

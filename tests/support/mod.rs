@@ -1,0 +1,124 @@
+//! The vocabulary of the stories: a namespace of their own, waiting, objects.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace as CoreNamespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use zato_operator::api::{ZatoCluster, ZatoService};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A namespace that one test has for itself.
+pub struct Namespace {
+    client: Client,
+    name: String,
+}
+
+/// What a test may do with a kind.
+pub trait Kind:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Serialize
+{
+}
+impl<K> Kind for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Serialize
+{
+}
+
+impl Namespace {
+    pub async fn new(story: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = client().await;
+        let name = format!("{story}-{}", std::process::id());
+        let object = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+        Api::<CoreNamespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
+        Self { client, name }
+    }
+
+    pub async fn delete(self) {
+        Api::<CoreNamespace>::all(self.client).delete(&self.name, &DeleteParams::background()).await.unwrap();
+    }
+
+    pub fn api<K: Kind>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    pub async fn get<K: Kind>(&self, name: &str) -> K {
+        self.api().get(name).await.unwrap()
+    }
+
+    pub async fn find<K: Kind>(&self, name: &str) -> Option<K> {
+        self.api().get_opt(name).await.unwrap()
+    }
+
+    pub async fn create<K: Kind>(&self, object: &Value) -> kube::Result<Value> {
+        // As raw JSON: a typed object could not hold what the schema must refuse.
+        let url = format!("{}?fieldManager=test", K::url_path(&(), Some(&self.name)));
+        let request = http::Request::post(url).header("content-type", "application/json");
+        self.client.request(request.body(serde_json::to_vec(object).unwrap()).unwrap()).await
+    }
+
+    pub async fn merge<K: Kind>(&self, name: &str, patch: &Value) -> kube::Result<K> {
+        self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await
+    }
+
+    /// Asks until it is so.
+    pub async fn until<F: Future<Output = bool>>(&self, what: &str, ask: impl Fn() -> F) {
+        let start = Instant::now();
+        while !ask().await {
+            assert!(start.elapsed() < LIMIT, "{what}: not within {LIMIT:?} in namespace {}", self.name);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Only the node of this checkout, or the cluster that is named for tests: never a user's own by accident.
+async fn client() -> Client {
+    let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster/kubeconfig");
+    let path = std::env::var_os("TEST_KUBECONFIG").map_or(node, Into::into);
+    let kubeconfig = Kubeconfig::read_from(path).expect("run make cluster-up, or set TEST_KUBECONFIG");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+pub fn cluster(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoCluster", "metadata": {"name": name}, "spec": spec})
+}
+
+pub fn service(name: &str, cluster: &str, files: &[(&str, &str)]) -> Value {
+    let inline: std::collections::BTreeMap<_, _> = files.iter().copied().collect();
+    json!({
+        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": name},
+        "spec": {"clusterRef": {"name": cluster}, "source": {"inline": inline}},
+    })
+}
+
+pub fn condition(conditions: &[Condition], kind: &str) -> Option<Condition> {
+    conditions.iter().find(|condition| condition.type_ == kind).cloned()
+}
+
+/// All manifests below examples/, by kind. One that no list takes is an error.
+pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>) {
+    let (mut clusters, mut services) = (vec![], vec![]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for folder in std::fs::read_dir(root).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            match text.lines().find_map(|line| line.strip_prefix("kind: ")) {
+                Some("ZatoCluster") => clusters.push(serde_saphyr::from_str(&text).unwrap()),
+                Some("ZatoService") => services.push(serde_saphyr::from_str(&text).unwrap()),
+                other => panic!("an example of kind {other:?}"),
+            }
+        }
+    }
+    (clusters, services)
+}
