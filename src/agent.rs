@@ -51,7 +51,10 @@ pub enum Error {
 impl Error {
     /// An error of a file.
     pub fn file(path: &Path, source: std::io::Error) -> Self {
-        Self::File { path: path.display().to_string(), source }
+        Self::File {
+            path: path.display().to_string(),
+            source,
+        }
     }
 }
 

@@ -44,7 +44,7 @@ struct Operator {
     default_zato_image: String,
     /// The operator's own image, which agents run.
     #[arg(long, env = "OPERATOR_IMAGE")]
-    operator_image: String,
+    image: String,
     /// Where /healthz and /readyz are served.
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
     health_address: SocketAddr,
@@ -67,7 +67,11 @@ impl Cli {
             return print(&crds());
         }
         logging::start();
-        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        let runtime = match tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+        {
             Ok(runtime) => runtime,
             Err(error) => return fail(&error),
         };
@@ -93,7 +97,9 @@ fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 fn print(text: &str) -> ExitCode {
     use std::io::Write;
     // A closed pipe (`| head`) is not worth a panic.
-    std::io::stdout().write_all(text.as_bytes()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 /// All `CustomResourceDefinition`s, one YAML document each.
@@ -119,7 +125,10 @@ async fn operate(operator: Operator, stop: CancellationToken) -> Result<(), Fail
     let client = client().await?;
     let (ready, readiness) = tokio::sync::watch::channel(Some("starting".to_owned()));
     let serving = tokio::spawn(health::serve(operator.health_address, readiness));
-    let settings = Settings { zato_image: operator.default_zato_image, agent_image: operator.operator_image };
+    let settings = Settings {
+        zato_image: operator.default_zato_image,
+        agent_image: operator.image,
+    };
     while let Some(missing) = health::missing(&client).await {
         tracing::warn!(missing, "not ready");
         ready.send_replace(Some(missing));

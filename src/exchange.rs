@@ -110,24 +110,32 @@ impl Index {
     /// The index with its revision filled in.
     pub fn sealed(services: BTreeMap<String, IndexedService>) -> Self {
         let text = serde_json::to_string(&services).unwrap_or_default();
-        Self { revision: short_hash(text.as_bytes()), services }
+        Self {
+            revision: short_hash(text.as_bytes()),
+            services,
+        }
     }
 
     /// Every file of the index, with the name of its `ZatoService`.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str, &IndexedFile)> {
         self.services.iter().flat_map(|(service, indexed)| {
-            indexed.files.iter().map(move |(file, entry)| (service.as_str(), file.as_str(), entry))
+            indexed
+                .files
+                .iter()
+                .map(move |(file, entry)| (service.as_str(), file.as_str(), entry))
         })
     }
 }
 
 /// SHA-256, hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            use std::fmt::Write;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// The first 16 hexadecimal digits of the SHA-256.
@@ -155,7 +163,10 @@ mod tests {
     #[test]
     fn a_revision_tells_names_from_contents() {
         assert_ne!(revision([("a", "bc")]), revision([("ab", "c")]));
-        assert_ne!(revision([("a", "1"), ("b", "2")]), revision([("a", "2"), ("b", "1")]));
+        assert_ne!(
+            revision([("a", "1"), ("b", "2")]),
+            revision([("a", "2"), ("b", "1")])
+        );
         assert_eq!(revision([("a", "1")]), revision([("a", "1")]));
     }
 

@@ -31,11 +31,19 @@ pub struct SyntaxError {
 /// A service is a class whose body sets `name` to a string, as Zato's own documentation does; a class that inherits
 /// from `Service` without a name gets one from Zato that depends on the module (`<module>.<class>` in kebab case).
 pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
-    let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module).with_target_version(VERSION));
+    let parsed = parse_unchecked(
+        text,
+        ParseOptions::from(Mode::Module).with_target_version(VERSION),
+    );
     let lines = LineIndex::from_source_text(text);
     let at = |range: TextRange, cause: String| {
         let place = lines.line_column(range.start(), text);
-        SyntaxError { file: file.into(), line: place.line.get(), column: place.column.get(), cause }
+        SyntaxError {
+            file: file.into(),
+            line: place.line.get(),
+            column: place.column.get(),
+            cause,
+        }
     };
     if let Some(error) = parsed.errors().first() {
         return Err(at(error.location, error.error.to_string()));
@@ -46,22 +54,41 @@ pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
     if let Some(offset) = text.find('\0') {
         let before = &text[..offset];
         let line = before.matches('\n').count() + 1;
-        return Err(SyntaxError { file: file.into(), line, column: 1, cause: "source code cannot contain null bytes".into() });
+        return Err(SyntaxError {
+            file: file.into(),
+            line,
+            column: 1,
+            cause: "source code cannot contain null bytes".into(),
+        });
     }
     let syntax = parsed.into_syntax();
-    let body = syntax.as_module().map(|module| module.body.iter().as_slice()).unwrap_or_default();
+    let body = syntax
+        .as_module()
+        .map(|module| module.body.iter().as_slice())
+        .unwrap_or_default();
     let module = file.strip_suffix(".py").unwrap_or(file);
-    Ok(body.iter().filter_map(Stmt::as_class_def_stmt).filter_map(|class| service_name(module, class)).collect())
+    Ok(body
+        .iter()
+        .filter_map(Stmt::as_class_def_stmt)
+        .filter_map(|class| service_name(module, class))
+        .collect())
 }
 
 fn service_name(module: &str, class: &StmtClassDef) -> Option<String> {
-    class.body.iter().find_map(assigned_name).or_else(|| is_service(class).then(|| default_name(module, &class.name)))
+    class
+        .body
+        .iter()
+        .find_map(assigned_name)
+        .or_else(|| is_service(class).then(|| default_name(module, &class.name)))
 }
 
 /// `name = '...'` in a class body.
 fn assigned_name(statement: &Stmt) -> Option<String> {
     let assign = statement.as_assign_stmt()?;
-    let is_name = assign.targets.iter().any(|target| matches!(target, Expr::Name(name) if name.id.as_str() == "name"));
+    let is_name = assign
+        .targets
+        .iter()
+        .any(|target| matches!(target, Expr::Name(name) if name.id.as_str() == "name"));
     let value = assign.value.as_string_literal_expr()?;
     is_name.then(|| value.value.to_str().to_owned())
 }
@@ -111,7 +138,10 @@ mod tests {
     #[test]
     fn names_are_read_from_classes() {
         let text = "from zato.server.service import Service\nclass A(Service):\n    name = 'x.y'\nclass GetUser(Service):\n    pass\nclass Model:\n    pass\n";
-        assert_eq!(check("my_mod.py", text).unwrap(), BTreeSet::from(["x.y".into(), "my-mod.get-user".into()]));
+        assert_eq!(
+            check("my_mod.py", text).unwrap(),
+            BTreeSet::from(["x.y".into(), "my-mod.get-user".into()])
+        );
         assert!(check("empty.py", "").unwrap().is_empty());
     }
 }

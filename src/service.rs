@@ -41,7 +41,9 @@ impl Kind for ZatoService {
         let namespace = self.namespace().unwrap_or_default();
         let cluster = &self.spec.cluster_ref.name;
         let pod = names::server_pod(cluster, 0);
-        let report = context.stores.report(&namespace, &names::report(cluster, 0), &pod);
+        let report = context
+            .stores
+            .report(&namespace, &names::report(cluster, 0), &pod);
         Ok(Inputs {
             cluster: context.stores.cluster(&namespace, cluster),
             siblings: context.stores.services_of(&namespace, cluster),

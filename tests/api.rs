@@ -2,6 +2,9 @@
 //!
 //! These stories need no Zato image: what they look at is what the operator writes.
 
+// Helpers of tests are tests, too; a story may be as long as it is.
+#![allow(clippy::unwrap_used, clippy::too_many_lines)]
+
 mod support;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -19,25 +22,64 @@ const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):
 async fn the_schema_refuses() {
     let space = Namespace::new("refuse").await;
     let clusters = [
-        ("a-name-that-is-much-too-long-for-the-children", json!({}), "at most 35 characters"),
+        (
+            "a-name-that-is-much-too-long-for-the-children",
+            json!({}),
+            "at most 35 characters",
+        ),
         ("1digit", json!({}), "must start with a letter"),
-        ("ok", json!({"topology": "Distributed"}), "supported values: \"Quickstart\""),
-        ("ok", json!({"database": {"sqlite": {"storage": {"size": "much"}}}}), "must be a quantity above zero"),
-        ("ok", json!({"database": {"sqlite": {"storage": {"size": "0"}}}}), "must be a quantity above zero"),
+        (
+            "ok",
+            json!({"topology": "Distributed"}),
+            "supported values: \"Quickstart\"",
+        ),
+        (
+            "ok",
+            json!({"database": {"sqlite": {"storage": {"size": "much"}}}}),
+            "must be a quantity above zero",
+        ),
+        (
+            "ok",
+            json!({"database": {"sqlite": {"storage": {"size": "0"}}}}),
+            "must be a quantity above zero",
+        ),
         ("ok", json!({"imagePullPolicy": "Sometimes"}), "supported values"),
         ("ok", json!({"image": ""}), "should be at least 1 chars"),
-        ("ok", json!({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]}), "Duplicate value"),
+        (
+            "ok",
+            json!({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]}),
+            "Duplicate value",
+        ),
     ];
     for (name, spec, why) in clusters {
-        let error = space.create::<ZatoCluster>(&cluster(name, spec)).await.unwrap_err().to_string();
+        let error = space
+            .create::<ZatoCluster>(&cluster(name, spec))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(why), "{name}: {error}");
     }
     let services = [
-        (json!({"clusterRef": {"name": "c"}, "source": {"inline": {"not-python.txt": ""}}}), "must be a Python module name"),
-        (json!({"clusterRef": {"name": "c"}, "source": {"inline": {"../x.py": ""}}}), "must be a Python module name"),
-        (json!({"clusterRef": {"name": "c"}, "source": {"inline": {}}}), "should have at least 1 properties"),
-        (json!({"clusterRef": {"name": "c"}, "source": {}}), "Required value"),
-        (json!({"source": {"inline": {"a.py": ""}}}), "clusterRef: Required value"),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"not-python.txt": ""}}}),
+            "must be a Python module name",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"../x.py": ""}}}),
+            "must be a Python module name",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {}}}),
+            "should have at least 1 properties",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {}}),
+            "Required value",
+        ),
+        (
+            json!({"source": {"inline": {"a.py": ""}}}),
+            "clusterRef: Required value",
+        ),
         (
             json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": "#".repeat(150_000), "b.py": "#".repeat(60_000)}}}),
             "must not have more than 204800 characters",
@@ -45,7 +87,11 @@ async fn the_schema_refuses() {
     ];
     for (spec, why) in services {
         let object = json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"}, "spec": spec});
-        let error = space.create::<ZatoService>(&object).await.unwrap_err().to_string();
+        let error = space
+            .create::<ZatoService>(&object)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(why), "{error}");
     }
     space.delete().await;
@@ -57,7 +103,10 @@ async fn the_schema_accepts() {
     let space = Namespace::new("accept").await;
     let name = "a-name-of-thirty-five-characters-ok";
     assert_eq!(name.len(), 35);
-    space.create::<ZatoCluster>(&cluster(name, json!({}))).await.unwrap();
+    space
+        .create::<ZatoCluster>(&cluster(name, json!({})))
+        .await
+        .unwrap();
     let found = space.get::<ZatoCluster>(name).await;
     assert_eq!(found.spec.database.sqlite.storage.size, "5Gi");
     assert!(found.spec.scheduler.enabled && found.spec.dashboard.enabled);
@@ -67,7 +116,10 @@ async fn the_schema_accepts() {
         "scheduler": {"enabled": false}, "dashboard": {"enabled": false},
     });
     space.create::<ZatoCluster>(&cluster("full", spec)).await.unwrap();
-    space.create::<ZatoService>(&service("s", "full", &[("_a1.py", GOOD), ("b.py", "")])).await.unwrap();
+    space
+        .create::<ZatoService>(&service("s", "full", &[("_a1.py", GOOD), ("b.py", "")]))
+        .await
+        .unwrap();
     space.delete().await;
 }
 
@@ -76,14 +128,28 @@ async fn the_schema_accepts() {
 async fn immutable_fields_stay() {
     let space = Namespace::new("immutable").await;
     let size = |size: &str| json!({"database": {"sqlite": {"storage": {"size": size}}}});
-    space.create::<ZatoCluster>(&cluster("c", size("1Gi"))).await.unwrap();
-    space.create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)])).await.unwrap();
+    space
+        .create::<ZatoCluster>(&cluster("c", size("1Gi")))
+        .await
+        .unwrap();
+    space
+        .create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)]))
+        .await
+        .unwrap();
     for patch in [json!({"spec": size("2Gi")}), json!({"spec": {"database": null}})] {
-        let error = space.merge::<ZatoCluster>("c", &patch).await.unwrap_err().to_string();
+        let error = space
+            .merge::<ZatoCluster>("c", &patch)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("database is immutable"), "{error}");
     }
     let patch = json!({"spec": {"clusterRef": {"name": "other"}}});
-    let error = space.merge::<ZatoService>("s", &patch).await.unwrap_err().to_string();
+    let error = space
+        .merge::<ZatoService>("s", &patch)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("clusterRef is immutable"), "{error}");
     space.delete().await;
 }
@@ -92,26 +158,61 @@ async fn immutable_fields_stay() {
 #[tokio::test]
 async fn children_are_kept_as_wanted() {
     let space = Namespace::new("children").await;
-    space.create::<ZatoCluster>(&cluster("c", json!({}))).await.unwrap();
-    space.until("the StatefulSet", || async { space.find::<StatefulSet>("c-server").await.is_some() }).await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    space
+        .until("the StatefulSet", || async {
+            space.find::<StatefulSet>("c-server").await.is_some()
+        })
+        .await;
 
     let mine = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"note": "mine"}}});
     space.merge::<Service>("c", &mine).await.unwrap();
-    space.merge::<Service>("c", &json!({"spec": {"publishNotReadyAddresses": false}})).await.unwrap();
+    space
+        .merge::<Service>("c", &json!({"spec": {"publishNotReadyAddresses": false}}))
+        .await
+        .unwrap();
     let is_back = |s: Service| s.spec.unwrap().publish_not_ready_addresses == Some(true);
-    space.until("the edit undone", || async { is_back(space.get::<Service>("c").await) }).await;
+    space
+        .until("the edit undone", || async {
+            is_back(space.get::<Service>("c").await)
+        })
+        .await;
     let service = space.get::<Service>("c").await;
-    assert_eq!((service.labels()["team"].as_str(), service.annotations()["note"].as_str()), ("a", "mine"));
+    assert_eq!(
+        (
+            service.labels()["team"].as_str(),
+            service.annotations()["note"].as_str()
+        ),
+        ("a", "mine")
+    );
 
     let old = space.get::<StatefulSet>("c-server").await.uid();
-    space.api::<StatefulSet>().delete("c-server", &DeleteParams::background()).await.unwrap();
-    space.until("the StatefulSet again", || async {
-        space.find::<StatefulSet>("c-server").await.is_some_and(|s| s.uid() != old)
-    })
-    .await;
+    space
+        .api::<StatefulSet>()
+        .delete("c-server", &DeleteParams::background())
+        .await
+        .unwrap();
+    space
+        .until("the StatefulSet again", || async {
+            space
+                .find::<StatefulSet>("c-server")
+                .await
+                .is_some_and(|s| s.uid() != old)
+        })
+        .await;
 
-    space.merge::<ZatoCluster>("c", &json!({"spec": {"dashboard": {"enabled": false}}})).await.unwrap();
-    space.until("the dashboard's Service gone", || async { space.find::<Service>("c-dashboard").await.is_none() }).await;
+    space
+        .merge::<ZatoCluster>("c", &json!({"spec": {"dashboard": {"enabled": false}}}))
+        .await
+        .unwrap();
+    space
+        .until("the dashboard's Service gone", || async {
+            space.find::<Service>("c-dashboard").await.is_none()
+        })
+        .await;
     space.delete().await;
 }
 
@@ -119,32 +220,72 @@ async fn children_are_kept_as_wanted() {
 #[tokio::test]
 async fn code_travels_and_bad_code_does_not() {
     let space = Namespace::new("code").await;
-    space.create::<ZatoCluster>(&cluster("c", json!({}))).await.unwrap();
-    space.create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)])).await.unwrap();
-    let text = || async { space.find::<ConfigMap>("c-code-0").await?.data?.get("a.py").cloned() };
-    space.until("the code in the shard", || async { text().await.as_deref() == Some(GOOD) }).await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    space
+        .create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)]))
+        .await
+        .unwrap();
+    let text = || async {
+        space
+            .find::<ConfigMap>("c-code-0")
+            .await?
+            .data?
+            .get("a.py")
+            .cloned()
+    };
+    space
+        .until("the code in the shard", || async {
+            text().await.as_deref() == Some(GOOD)
+        })
+        .await;
 
-    space.merge::<ZatoService>("s", &json!({"spec": {"source": {"inline": {"a.py": "def f(:\n"}}}})).await.unwrap();
+    space
+        .merge::<ZatoService>(
+            "s",
+            &json!({"spec": {"source": {"inline": {"a.py": "def f(:\n"}}}}),
+        )
+        .await
+        .unwrap();
     let refused = || async { condition(&space.get::<ZatoService>("s").await.status?.conditions, "Ready") };
-    space.until("the error", || async { refused().await.is_some_and(|c| c.reason == "SyntaxError") }).await;
-    assert!(refused().await.unwrap().message.starts_with("a.py:1:7: "), "{:?}", refused().await);
-    space.until("the cluster's condition", || async {
-        let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
-        condition(&status.conditions, "ServicesLoaded").is_some_and(|c| c.reason == "SomeFailed")
-    })
-    .await;
+    space
+        .until("the error", || async {
+            refused().await.is_some_and(|c| c.reason == "SyntaxError")
+        })
+        .await;
+    assert!(
+        refused().await.unwrap().message.starts_with("a.py:1:7: "),
+        "{:?}",
+        refused().await
+    );
+    space
+        .until("the cluster's condition", || async {
+            let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
+            condition(&status.conditions, "ServicesLoaded").is_some_and(|c| c.reason == "SomeFailed")
+        })
+        .await;
     assert_eq!(text().await.as_deref(), Some(GOOD));
 
     let better = GOOD.replace("api.a", "api.b");
-    space.merge::<ZatoService>("s", &json!({"spec": {"source": {"inline": {"a.py": better}}}})).await.unwrap();
-    space.until("the mended code", || async { text().await.as_deref() == Some(better.as_str()) }).await;
+    space
+        .merge::<ZatoService>("s", &json!({"spec": {"source": {"inline": {"a.py": better}}}}))
+        .await
+        .unwrap();
+    space
+        .until("the mended code", || async {
+            text().await.as_deref() == Some(better.as_str())
+        })
+        .await;
     let missing = service("lost", "nobody", &[("b.py", GOOD)]);
     space.create::<ZatoService>(&missing).await.unwrap();
-    space.until("the missing cluster told", || async {
-        let status = space.get::<ZatoService>("lost").await.status.unwrap_or_default();
-        condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "ClusterNotFound")
-    })
-    .await;
+    space
+        .until("the missing cluster told", || async {
+            let status = space.get::<ZatoService>("lost").await.status.unwrap_or_default();
+            condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "ClusterNotFound")
+        })
+        .await;
     space.delete().await;
 }
 
@@ -152,29 +293,74 @@ async fn code_travels_and_bad_code_does_not() {
 #[tokio::test]
 async fn keys_and_data_are_never_lost() {
     let space = Namespace::new("keys").await;
-    space.create::<ZatoCluster>(&cluster("c", json!({}))).await.unwrap();
-    space.until("the claim", || async { space.find::<PersistentVolumeClaim>("c-data").await.is_some() }).await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    space
+        .until("the claim", || async {
+            space.find::<PersistentVolumeClaim>("c-data").await.is_some()
+        })
+        .await;
     let secret = space.get::<Secret>("c-zato").await;
-    space.api::<ZatoCluster>().delete("c", &DeleteParams::background()).await.unwrap();
-    space.until("the children gone", || async { space.find::<StatefulSet>("c-server").await.is_none() }).await;
+    space
+        .api::<ZatoCluster>()
+        .delete("c", &DeleteParams::background())
+        .await
+        .unwrap();
+    space
+        .until("the children gone", || async {
+            space.find::<StatefulSet>("c-server").await.is_none()
+        })
+        .await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, secret.data);
     let claim = space.get::<PersistentVolumeClaim>("c-data").await.uid();
 
-    space.create::<ZatoCluster>(&cluster("c", json!({}))).await.unwrap();
-    space.until("the StatefulSet again", || async { space.find::<StatefulSet>("c-server").await.is_some() }).await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    space
+        .until("the StatefulSet again", || async {
+            space.find::<StatefulSet>("c-server").await.is_some()
+        })
+        .await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, secret.data);
     assert_eq!(space.get::<PersistentVolumeClaim>("c-data").await.uid(), claim);
 
-    space.api::<Secret>().delete("c-zato", &DeleteParams::default()).await.unwrap();
+    space
+        .api::<Secret>()
+        .delete("c-zato", &DeleteParams::default())
+        .await
+        .unwrap();
     let reason = || async {
         let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
         condition(&status.conditions, "Ready").map(|c| c.reason)
     };
-    space.until("the lost key told", || async { reason().await.as_deref() == Some("KeyMissing") }).await;
+    space
+        .until("the lost key told", || async {
+            reason().await.as_deref() == Some("KeyMissing")
+        })
+        .await;
     assert!(space.find::<Secret>("c-zato").await.is_none());
-    let back = Secret { metadata: kube::core::ObjectMeta { resource_version: None, uid: None, managed_fields: None, ..secret.metadata }, ..secret };
-    space.create::<Secret>(&serde_json::to_value(back).unwrap()).await.unwrap();
-    space.until("the restored key taken", || async { reason().await.as_deref() == Some("Starting") }).await;
+    let back = Secret {
+        metadata: kube::core::ObjectMeta {
+            resource_version: None,
+            uid: None,
+            managed_fields: None,
+            ..secret.metadata
+        },
+        ..secret
+    };
+    space
+        .create::<Secret>(&serde_json::to_value(back).unwrap())
+        .await
+        .unwrap();
+    space
+        .until("the restored key taken", || async {
+            reason().await.as_deref() == Some("Starting")
+        })
+        .await;
     space.delete().await;
 }
 
@@ -185,23 +371,51 @@ async fn clusters_and_strangers_are_left_alone() {
     let stranger = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b-load-balancer"}, "data": {"k": "v"}});
     space.create::<ConfigMap>(&stranger).await.unwrap();
     for name in ["a", "b"] {
-        space.create::<ZatoCluster>(&cluster(name, json!({}))).await.unwrap();
+        space
+            .create::<ZatoCluster>(&cluster(name, json!({})))
+            .await
+            .unwrap();
     }
-    space.until("the taken name told", || async {
-        let status = space.get::<ZatoCluster>("b").await.status.unwrap_or_default();
-        condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "NameTaken" && c.message.contains("b-load-balancer"))
-    })
-    .await;
+    space
+        .until("the taken name told", || async {
+            let status = space.get::<ZatoCluster>("b").await.status.unwrap_or_default();
+            condition(&status.conditions, "Ready")
+                .is_some_and(|c| c.reason == "NameTaken" && c.message.contains("b-load-balancer"))
+        })
+        .await;
     let data = space.get::<ConfigMap>("b-load-balancer").await.data.unwrap();
     assert_eq!(data.keys().collect::<Vec<_>>(), ["k"]);
-    space.until("the other cluster", || async { space.find::<StatefulSet>("a-server").await.is_some() }).await;
+    space
+        .until("the other cluster", || async {
+            space.find::<StatefulSet>("a-server").await.is_some()
+        })
+        .await;
 
-    space.api::<ConfigMap>().delete("b-load-balancer", &DeleteParams::default()).await.unwrap();
-    space.until("the recovery", || async { space.find::<StatefulSet>("b-server").await.is_some() }).await;
+    space
+        .api::<ConfigMap>()
+        .delete("b-load-balancer", &DeleteParams::default())
+        .await
+        .unwrap();
+    space
+        .until("the recovery", || async {
+            space.find::<StatefulSet>("b-server").await.is_some()
+        })
+        .await;
     let key = |s: Secret| s.data.unwrap()["key1"].0.clone();
-    assert_ne!(key(space.get::<Secret>("a-zato").await), key(space.get::<Secret>("b-zato").await));
-    space.api::<ZatoCluster>().delete("b", &DeleteParams::background()).await.unwrap();
-    space.until("b gone", || async { space.find::<StatefulSet>("b-server").await.is_none() }).await;
+    assert_ne!(
+        key(space.get::<Secret>("a-zato").await),
+        key(space.get::<Secret>("b-zato").await)
+    );
+    space
+        .api::<ZatoCluster>()
+        .delete("b", &DeleteParams::background())
+        .await
+        .unwrap();
+    space
+        .until("b gone", || async {
+            space.find::<StatefulSet>("b-server").await.is_none()
+        })
+        .await;
     assert!(space.find::<StatefulSet>("a-server").await.is_some());
     space.delete().await;
 }
@@ -217,11 +431,19 @@ async fn examples_can_be_applied_twice() {
     for round in 0..2 {
         let mut seen = vec![];
         for object in &clusters {
-            let object = space.api::<ZatoCluster>().patch(&object.name_any(), &params, &Patch::Apply(object)).await.unwrap();
+            let object = space
+                .api::<ZatoCluster>()
+                .patch(&object.name_any(), &params, &Patch::Apply(object))
+                .await
+                .unwrap();
             seen.push((object.name_any(), object.metadata.generation));
         }
         for object in &services {
-            let object = space.api::<ZatoService>().patch(&object.name_any(), &params, &Patch::Apply(object)).await.unwrap();
+            let object = space
+                .api::<ZatoService>()
+                .patch(&object.name_any(), &params, &Patch::Apply(object))
+                .await
+                .unwrap();
             seen.push((object.name_any(), object.metadata.generation));
         }
         if round == 1 {

@@ -1,5 +1,8 @@
 //! What is generated and committed is what the code says. `BLESS=1 cargo test --test generated` writes it anew.
 
+// Helpers of tests are tests, too.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +17,11 @@ fn check(path: &str, wanted: &str) {
         fs::write(&path, wanted).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "{} is not what the code says: run BLESS=1 cargo test --test generated", path.display());
+    assert!(
+        found == wanted,
+        "{} is not what the code says: run BLESS=1 cargo test --test generated",
+        path.display()
+    );
 }
 
 /// The definitions that users install, beside the code and in the chart.
@@ -33,8 +40,16 @@ fn custom_resource_definitions() {
 fn rules_of_the_chart() {
     let mut text = String::from("# Generated from src/reconcile/rbac.rs.\n");
     for (rule, policy) in rbac::RULES.iter().zip(rbac::policy_rules()) {
-        text += &format!("# {}\n- apiGroups: {:?}\n", rule.because, policy.api_groups.unwrap());
-        text += &format!("  resources: {:?}\n  verbs: {:?}\n", policy.resources.unwrap(), policy.verbs);
+        let (groups, resources, verbs) = (
+            policy.api_groups.unwrap(),
+            policy.resources.unwrap(),
+            policy.verbs,
+        );
+        let rule = format!(
+            "# {}\n- apiGroups: {groups:?}\n  resources: {resources:?}\n  verbs: {verbs:?}\n",
+            rule.because
+        );
+        text.push_str(&rule);
     }
     check("charts/zato-operator/files/rules.yaml", &text);
 }

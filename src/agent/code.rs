@@ -2,8 +2,8 @@
 //! folder that the server deploys.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::Error;
@@ -38,7 +38,9 @@ impl Wanted {
 pub fn mounted() -> Option<Wanted> {
     let text = fs::read_to_string(Path::new(paths::INDEX).join(INDEX_KEY)).ok()?;
     let index: Index = serde_json::from_str(&text).ok()?;
-    Wanted::complete(index, |shard, file| fs::read_to_string(Path::new(paths::CODE).join(shard).join(file)).ok())
+    Wanted::complete(index, |shard, file| {
+        fs::read_to_string(Path::new(paths::CODE).join(shard).join(file)).ok()
+    })
 }
 
 /// Makes `folder` hold exactly the wanted files; returns the names of those that were written.
@@ -53,7 +55,10 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
     }
     for entry in fs::read_dir(folder).map_err(|error| Error::file(folder, error))? {
         let path = entry.map_err(|error| Error::file(folder, error))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if path.is_file() && !wanted.files.contains_key(name) {
             remove(&path)?;
         }
@@ -65,7 +70,11 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
 pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let new = path.with_file_name(format!(".{name}.new"));
-    fs::write(&new, text).map_err(|error| Error::file(&new, error))?;
+    // The server's code can write here, too: a link that it left is removed, never followed.
+    remove(&new)?;
+    let mut file = File::create_new(&new).map_err(|error| Error::file(&new, error))?;
+    file.write_all(text.as_bytes())
+        .map_err(|error| Error::file(&new, error))?;
     fs::rename(&new, path).map_err(|error| Error::file(path, error))
 }
 
@@ -82,11 +91,25 @@ mod tests {
     use crate::exchange::{IndexedFile, IndexedService};
 
     fn wanted(files: &[(&str, &str)]) -> Wanted {
-        let entry = |text: &str| IndexedFile { sha256: hash(text.as_bytes()), ..IndexedFile::default() };
-        let indexed = files.iter().map(|(name, text)| ((*name).to_owned(), entry(text))).collect();
-        let service = IndexedService { revision: "r".into(), files: indexed };
+        let entry = |text: &str| IndexedFile {
+            sha256: hash(text.as_bytes()),
+            ..IndexedFile::default()
+        };
+        let indexed = files
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), entry(text)))
+            .collect();
+        let service = IndexedService {
+            revision: "r".into(),
+            files: indexed,
+        };
         let index = Index::sealed([("s".to_owned(), service)].into());
-        let content = |_: &str, name: &str| files.iter().find(|(n, _)| *n == name).map(|(_, t)| (*t).to_owned());
+        let content = |_: &str, name: &str| {
+            files
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, t)| (*t).to_owned())
+        };
         Wanted::complete(index, content).unwrap()
     }
 
@@ -94,11 +117,30 @@ mod tests {
     fn the_folder_ends_as_wanted_and_only_changes_are_written() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(".a.py.new"), "left by a killed agent").unwrap();
-        assert_eq!(write(folder.path(), &wanted(&[("a.py", "1"), ("b.py", "2")])).unwrap(), ["a.py", "b.py"]);
-        assert_eq!(write(folder.path(), &wanted(&[("a.py", "1"), ("c.py", "3")])).unwrap(), ["c.py"]);
-        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(
+            write(folder.path(), &wanted(&[("a.py", "1"), ("b.py", "2")])).unwrap(),
+            ["a.py", "b.py"]
+        );
+        assert_eq!(
+            write(folder.path(), &wanted(&[("a.py", "1"), ("c.py", "3")])).unwrap(),
+            ["c.py"]
+        );
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         names.sort();
         assert_eq!(names, ["a.py", "c.py"]);
+    }
+
+    #[test]
+    fn a_link_that_the_server_left_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join(".a.py.new")).unwrap();
+        write(folder.path(), &wanted(&[("a.py", "1")])).unwrap();
+        assert_eq!(fs::read_to_string(outside.path()).unwrap(), "");
+        assert_eq!(fs::read_to_string(folder.path().join("a.py")).unwrap(), "1");
     }
 
     #[test]

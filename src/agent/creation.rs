@@ -45,9 +45,14 @@ pub fn write(folder: &Path, identity: &Identity, credentials: &Credentials) -> R
     for (name, lines) in steps(identity, credentials) {
         let path = folder.join(name);
         // No blank line: the command ends at one.
-        let text = lines.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n");
+        let text = lines
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect::<Vec<_>>()
+            .join("\n");
         fs::write(&path, text).map_err(|error| Error::file(&path, error))?;
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(|error| Error::file(&path, error))?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))
+            .map_err(|error| Error::file(&path, error))?;
     }
     Ok(())
 }
@@ -59,18 +64,30 @@ fn steps<'a>(identity: &Identity, credentials: &'a Credentials) -> Vec<(&'a str,
     let current = format!("{}/zato.db", paths::DATA);
     let mut steps = vec![
         ("database", command("create_odb", &new, vec![])),
-        ("cluster", command("create_cluster", &new, cluster(identity, credentials))),
+        (
+            "cluster",
+            command("create_cluster", &new, cluster(identity, credentials)),
+        ),
     ];
     for component in &identity.components {
         match component.as_str() {
-            "server" => steps.push(("server", command("create_server", &current, server(identity, credentials)))),
+            "server" => steps.push((
+                "server",
+                command("create_server", &current, server(identity, credentials)),
+            )),
             "scheduler" => {
-                steps.push(("scheduler", command("create_scheduler", &current, scheduler(identity, credentials))));
+                steps.push((
+                    "scheduler",
+                    command("create_scheduler", &current, scheduler(identity, credentials)),
+                ));
             }
             "dashboard" => {
                 let path = ("path", directory("dashboard"));
                 let admin = ("admin_invoke_password", credentials.admin_invoke.clone());
-                steps.push(("dashboard", command("create_web_admin", &current, vec![path.clone(), admin])));
+                steps.push((
+                    "dashboard",
+                    command("create_web_admin", &current, vec![path.clone(), admin]),
+                ));
                 let password = vec![
                     ("command", "update_password".to_owned()),
                     path,
@@ -144,12 +161,24 @@ fn scheduler<'a>(identity: &Identity, credentials: &Credentials) -> Lines<'a> {
 /// How server and scheduler call each other. With a scheme: without one Zato takes the address for TLS.
 fn clients<'a>(credentials: &Credentials) -> Lines<'a> {
     vec![
-        ("scheduler_address_for_server", format!("http://127.0.0.1:{}", ports::SCHEDULER)),
-        ("server_address_for_scheduler", format!("http://127.0.0.1:{}", ports::SERVER)),
+        (
+            "scheduler_address_for_server",
+            format!("http://127.0.0.1:{}", ports::SCHEDULER),
+        ),
+        (
+            "server_address_for_scheduler",
+            format!("http://127.0.0.1:{}", ports::SERVER),
+        ),
         ("scheduler_api_client_for_server_username", "scheduler".into()),
-        ("scheduler_api_client_for_server_password", credentials.scheduler.clone()),
+        (
+            "scheduler_api_client_for_server_password",
+            credentials.scheduler.clone(),
+        ),
         ("server_api_client_for_scheduler_username", "admin.invoke".into()),
-        ("server_api_client_for_scheduler_password", credentials.admin_invoke.clone()),
+        (
+            "server_api_client_for_scheduler_password",
+            credentials.admin_invoke.clone(),
+        ),
     ]
 }
 

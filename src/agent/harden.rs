@@ -29,25 +29,37 @@ fn database(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
     let transaction = database.transaction()?;
     let clusters: i64 = transaction.query_row("SELECT count(*) FROM cluster", [], |row| row.get(0))?;
     if clusters != 1 {
-        return Err(Error::Effect(format!("the database has {clusters} clusters, not one")));
+        return Err(Error::Effect(format!(
+            "the database has {clusters} clusters, not one"
+        )));
     }
     let changed = transaction.execute("UPDATE server SET token = ?1 WHERE name = ?2", [token, server])?;
     if changed != 1 {
-        return Err(Error::Effect(format!("the database has {changed} servers of name {server}, not one")));
+        return Err(Error::Effect(format!(
+            "the database has {changed} servers of name {server}, not one"
+        )));
     }
     transaction.execute(ADMINISTRATIVE_CHANNELS, [])?;
     Ok(transaction.commit()?)
 }
 
 fn directory(server: &Path) -> Result<(), Error> {
-    let demo = server.join("pickup/incoming/services/demo.py");
-    match fs::remove_file(&demo) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&demo, error)),
-        _ => {}
+    // Zato's command puts its demonstration service into both.
+    for folder in ["pickup/incoming/services", "work/hot-deploy/current"] {
+        let demo = server.join(folder).join("demo.py");
+        match fs::remove_file(&demo) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file(&demo, error));
+            }
+            _ => {}
+        }
     }
     let path = server.join("config/repo/server.conf");
     let text = fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
-    let kept: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with(CHECK_UPDATES)).collect();
+    let kept: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with(CHECK_UPDATES))
+        .collect();
     let new = path.with_extension("new");
     fs::write(&new, kept.join("\n") + "\n").map_err(|error| Error::file(&new, error))?;
     fs::rename(&new, &path).map_err(|error| Error::file(&path, error))
@@ -77,7 +89,11 @@ mod tests {
         for _ in 0..2 {
             database(folder.path(), "s-0", "s-0.salt").unwrap();
         }
-        let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        let text = |sql: &str| {
+            connection
+                .query_row(sql, [], |row| row.get::<_, String>(0))
+                .unwrap()
+        };
         assert_eq!(text("SELECT group_concat(token) FROM server"), "s-0.salt,other");
         assert_eq!(text("SELECT group_concat(is_active) FROM http_soap"), "0,1");
     }
@@ -85,24 +101,40 @@ mod tests {
     #[test]
     fn a_database_without_the_server_or_no_database_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(database(folder.path(), "s-0", "t"), Err(Error::Database(_))));
+        assert!(matches!(
+            database(folder.path(), "s-0", "t"),
+            Err(Error::Database(_))
+        ));
         assert!(!folder.path().join("zato.db").exists());
         zato(folder.path());
-        assert!(matches!(database(folder.path(), "nobody", "t"), Err(Error::Effect(_))));
+        assert!(matches!(
+            database(folder.path(), "nobody", "t"),
+            Err(Error::Effect(_))
+        ));
     }
 
     #[test]
     fn demo_and_update_check_go() {
         let folder = tempfile::tempdir().unwrap();
-        let (pickup, conf) = (folder.path().join("pickup/incoming/services"), folder.path().join("config/repo"));
+        let (pickup, conf) = (
+            folder.path().join("pickup/incoming/services"),
+            folder.path().join("config/repo"),
+        );
         fs::create_dir_all(&pickup).unwrap();
         fs::create_dir_all(&conf).unwrap();
         fs::write(pickup.join("demo.py"), "x").unwrap();
-        fs::write(conf.join("server.conf"), "[a]\nzato.updates.check-updates=\nzato.other=1\n").unwrap();
+        fs::write(
+            conf.join("server.conf"),
+            "[a]\nzato.updates.check-updates=\nzato.other=1\n",
+        )
+        .unwrap();
         for _ in 0..2 {
             directory(folder.path()).unwrap();
         }
         assert!(!pickup.join("demo.py").exists());
-        assert_eq!(fs::read_to_string(conf.join("server.conf")).unwrap(), "[a]\nzato.other=1\n");
+        assert_eq!(
+            fs::read_to_string(conf.join("server.conf")).unwrap(),
+            "[a]\nzato.other=1\n"
+        );
     }
 }

@@ -70,7 +70,8 @@ impl Keeper {
                 Some(wanted) => self.round(wanted).await?,
                 None => self.report(Phase::Preparing, None, ""),
             };
-            let busy = report.phase != Phase::Serving || self.services.values().any(|s| s.state == LoadState::Loading);
+            let busy = report.phase != Phase::Serving
+                || self.services.values().any(|s| s.state == LoadState::Loading);
             reports.send_if_modified(|last| {
                 let is_new = last.as_ref() != Some(&report);
                 *last = Some(report);
@@ -98,12 +99,19 @@ impl Keeper {
         if !self.password_set {
             // The user's way in: it works before anything else is waited for.
             if let Err(error) = self.server.ensure_pubapi_password().await {
-                return Ok(self.report(Phase::Loading, Some(format!("the password of pubapi cannot be set: {error}")), ""));
+                return Ok(self.report(
+                    Phase::Loading,
+                    Some(format!("the password of pubapi cannot be set: {error}")),
+                    "",
+                ));
             }
             self.password_set = true;
         }
         self.look(wanted).await;
-        let settled = self.services.values().all(|service| service.state != LoadState::Loading);
+        let settled = self
+            .services
+            .values()
+            .all(|service| service.state != LoadState::Loading);
         if settled {
             self.probes.open.store(true, Ordering::Relaxed);
         }
@@ -124,19 +132,30 @@ impl Keeper {
         if let Ok(step) = std::fs::read_to_string(create.join("failed")) {
             return self.report(Phase::Creating, Some(failed_step(&step, create)), "");
         }
-        let phase = if create.join("done").exists() { Phase::Starting } else { Phase::Creating };
+        let phase = if create.join("done").exists() {
+            Phase::Starting
+        } else {
+            Phase::Creating
+        };
         self.report(phase, None, "")
     }
 
     /// Asks the server about every service that is not known to be loaded in its current revision.
     async fn look(&mut self, wanted: &Wanted) {
-        self.services.retain(|name, _| wanted.index.services.contains_key(name));
+        self.services
+            .retain(|name, _| wanted.index.services.contains_key(name));
         for (name, indexed) in &wanted.index.services {
             let known = self.services.get(name);
-            if known.is_some_and(|known| known.revision == indexed.revision && known.state == LoadState::Loaded) {
+            if known
+                .is_some_and(|known| known.revision == indexed.revision && known.state == LoadState::Loaded)
+            {
                 continue;
             }
-            let mut report = ServiceReport { revision: indexed.revision.clone(), state: LoadState::Loaded, error: None };
+            let mut report = ServiceReport {
+                revision: indexed.revision.clone(),
+                state: LoadState::Loaded,
+                error: None,
+            };
             for (file, entry) in &indexed.files {
                 match self.file(file, entry, wanted).await {
                     LoadState::Loaded => {}
@@ -184,7 +203,10 @@ impl Keeper {
         if let Some(text) = wanted.files.get(name)
             && let Err(error) = code::replace(&path, text)
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a file could not be written again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a file could not be written again"
+            );
         }
         self.written.insert(name.to_owned(), Instant::now());
         LoadState::Loading
@@ -212,5 +234,8 @@ fn failed_step(text: &str, create: &Path) -> String {
         _ => "",
     };
     let log = create.join(format!("{step}.log"));
-    format!("creating {step} failed with exit code {code}{known}; its output, with secrets, is in the agent's {}", log.display())
+    format!(
+        "creating {step} failed with exit code {code}{known}; its output, with secrets, is in the agent's {}",
+        log.display()
+    )
 }

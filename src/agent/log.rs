@@ -23,7 +23,11 @@ pub struct Log {
 impl Log {
     /// A log that is read from its beginning.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.into(), position: 0, rest: String::new() }
+        Self {
+            path: path.into(),
+            position: 0,
+            rest: String::new(),
+        }
     }
 
     /// The newest error of each file since the last call, by file name.
@@ -63,10 +67,17 @@ fn take(text: &str, found: &mut BTreeMap<String, String>) -> usize {
             return bounded(text, begin);
         };
         let body_begin = body + "e:`".len();
-        let Some(length) = entry[body_begin..].find("\n`").or_else(|| entry[body_begin..].find("`\n")) else {
+        let Some(length) = entry[body_begin..]
+            .find("\n`")
+            .or_else(|| entry[body_begin..].find("`\n"))
+        else {
             return bounded(text, begin);
         };
-        let file = entry[..name_end].rsplit('/').next().unwrap_or_default().to_owned();
+        let file = entry[..name_end]
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         found.insert(file, cause(&entry[body_begin..body_begin + length]));
         position = begin + MARK.len() + body_begin + length;
     }
@@ -75,15 +86,26 @@ fn take(text: &str, found: &mut BTreeMap<String, String>) -> usize {
 }
 
 fn bounded(text: &str, begin: usize) -> usize {
-    let least = text.len().saturating_sub(usize::try_from(PIECE).unwrap_or_default());
-    (begin.max(least)..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+    let least = text
+        .len()
+        .saturating_sub(usize::try_from(PIECE).unwrap_or_default());
+    (begin.max(least)..=text.len())
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(text.len())
 }
 
 /// The last line of a traceback, with the last line number that it names.
 fn cause(traceback: &str) -> String {
-    let last = traceback.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given");
+    let last = traceback
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty())
+        .unwrap_or("no reason given");
     let last: String = last.chars().take(500).collect();
-    let place = traceback.lines().rev().find_map(|line| line.split(", line ").nth(1));
+    let place = traceback
+        .lines()
+        .rev()
+        .find_map(|line| line.split(", line ").nth(1));
     match place.map(|place| place.chars().take_while(char::is_ascii_digit).collect::<String>()) {
         Some(line) if !line.is_empty() => format!("{last} (line {line})"),
         _ => last,
@@ -109,7 +131,10 @@ mod tests {
             let mut errors = log.errors();
             file.write_all(&ENTRY.as_bytes()[cut..]).unwrap();
             errors.extend(log.errors());
-            assert_eq!(errors["bad.py"], "ModuleNotFoundError: No module named 'nothing' (line 3)", "cut at {cut}");
+            assert_eq!(
+                errors["bad.py"], "ModuleNotFoundError: No module named 'nothing' (line 3)",
+                "cut at {cut}"
+            );
         }
     }
 

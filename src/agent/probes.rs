@@ -23,16 +23,31 @@ pub struct State {
 
 /// Answers until the process ends. On all addresses: the kubelet comes from outside the pod.
 pub async fn serve(state: Arc<State>) -> Result<(), Error> {
-    let address = (Ipv4Addr::UNSPECIFIED, u16::try_from(ports::AGENT).unwrap_or_default());
-    let to_error = |source| Error::File { path: format!("port {}", ports::AGENT), source };
+    let address = (
+        Ipv4Addr::UNSPECIFIED,
+        u16::try_from(ports::AGENT).unwrap_or_default(),
+    );
+    let to_error = |source| Error::File {
+        path: format!("port {}", ports::AGENT),
+        source,
+    };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(to_error)?;
-    let answer = |value: &AtomicBool| match value.load(Ordering::Relaxed) {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+    let answer = |value: &AtomicBool| {
+        if value.load(Ordering::Relaxed) {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     let router = Router::new()
-        .route("/prepared", get(move |Shared(state): Shared<Arc<State>>| async move { answer(&state.prepared) }))
-        .route("/gate", get(move |Shared(state): Shared<Arc<State>>| async move { answer(&state.open) }))
+        .route(
+            "/prepared",
+            get(move |Shared(state): Shared<Arc<State>>| async move { answer(&state.prepared) }),
+        )
+        .route(
+            "/gate",
+            get(move |Shared(state): Shared<Arc<State>>| async move { answer(&state.open) }),
+        )
         .with_state(state);
     axum::serve(listener, router).await.map_err(to_error)
 }

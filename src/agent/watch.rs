@@ -20,19 +20,31 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TRIES: u32 = 50;
 
 /// Sends every complete state that the index had. Never ends by itself.
-pub async fn follow(client: Client, identity: &Identity, wanted: Sender<Option<Wanted>>) -> Result<(), Error> {
+pub async fn follow(
+    client: Client,
+    identity: &Identity,
+    wanted: Sender<Option<Wanted>>,
+) -> Result<(), Error> {
     let secrets = Api::<Secret>::namespaced(client.clone(), &identity.namespace);
     let shards = Api::<ConfigMap>::namespaced(client, &identity.namespace);
     let name = format!("metadata.name={}", names::agent(&identity.cluster));
-    let changes = watcher(secrets, watcher::Config::default().fields(&name)).default_backoff().applied_objects();
+    let changes = watcher(secrets, watcher::Config::default().fields(&name))
+        .default_backoff()
+        .applied_objects();
     let mut changes = std::pin::pin!(changes);
     while let Some(change) = changes.next().await {
         match change {
-            Ok(secret) => match index(&secret) {
-                Some(index) => take(index, &shards, &wanted).await,
-                None => tracing::warn!("the index cannot be read; what is deployed stays"),
-            },
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the watch of the index failed and is tried again"),
+            Ok(secret) => {
+                if let Some(index) = index(&secret) {
+                    take(index, &shards, &wanted).await;
+                } else {
+                    tracing::warn!("the index cannot be read; what is deployed stays");
+                }
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the watch of the index failed and is tried again"
+            ),
         }
     }
     Ok(())
@@ -43,7 +55,11 @@ fn index(secret: &Secret) -> Option<Index> {
 }
 
 async fn take(index: Index, shards: &Api<ConfigMap>, wanted: &Sender<Option<Wanted>>) {
-    if wanted.borrow().as_ref().is_some_and(|current| current.index == index) {
+    if wanted
+        .borrow()
+        .as_ref()
+        .is_some_and(|current| current.index == index)
+    {
         return;
     }
     for _ in 0..TRIES {
@@ -55,11 +71,17 @@ async fn take(index: Index, shards: &Api<ConfigMap>, wanted: &Sender<Option<Want
             }
             // The shard is not what this index means: an older cache, or already the next one.
             Ok(None) => {}
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a shard could not be read"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a shard could not be read"
+            ),
         }
         tokio::time::sleep(PAUSE).await;
     }
-    tracing::warn!(revision = index.revision, "the code is not what the index says; what is deployed stays");
+    tracing::warn!(
+        revision = index.revision,
+        "the code is not what the index says; what is deployed stays"
+    );
 }
 
 async fn fetch(index: &Index, shards: &Api<ConfigMap>) -> kube::Result<Option<Wanted>> {
@@ -69,5 +91,7 @@ async fn fetch(index: &Index, shards: &Api<ConfigMap>) -> kube::Result<Option<Wa
         let data = shards.get_opt(name).await?.and_then(|shard| shard.data);
         contents.insert(name, data.unwrap_or_default());
     }
-    Ok(Wanted::complete(index.clone(), |shard, file| contents.get(shard)?.get(file).cloned()))
+    Ok(Wanted::complete(index.clone(), |shard, file| {
+        contents.get(shard)?.get(file).cloned()
+    }))
 }

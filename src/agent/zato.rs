@@ -41,7 +41,10 @@ pub struct Server {
 impl Server {
     /// A client with the passwords of `admin.invoke` and `pubapi`.
     pub fn new(admin_invoke: String, pubapi: String) -> Self {
-        let http = reqwest::Client::builder().user_agent("zato-operator").timeout(TIMEOUT).no_proxy();
+        let http = reqwest::Client::builder()
+            .user_agent("zato-operator")
+            .timeout(TIMEOUT)
+            .no_proxy();
         Self {
             http: http.build().unwrap_or_default(),
             base: format!("http://127.0.0.1:{}", ports::SERVER),
@@ -70,30 +73,51 @@ impl Server {
     /// Gives `pubapi` its password, if it has another one.
     pub async fn ensure_pubapi_password(&self) -> Result<(), Error> {
         let url = format!("{}/zato/api/invoke/{NO_SERVICE}", self.base);
-        let answer = self.http.get(url).basic_auth("pubapi", Some(&self.pubapi)).send().await?;
+        let answer = self
+            .http
+            .get(url)
+            .basic_auth("pubapi", Some(&self.pubapi))
+            .send()
+            .await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(());
         }
-        let list = self.invoke("zato.security.basic-auth.get-list", &json!({"cluster_id": 1})).await?;
+        let list = self
+            .invoke("zato.security.basic-auth.get-list", &json!({"cluster_id": 1}))
+            .await?;
         let rows = list.as_array().into_iter().flatten();
-        let id = rows.filter(|row| row["username"] == "pubapi" || row["name"] == "pubapi").find_map(|row| row.get("id"));
+        let id = rows
+            .filter(|row| row["username"] == "pubapi" || row["name"] == "pubapi")
+            .find_map(|row| row.get("id"));
         let Some(id) = id else {
             let why = "there is no user pubapi".to_owned();
-            return Err(Error::Answer { service: "zato.security.basic-auth.get-list".into(), why });
+            return Err(Error::Answer {
+                service: "zato.security.basic-auth.get-list".into(),
+                why,
+            });
         };
         let payload = json!({"id": id, "password1": self.pubapi, "password2": self.pubapi});
-        self.invoke("zato.security.basic-auth.change-password", &payload).await.map(drop)
+        self.invoke("zato.security.basic-auth.change-password", &payload)
+            .await
+            .map(drop)
     }
 
     /// Calls an internal service and takes its answer out of its wrappers.
     async fn invoke(&self, service: &str, payload: &Value) -> Result<Value, Error> {
-        let wrong = |why: String| Error::Answer { service: service.into(), why };
+        let wrong = |why: String| Error::Answer {
+            service: service.into(),
+            why,
+        };
         let body = json!({
             "name": service, "payload": STANDARD.encode(payload.to_string()),
             "channel": "invoke", "data_format": "json", "transport": null,
         });
         let request = self.http.post(format!("{}/zato/admin/invoke", self.base));
-        let answer = request.basic_auth("admin.invoke", Some(&self.admin_invoke)).json(&body).send().await?;
+        let answer = request
+            .basic_auth("admin.invoke", Some(&self.admin_invoke))
+            .json(&body)
+            .send()
+            .await?;
         if answer.status() != StatusCode::OK {
             return Err(wrong(format!("HTTP {}", answer.status().as_u16())));
         }
@@ -102,7 +126,9 @@ impl Server {
             return Ok(Value::Null);
         };
         let inner = STANDARD.decode(inner).map_err(|error| wrong(error.to_string()))?;
-        Ok(unwrap(serde_json::from_slice(&inner).map_err(|error| wrong(error.to_string()))?))
+        Ok(unwrap(
+            serde_json::from_slice(&inner).map_err(|error| wrong(error.to_string()))?,
+        ))
     }
 }
 

@@ -128,7 +128,10 @@ fn default_size() -> String {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { size: default_size(), storage_class_name: None }
+        Self {
+            size: default_size(),
+            storage_class_name: None,
+        }
     }
 }
 

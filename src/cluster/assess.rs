@@ -21,21 +21,29 @@ pub fn assess(cluster: &ZatoCluster, outcome: Outcome<'_, Plan>) -> Verdict<Zato
         Outcome::Failed(error) => {
             // What was true stays in view; only Ready says what failed now.
             let mut old = cluster.status.clone().unwrap_or_default();
-            old.conditions.retain(|c| c.type_ != ConditionType::Ready.to_string());
+            old.conditions
+                .retain(|c| c.type_ != ConditionType::Ready.to_string());
             let message = error.to_string();
             old.summary = summary(error.reason(), &message);
-            old.conditions.insert(0, condition(ConditionType::Ready, false, error.reason(), message, generation));
+            old.conditions.insert(
+                0,
+                condition(ConditionType::Ready, false, error.reason(), message, generation),
+            );
             old
         }
     };
     status.observed_generation = generation;
-    Verdict { status, recheck: None }
+    Verdict {
+        status,
+        recheck: None,
+    }
 }
 
 fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
     let (ready, services) = (is_ready(plan), services(plan));
     let counts = counts(plan);
-    let as_condition = |kind, (status, reason, message): Judged| condition(kind, status, reason, message, generation);
+    let as_condition =
+        |kind, (status, reason, message): Judged| condition(kind, status, reason, message, generation);
     ZatoClusterStatus {
         observed_generation: generation,
         summary: summary(ready.1, &ready.2),
@@ -53,7 +61,11 @@ fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
 
 fn is_ready(plan: &Plan) -> Judged {
     if let Some(error) = plan.report.as_ref().and_then(|report| report.error.as_ref()) {
-        let reason = if phase(plan) == Some(Phase::Creating) { Reason::CreationFailed } else { Reason::ServerFailed };
+        let reason = if phase(plan) == Some(Phase::Creating) {
+            Reason::CreationFailed
+        } else {
+            Reason::ServerFailed
+        };
         return (false, reason, error.clone());
     }
     let Some(stateful_set) = &plan.stateful_set else {
@@ -64,19 +76,30 @@ fn is_ready(plan: &Plan) -> Judged {
         return (false, Reason::Starting, format!("pod {pod} is being changed"));
     }
     if ready_replicas(stateful_set) == 0 {
-        return (false, Reason::Starting, format!("pod {pod}: {}", doing(phase(plan))));
+        return (
+            false,
+            Reason::Starting,
+            format!("pod {pod}: {}", doing(phase(plan))),
+        );
     }
     (true, Reason::Running, "all components run".into())
 }
 
 /// Whether the StatefulSet's own status is about its present spec, and no pod of an older one is left.
 fn is_observed(stateful_set: &StatefulSet) -> bool {
-    let Some(status) = &stateful_set.status else { return false };
-    status.observed_generation >= stateful_set.metadata.generation && status.current_revision == status.update_revision
+    let Some(status) = &stateful_set.status else {
+        return false;
+    };
+    status.observed_generation >= stateful_set.metadata.generation
+        && status.current_revision == status.update_revision
 }
 
 fn ready_replicas(stateful_set: &StatefulSet) -> i32 {
-    stateful_set.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default()
+    stateful_set
+        .status
+        .as_ref()
+        .and_then(|status| status.ready_replicas)
+        .unwrap_or_default()
 }
 
 fn phase(plan: &Plan) -> Option<Phase> {
@@ -105,44 +128,83 @@ fn counts(plan: &Plan) -> ServiceCounts {
         _ => false,
     };
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    let (total, loaded) = (count(plan.revisions.len()), count(plan.revisions.iter().filter(current).count()));
-    ServiceCounts { total, loaded, summary: format!("{loaded}/{total}") }
+    let (total, loaded) = (
+        count(plan.revisions.len()),
+        count(plan.revisions.iter().filter(current).count()),
+    );
+    ServiceCounts {
+        total,
+        loaded,
+        summary: format!("{loaded}/{total}"),
+    }
 }
 
 fn services(plan: &Plan) -> Judged {
     let counts = counts(plan);
     if counts.loaded == counts.total {
-        return (true, Reason::AllLoaded, format!("{} services are loaded", counts.total));
+        return (
+            true,
+            Reason::AllLoaded,
+            format!("{} services are loaded", counts.total),
+        );
     }
-    let invalid = plan.revisions.iter().filter(|(_, revision)| revision.is_none()).map(|(name, _)| name.as_str());
+    let invalid = plan
+        .revisions
+        .iter()
+        .filter(|(_, revision)| revision.is_none())
+        .map(|(name, _)| name.as_str());
     let reported = plan.report.iter().flat_map(|report| &report.services);
-    let failed = reported.filter(|(_, report)| report.state == LoadState::Failed).map(|(name, _)| name.as_str());
+    let failed = reported
+        .filter(|(_, report)| report.state == LoadState::Failed)
+        .map(|(name, _)| name.as_str());
     let mut names: Vec<&str> = invalid.chain(failed).collect();
     names.dedup();
     if names.is_empty() {
-        return (false, Reason::Loading, format!("{} of {} services are loaded", counts.loaded, counts.total));
+        return (
+            false,
+            Reason::Loading,
+            format!("{} of {} services are loaded", counts.loaded, counts.total),
+        );
     }
     let more = names.len().saturating_sub(5);
     let listed = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (false, Reason::SomeFailed, format!("not loaded: {listed}{rest}; see each ZatoService"))
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    (
+        false,
+        Reason::SomeFailed,
+        format!("not loaded: {listed}{rest}; see each ZatoService"),
+    )
 }
 
 fn server(plan: &Plan) -> ServerStatus {
     let report = plan.report.as_ref();
     ServerStatus {
         name: names::server_pod(&plan.name, 0),
-        ready: plan.stateful_set.as_ref().is_some_and(|s| is_observed(s) && ready_replicas(s) > 0),
+        ready: plan
+            .stateful_set
+            .as_ref()
+            .is_some_and(|s| is_observed(s) && ready_replicas(s) > 0),
         phase: report.map(|report| format!("{:?}", report.phase)),
-        revision: report.map(|r| r.index_revision.clone()).filter(|revision| !revision.is_empty()),
+        revision: report
+            .map(|r| r.index_revision.clone())
+            .filter(|revision| !revision.is_empty()),
         last_error: report.and_then(|report| report.error.clone()),
     }
 }
 
 fn endpoints(plan: &Plan) -> Endpoints {
     let url = |service: String, port: i32| format!("http://{service}.{}.svc:{port}", plan.namespace);
-    let dashboard = plan.has_dashboard.then(|| url(names::dashboard(&plan.name), super::desired::ports::DASHBOARD));
-    Endpoints { api: url(names::api(&plan.name), super::desired::ports::API), dashboard }
+    let dashboard = plan
+        .has_dashboard
+        .then(|| url(names::dashboard(&plan.name), super::desired::ports::DASHBOARD));
+    Endpoints {
+        api: url(names::api(&plan.name), super::desired::ports::API),
+        dashboard,
+    }
 }
 
 #[cfg(test)]
@@ -160,16 +222,40 @@ mod tests {
     }
 
     fn report(phase: Phase, error: Option<&str>) -> Report {
-        Report { phase, error: error.map(Into::into), ..Report::default() }
+        Report {
+            phase,
+            error: error.map(Into::into),
+            ..Report::default()
+        }
     }
 
     #[rstest]
     #[case(None, None, false, Reason::Starting)]
     #[case(Some(stateful_set(0, "a", "a")), None, false, Reason::Starting)]
-    #[case(Some(stateful_set(1, "a", "b")), Some(report(Phase::Serving, None)), false, Reason::Starting)]
-    #[case(Some(stateful_set(1, "a", "a")), Some(report(Phase::Serving, None)), true, Reason::Running)]
-    #[case(Some(stateful_set(0, "a", "a")), Some(report(Phase::Creating, Some("x"))), false, Reason::CreationFailed)]
-    #[case(Some(stateful_set(1, "a", "a")), Some(report(Phase::Serving, Some("x"))), false, Reason::ServerFailed)]
+    #[case(
+        Some(stateful_set(1, "a", "b")),
+        Some(report(Phase::Serving, None)),
+        false,
+        Reason::Starting
+    )]
+    #[case(
+        Some(stateful_set(1, "a", "a")),
+        Some(report(Phase::Serving, None)),
+        true,
+        Reason::Running
+    )]
+    #[case(
+        Some(stateful_set(0, "a", "a")),
+        Some(report(Phase::Creating, Some("x"))),
+        false,
+        Reason::CreationFailed
+    )]
+    #[case(
+        Some(stateful_set(1, "a", "a")),
+        Some(report(Phase::Serving, Some("x"))),
+        false,
+        Reason::ServerFailed
+    )]
     fn truth_table(
         #[case] stateful_set: Option<StatefulSet>,
         #[case] report: Option<Report>,
@@ -188,8 +274,15 @@ mod tests {
         assert_eq!(counts(&plan).summary, "0/2");
         assert_eq!(services(&plan).1, Reason::SomeFailed);
         let revision = plan.revisions["good"].clone().unwrap();
-        let loaded = crate::exchange::ServiceReport { revision, state: LoadState::Loaded, error: None };
-        plan.report = Some(Report { services: [("good".to_owned(), loaded)].into(), ..Report::default() });
+        let loaded = crate::exchange::ServiceReport {
+            revision,
+            state: LoadState::Loaded,
+            error: None,
+        };
+        plan.report = Some(Report {
+            services: [("good".to_owned(), loaded)].into(),
+            ..Report::default()
+        });
         assert_eq!(counts(&plan).summary, "1/2");
     }
 }

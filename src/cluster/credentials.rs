@@ -58,7 +58,10 @@ pub async fn ensure(namespace: &str, cluster: &str, context: &Context) -> Result
     if claims.get_metadata_opt(&claim).await?.is_some() {
         return Err(Error::KeyMissing { claim, secret: name });
     }
-    let params = PostParams { field_manager: Some(labels::MANAGER.into()), ..PostParams::default() };
+    let params = PostParams {
+        field_manager: Some(labels::MANAGER.into()),
+        ..PostParams::default()
+    };
     match api.create(&params, &generate(cluster)).await {
         Ok(secret) => check(&secret, cluster),
         // Somebody was faster: theirs counts.
@@ -68,14 +71,26 @@ pub async fn ensure(namespace: &str, cluster: &str, context: &Context) -> Result
 }
 
 fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
-    let invalid = |why: String| Error::Credentials { secret: secret.name_any(), why };
+    let invalid = |why: String| Error::Credentials {
+        secret: secret.name_any(),
+        why,
+    };
     let owner = secret.labels().get(labels::INSTANCE);
     if owner.is_some_and(|owner| owner != cluster) {
-        return Err(Error::Foreign { kind: "Secret".into(), name: secret.name_any() });
+        return Err(Error::Foreign {
+            kind: "Secret".into(),
+            name: secret.name_any(),
+        });
     }
     for key in KEYS {
-        let value = secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.as_slice());
-        let text = value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
+        let value = secret
+            .data
+            .as_ref()
+            .and_then(|data| data.get(key))
+            .map(|value| value.0.as_slice());
+        let text = value
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .unwrap_or_default();
         if text.is_empty() {
             return Err(invalid(format!("key {key} is missing or empty: put it back")));
         }
@@ -84,17 +99,29 @@ fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
             return Err(invalid(format!("key {key} must be one line of text")));
         }
     }
-    let key1 = secret.data.as_ref().and_then(|data| data.get(KEY1)).map(|value| value.0.clone()).unwrap_or_default();
+    let key1 = secret
+        .data
+        .as_ref()
+        .and_then(|data| data.get(KEY1))
+        .map(|value| value.0.clone())
+        .unwrap_or_default();
     if URL_SAFE.decode(&key1).ok().is_none_or(|raw| raw.len() != 32) {
-        return Err(invalid("key1 is not a Fernet key (32 bytes in URL-safe base64)".into()));
+        return Err(invalid(
+            "key1 is not a Fernet key (32 bytes in URL-safe base64)".into(),
+        ));
     }
     Ok(Fingerprint(short_hash(&key1)))
 }
 
 fn generate(cluster: &str) -> Secret {
-    let mut data: BTreeMap<String, ByteString> =
-        KEYS.iter().map(|key| ((*key).to_owned(), ByteString(password().into_bytes()))).collect();
-    data.insert(KEY1.into(), ByteString(URL_SAFE.encode(random::<32>()).into_bytes()));
+    let mut data: BTreeMap<String, ByteString> = KEYS
+        .iter()
+        .map(|key| ((*key).to_owned(), ByteString(password().into_bytes())))
+        .collect();
+    data.insert(
+        KEY1.into(),
+        ByteString(URL_SAFE.encode(random::<32>()).into_bytes()),
+    );
     Secret {
         metadata: ObjectMeta {
             name: Some(names::credentials(cluster)),
@@ -109,7 +136,10 @@ fn generate(cluster: &str) -> Secret {
 /// 32 letters and digits: some of Zato's commands strip other characters.
 fn password() -> String {
     let text = STANDARD.encode(random::<48>());
-    text.chars().filter(char::is_ascii_alphanumeric).take(32).collect()
+    text.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(32)
+        .collect()
 }
 
 fn random<const N: usize>() -> [u8; N] {
@@ -127,20 +157,30 @@ mod tests {
     fn generated_credentials_pass_the_check() {
         let secret = generate("demo");
         assert_eq!(check(&secret, "demo").unwrap().0.len(), 16);
-        assert_ne!(check(&generate("demo"), "demo").unwrap(), check(&secret, "demo").unwrap());
+        assert_ne!(
+            check(&generate("demo"), "demo").unwrap(),
+            check(&secret, "demo").unwrap()
+        );
     }
 
     #[test]
     fn a_missing_or_malformed_key_is_named() {
         for (key, value) in [(JWT_SECRET, ""), (PUBAPI_PASSWORD, "a\nb"), (KEY1, "short")] {
             let mut secret = generate("demo");
-            secret.data.as_mut().unwrap().insert(key.into(), ByteString(value.into()));
+            secret
+                .data
+                .as_mut()
+                .unwrap()
+                .insert(key.into(), ByteString(value.into()));
             assert!(check(&secret, "demo").unwrap_err().to_string().contains(key));
         }
     }
 
     #[test]
     fn the_secret_of_another_cluster_is_refused() {
-        assert!(matches!(check(&generate("other"), "demo"), Err(Error::Foreign { .. })));
+        assert!(matches!(
+            check(&generate("other"), "demo"),
+            Err(Error::Foreign { .. })
+        ));
     }
 }

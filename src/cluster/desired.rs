@@ -61,7 +61,10 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&network::api(plan)),
     ]
     .into_iter()
-    .chain(plan.has_dashboard.then(|| Manifest::owned(&network::dashboard(plan))))
+    .chain(
+        plan.has_dashboard
+            .then(|| Manifest::owned(&network::dashboard(plan))),
+    )
     .chain([
         Manifest::owned(&exchange::shard(plan)),
         Manifest::owned(&exchange::index(plan)),
@@ -72,7 +75,11 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
 }
 
 fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name), labels: Some(labels::child(&plan.name, component)), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name),
+        labels: Some(labels::child(&plan.name, component)),
+        ..ObjectMeta::default()
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +89,10 @@ mod tests {
 
     #[test]
     fn quickstart_with_one_service() {
-        let plan = plan_of(&[("accounts", "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n")]);
+        let plan = plan_of(&[(
+            "accounts",
+            "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n",
+        )]);
         let children: Vec<_> = desired(&plan).into_iter().map(|manifest| manifest.body).collect();
         insta::assert_yaml_snapshot!(children);
     }
@@ -94,14 +104,22 @@ mod tests {
         let children = desired(&plan);
         assert!(children.iter().all(|child| child.name != "demo-dashboard"));
         let pod = &children.last().unwrap().body["spec"]["template"]["spec"]["containers"];
-        let names: Vec<_> = pod.as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+        let names: Vec<_> = pod
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["server", "load-balancer"]);
     }
 
     #[test]
     fn a_secret_never_stands_in_a_pod_template_or_config_map() {
         let text = serde_json::to_string(&desired(&plan_of(&[])).last().unwrap().body).unwrap();
-        for key in [crate::cluster::credentials::KEY1, crate::cluster::credentials::PUBAPI_PASSWORD] {
+        for key in [
+            crate::cluster::credentials::KEY1,
+            crate::cluster::credentials::PUBAPI_PASSWORD,
+        ] {
             assert!(!text.contains(key), "{key}");
         }
     }

@@ -50,7 +50,11 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     Ok(Inputs {
         settings: context.settings.clone(),
         fingerprint: credentials::ensure(&namespace, &name, context).await?,
-        previous: if needs_previous { previous(&namespace, &name, context).await? } else { Previous::default() },
+        previous: if needs_previous {
+            previous(&namespace, &name, context).await?
+        } else {
+            Previous::default()
+        },
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
         report: stores.report(&namespace, &names::report(&name, 0), &names::server_pod(&name, 0)),
         services,
@@ -60,8 +64,20 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
 async fn previous(namespace: &str, cluster: &str, context: &Context) -> Result<Previous, Error> {
     let secrets = Api::<Secret>::namespaced(context.client.clone(), namespace);
     let shards = Api::<ConfigMap>::namespaced(context.client.clone(), namespace);
-    let index = secrets.get_opt(&names::agent(cluster)).await?.and_then(|secret| secret.data);
-    let index = index.as_ref().and_then(|data| data.get(INDEX_KEY)).map(|text| serde_json::from_slice(&text.0));
-    let files = shards.get_opt(&names::code(cluster, 0)).await?.and_then(|shard| shard.data);
-    Ok(Previous { index: index.and_then(Result::ok).unwrap_or_default(), files: files.unwrap_or_default() })
+    let index = secrets
+        .get_opt(&names::agent(cluster))
+        .await?
+        .and_then(|secret| secret.data);
+    let index = index
+        .as_ref()
+        .and_then(|data| data.get(INDEX_KEY))
+        .map(|text| serde_json::from_slice(&text.0));
+    let files = shards
+        .get_opt(&names::code(cluster, 0))
+        .await?
+        .and_then(|shard| shard.data);
+    Ok(Previous {
+        index: index.and_then(Result::ok).unwrap_or_default(),
+        files: files.unwrap_or_default(),
+    })
 }

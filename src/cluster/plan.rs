@@ -7,8 +7,8 @@ use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
 use super::inputs::Inputs;
-use crate::api::zato_cluster::{ImagePullPolicy, Storage};
 use crate::api::ZatoCluster;
+use crate::api::zato_cluster::{ImagePullPolicy, Storage};
 use crate::exchange::{Index, IndexedService, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
@@ -52,18 +52,33 @@ pub struct Plan {
 /// Plans one cluster.
 pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let name = cluster.name_any();
-    let image = cluster.spec.image.clone().unwrap_or(inputs.settings.zato_image.clone());
+    let image = cluster
+        .spec
+        .image
+        .clone()
+        .unwrap_or(inputs.settings.zato_image.clone());
     if image.is_empty() {
         let why = "no image is given, and the operator has no default: set spec.image or the chart's defaultZatoImage";
-        return Err(Error::Invalid { field: "image".into(), why: why.into() });
+        return Err(Error::Invalid {
+            field: "image".into(),
+            why: why.into(),
+        });
     }
     let services = checked(&inputs.services);
-    let revisions = services.iter().map(|s| (s.name.clone(), s.result.as_ref().ok().map(|r| r.revision.clone()))).collect();
+    let revisions = services
+        .iter()
+        .map(|s| (s.name.clone(), s.result.as_ref().ok().map(|r| r.revision.clone())))
+        .collect();
     let (index, files) = index(&name, services, &inputs);
     Ok(Plan {
         image,
         pull_policy: cluster.spec.image_pull_policy,
-        pull_secrets: cluster.spec.image_pull_secrets.iter().map(|s| s.name.clone()).collect(),
+        pull_secrets: cluster
+            .spec
+            .image_pull_secrets
+            .iter()
+            .map(|s| s.name.clone())
+            .collect(),
         agent_image: inputs.settings.agent_image,
         storage: cluster.spec.database.sqlite.storage.clone(),
         has_scheduler: cluster.spec.scheduler.enabled,
@@ -104,8 +119,11 @@ fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, 
 
 fn previous(service: &str, inputs: &Inputs, files: &mut BTreeMap<String, String>) -> Option<IndexedService> {
     let old = inputs.previous.index.services.get(service)?;
-    let texts: Option<Vec<_>> =
-        old.files.keys().map(|name| Some((name.clone(), inputs.previous.files.get(name)?.clone()))).collect();
+    let texts: Option<Vec<_>> = old
+        .files
+        .keys()
+        .map(|name| Some((name.clone(), inputs.previous.files.get(name)?.clone())))
+        .collect();
     // All of its files or none: half a service is not the old version.
     let texts = texts?;
     if texts.iter().any(|(name, _)| files.contains_key(name)) {
@@ -140,7 +158,10 @@ pub(crate) mod tests {
 
     fn inputs(services: &[(&str, &str)]) -> Inputs {
         Inputs {
-            settings: Settings { zato_image: "registry.local/zato:3.2".into(), agent_image: "registry.local/agent:1".into() },
+            settings: Settings {
+                zato_image: "registry.local/zato:3.2".into(),
+                agent_image: "registry.local/agent:1".into(),
+            },
             fingerprint: Fingerprint("0123456789abcdef".into()),
             services: services.iter().map(|(name, text)| service(name, text)).collect(),
             previous: Previous::default(),
@@ -165,7 +186,10 @@ pub(crate) mod tests {
     fn an_invalid_service_keeps_its_previous_version() {
         let before = plan_of(&[("s", "x = 1\n")]);
         let mut inputs = inputs(&[("s", "(")]);
-        inputs.previous = Previous { index: before.index.clone(), files: before.files.clone() };
+        inputs.previous = Previous {
+            index: before.index.clone(),
+            files: before.files.clone(),
+        };
         let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
         assert_eq!((after.index, after.files), (before.index, before.files));
         assert_eq!(after.revisions["s"], None);

@@ -26,5 +26,8 @@ pub fn child(cluster: &str, component: &str) -> BTreeMap<String, String> {
 
 /// The labels that select a component's pods. They never change: a StatefulSet's selector is immutable.
 pub fn selector(cluster: &str, component: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([(INSTANCE.into(), cluster.into()), (COMPONENT.into(), component.into())])
+    BTreeMap::from([
+        (INSTANCE.into(), cluster.into()),
+        (COMPONENT.into(), component.into()),
+    ])
 }

@@ -25,7 +25,10 @@ pub async fn run(client: Client, settings: Settings, stop: CancellationToken) {
     let (clusters, wake_clusters) = mpsc::unbounded();
     let (services, wake_services) = mpsc::unbounded();
     let watches = stores::start(&client, &Wake { clusters, services });
-    let reporter = Reporter { controller: labels::MANAGER.into(), instance: std::env::var("POD_NAME").ok() };
+    let reporter = Reporter {
+        controller: labels::MANAGER.into(),
+        instance: std::env::var("POD_NAME").ok(),
+    };
     let recorder = Recorder::new(client.clone(), reporter);
     let stores = watches.stores.clone();
     let context = Arc::new(Context::new(client, recorder, stores.clone(), settings));
@@ -35,8 +38,20 @@ pub async fn run(client: Client, settings: Settings, stop: CancellationToken) {
         () = stop.cancelled() => return,
     }
     tokio::join!(
-        drive(watches.clusters, stores.clusters.clone(), wake_clusters, context.clone(), stop.clone()),
-        drive(watches.services, stores.services.clone(), wake_services, context, stop),
+        drive(
+            watches.clusters,
+            stores.clusters.clone(),
+            wake_clusters,
+            context.clone(),
+            stop.clone()
+        ),
+        drive(
+            watches.services,
+            stores.services.clone(),
+            wake_services,
+            context,
+            stop
+        ),
     );
 }
 

@@ -15,7 +15,7 @@ use super::stores::Stores;
 use super::{Error, report};
 
 /// A reconcile that takes longer is given up and tried again.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What every reconcile shares.
 pub struct Context {
@@ -56,7 +56,14 @@ pub enum Failure {
 impl Context {
     /// A context that has applied nothing yet.
     pub fn new(client: Client, recorder: Recorder, stores: Stores, settings: Settings) -> Self {
-        Self { client, recorder, stores, settings, applied: Applied::default(), failures: Mutex::default() }
+        Self {
+            client,
+            recorder,
+            stores,
+            settings,
+            applied: Applied::default(),
+            failures: Mutex::default(),
+        }
     }
 
     fn count(&self, object: &str, failed: bool) -> u32 {
@@ -72,8 +79,14 @@ impl Context {
 }
 
 /// Reconciles one object.
-pub async fn reconcile<K: Kind>(guard: Arc<DeserializeGuard<K>>, context: Arc<Context>) -> Result<Action, Failure> {
-    let object = guard.0.as_ref().map_err(|error| Error::Unparseable(Box::new(error.clone())))?;
+pub async fn reconcile<K: Kind>(
+    guard: Arc<DeserializeGuard<K>>,
+    context: Arc<Context>,
+) -> Result<Action, Failure> {
+    let object = guard
+        .0
+        .as_ref()
+        .map_err(|error| Error::Unparseable(Box::new(error.clone())))?;
     if object.meta().deletion_timestamp.is_some() {
         // Children go by their owner references; nothing outside the cluster must be cleaned.
         return Ok(Action::await_change());
@@ -103,14 +116,28 @@ async fn advance<K: Kind>(object: &K, context: &Context) -> Result<K::Plan, Erro
 }
 
 /// When to try again.
-pub fn error_policy<K: Kind>(guard: Arc<DeserializeGuard<K>>, failure: &Failure, context: Arc<Context>) -> Action {
-    let failures = guard.0.as_ref().map_or(0, |object| context.count(&key(object), true));
+pub fn error_policy<K: Kind>(
+    guard: Arc<DeserializeGuard<K>>,
+    failure: &Failure,
+    context: Arc<Context>,
+) -> Action {
+    let failures = guard
+        .0
+        .as_ref()
+        .map_or(0, |object| context.count(&key(object), true));
     match failure {
         Failure::Timeout(_) => Action::requeue(Duration::from_secs(5)),
-        Failure::Step(error) => error.retry_after(failures).map_or_else(Action::await_change, Action::requeue),
+        Failure::Step(error) => error
+            .retry_after(failures)
+            .map_or_else(Action::await_change, Action::requeue),
     }
 }
 
 fn key<K: Kind>(object: &K) -> String {
-    format!("{}/{}/{}", K::kind(&()), object.namespace().unwrap_or_default(), object.name_any())
+    format!(
+        "{}/{}/{}",
+        K::kind(&()),
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
 }

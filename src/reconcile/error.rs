@@ -27,7 +27,9 @@ pub enum Error {
         name: String,
     },
     /// The volume with the database exists, the key that decrypts it does not.
-    #[error("volume claim {claim} holds a database, but Secret {secret} with its key is gone: restore the Secret, or delete the claim to start anew")]
+    #[error(
+        "volume claim {claim} holds a database, but Secret {secret} with its key is gone: restore the Secret, or delete the claim to start anew"
+    )]
     KeyMissing {
         /// The claim's name.
         claim: String,
@@ -73,8 +75,10 @@ impl Error {
         match self {
             Self::Unparseable(_) | Self::Invalid { .. } => None,
             // A watch wakes us for what is ours; a foreign or lost object is looked at now and then.
-            Self::Foreign { .. } | Self::KeyMissing { .. } | Self::Credentials { .. } => Some(Duration::from_secs(30)),
-            Self::Api(_) => Some(Duration::from_secs(1 << failures.min(8)).min(Duration::from_secs(300))),
+            Self::Foreign { .. } | Self::KeyMissing { .. } | Self::Credentials { .. } => {
+                Some(Duration::from_secs(30))
+            }
+            Self::Api(_) => Some(Duration::from_secs(1 << failures.min(8)).min(Duration::from_mins(5))),
         }
     }
 }

@@ -41,7 +41,10 @@ impl Manifest {
 
     /// A child that stays.
     pub fn kept<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Self {
-        Self { keep: true, ..Self::owned(object) }
+        Self {
+            keep: true,
+            ..Self::owned(object)
+        }
     }
 }
 

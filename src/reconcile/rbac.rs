@@ -18,23 +18,54 @@ const CHILD: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
 /// All rules of the operator.
 pub const RULES: &[Rule] = &[
-    Rule { group: "zato.io", resources: &["zatoclusters", "zatoservices"], verbs: &["list", "watch"], because: "what users want" },
-    Rule { group: "zato.io", resources: &["zatoclusters/status", "zatoservices/status"], verbs: &["patch"], because: "what users see" },
+    Rule {
+        group: "zato.io",
+        resources: &["zatoclusters", "zatoservices"],
+        verbs: &["list", "watch"],
+        because: "what users want",
+    },
+    Rule {
+        group: "zato.io",
+        resources: &["zatoclusters/status", "zatoservices/status"],
+        verbs: &["patch"],
+        because: "what users see",
+    },
     Rule {
         group: "",
-        resources: &["secrets", "configmaps", "services", "serviceaccounts", "persistentvolumeclaims"],
+        resources: &[
+            "secrets",
+            "configmaps",
+            "services",
+            "serviceaccounts",
+            "persistentvolumeclaims",
+        ],
         verbs: CHILD,
         because: "children; secrets, configmaps and patch of them are also what the agents' Roles give",
     },
-    Rule { group: "apps", resources: &["statefulsets"], verbs: CHILD, because: "children" },
+    Rule {
+        group: "apps",
+        resources: &["statefulsets"],
+        verbs: CHILD,
+        because: "children",
+    },
     Rule {
         group: "rbac.authorization.k8s.io",
         resources: &["roles", "rolebindings"],
         verbs: CHILD,
         because: "each cluster's agents get a Role of their own; it holds nothing that this ClusterRole lacks",
     },
-    Rule { group: "", resources: &["pods"], verbs: &["list", "watch"], because: "a report counts only for the pod that runs" },
-    Rule { group: "events.k8s.io", resources: &["events"], verbs: &["create", "patch"], because: "conditions that flip" },
+    Rule {
+        group: "",
+        resources: &["pods"],
+        verbs: &["list", "watch"],
+        because: "a report counts only for the pod that runs",
+    },
+    Rule {
+        group: "events.k8s.io",
+        resources: &["events"],
+        verbs: &["create", "patch"],
+        because: "conditions that flip",
+    },
 ];
 
 /// The rules as Kubernetes has them.

@@ -29,14 +29,19 @@ pub async fn report<K: Kind>(object: &K, mut status: K::Status, context: &Contex
 /// A condition without a change of status keeps its time.
 fn carry_times(old: &[Condition], new: &mut [Condition], now: Timestamp) {
     for condition in new {
-        let before = old.iter().find(|o| o.type_ == condition.type_ && o.status == condition.status);
+        let before = old
+            .iter()
+            .find(|o| o.type_ == condition.type_ && o.status == condition.status);
         condition.last_transition_time = before.map_or(Time(now), |o| o.last_transition_time.clone());
     }
 }
 
 /// The conditions whose status or reason is new, without those that begin as merely unfinished.
 fn flips(old: &[Condition], new: &[Condition]) -> Vec<Condition> {
-    let is_new = |c: &&Condition| !old.iter().any(|o| o.type_ == c.type_ && o.status == c.status && o.reason == c.reason);
+    let is_new = |c: &&Condition| {
+        !old.iter()
+            .any(|o| o.type_ == c.type_ && o.status == c.status && o.reason == c.reason)
+    };
     new.iter().filter(is_new).cloned().collect()
 }
 
@@ -50,7 +55,10 @@ async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Re
     });
     let api = Api::<K>::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     let params = PatchParams::apply(labels::MANAGER).force();
-    match api.patch_status(&object.name_any(), &params, &Patch::Apply(body)).await {
+    match api
+        .patch_status(&object.name_any(), &params, &Patch::Apply(body))
+        .await
+    {
         Ok(_) => Ok(()),
         // Deleted, or deleted and made again: the watch brings the successor.
         Err(kube::Error::Api(error)) if error.is_not_found() || error.is_conflict() => Ok(()),
@@ -59,10 +67,15 @@ async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Re
 }
 
 async fn publish<K: Kind>(object: &K, condition: &Condition, context: &Context) {
-    let is_trouble = condition.status != "True" && !matches!(condition.reason.as_str(), "Starting" | "Loading" | "Deploying");
+    let is_trouble = condition.status != "True"
+        && !matches!(condition.reason.as_str(), "Starting" | "Loading" | "Deploying");
     let note: String = format!("{}={}: {}", condition.type_, condition.status, condition.message);
     let event = Event {
-        type_: if is_trouble { EventType::Warning } else { EventType::Normal },
+        type_: if is_trouble {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        },
         reason: condition.reason.clone(),
         note: Some(note.chars().take(1000).collect()),
         action: "Reconcile".into(),
@@ -70,7 +83,10 @@ async fn publish<K: Kind>(object: &K, condition: &Condition, context: &Context) 
     };
     if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
         // An event is a courtesy: the condition has the same text.
-        tracing::warn!(error = &error as &dyn std::error::Error, "an event could not be published");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "an event could not be published"
+        );
     }
 }
 
@@ -97,7 +113,10 @@ mod tests {
         assert_eq!(same[0].last_transition_time, old[0].last_transition_time);
         let mut flipped = [condition("True", "Running", 0)];
         carry_times(&old, &mut flipped, Timestamp::from_second(9).unwrap());
-        assert_eq!(flipped[0].last_transition_time.0, Timestamp::from_second(9).unwrap());
+        assert_eq!(
+            flipped[0].last_transition_time.0,
+            Timestamp::from_second(9).unwrap()
+        );
     }
 
     #[test]

@@ -7,9 +7,7 @@ use std::collections::HashMap;
 use futures::channel::mpsc::UnboundedSender;
 use futures::{Stream, StreamExt, future};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
-};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -91,12 +89,19 @@ impl Stores {
     /// A cluster.
     pub fn cluster(&self, namespace: &str, name: &str) -> Option<ZatoCluster> {
         let found = self.clusters.get(&ObjectRef::new(name).within(namespace))?;
-        found.0.as_ref().ok().filter(|c| c.metadata.deletion_timestamp.is_none()).cloned()
+        found
+            .0
+            .as_ref()
+            .ok()
+            .filter(|c| c.metadata.deletion_timestamp.is_none())
+            .cloned()
     }
 
     /// A StatefulSet.
     pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<StatefulSet> {
-        self.stateful_sets.get(&ObjectRef::new(name).within(namespace)).map(|s| (*s).clone())
+        self.stateful_sets
+            .get(&ObjectRef::new(name).within(namespace))
+            .map(|s| (*s).clone())
     }
 
     /// The text of a report, if the pod that wrote it is the one that runs.
@@ -116,11 +121,20 @@ impl Stores {
 
     /// All children of an owner.
     pub fn children_of(&self, namespace: &str, owner: &str) -> Vec<(ApiResource, Metadata)> {
-        let is_owned = |o: &Metadata| o.owner_references().iter().any(|r| r.controller == Some(true) && r.uid == owner);
+        let is_owned = |o: &Metadata| {
+            o.owner_references()
+                .iter()
+                .any(|r| r.controller == Some(true) && r.uid == owner)
+        };
         let mut found = vec![];
         for resource in child_kinds() {
-            let Some(store) = self.children.get(&resource.kind) else { continue };
-            let owned = store.state().into_iter().filter(|o| o.namespace().as_deref() == Some(namespace) && is_owned(o));
+            let Some(store) = self.children.get(&resource.kind) else {
+                continue;
+            };
+            let owned = store
+                .state()
+                .into_iter()
+                .filter(|o| o.namespace().as_deref() == Some(namespace) && is_owned(o));
             found.extend(owned.map(|o| (resource.clone(), (*o).clone())));
         }
         found
@@ -146,41 +160,82 @@ pub fn start(
     impl Stream<Item = Result<Guarded<ZatoCluster>, watcher::Error>> + use<>,
     impl Stream<Item = Result<Guarded<ZatoService>, watcher::Error>> + use<>,
 > {
+    let (clusters, cluster_writer) = reflector::store();
+    let (services, service_writer) = reflector::store();
+    let stores = watch_children(client, wake, clusters, services);
+    let (to_services, to_clusters) = (wake.clone(), wake.clone());
+    let store = stores.clone();
+    let cluster_changes = all::<ZatoCluster>(client)
+        .reflect(cluster_writer)
+        .touched_objects()
+        .inspect(move |change| {
+            if let Ok(cluster) = change {
+                let namespace = cluster.namespace().unwrap_or_default();
+                for service in store.services_of(&namespace, &cluster.name_any()) {
+                    let _ = to_services
+                        .services
+                        .unbounded_send(ObjectRef::new(&service.name_any()).within(&namespace));
+                }
+            }
+        });
+    let service_changes = all::<ZatoService>(client)
+        .reflect(service_writer)
+        .touched_objects()
+        .inspect(move |change| {
+            if let Ok(DeserializeGuard(Ok(service))) = change {
+                let namespace = service.namespace().unwrap_or_default();
+                let cluster = ObjectRef::new(&service.spec.cluster_ref.name).within(&namespace);
+                let _ = to_clusters.clusters.unbounded_send(cluster);
+            }
+        });
+    Watches {
+        stores,
+        clusters: cluster_changes,
+        services: service_changes,
+    }
+}
+
+/// The caches of children, filled by tasks.
+fn watch_children(
+    client: &Client,
+    wake: &Wake,
+    clusters: Store<Guarded<ZatoCluster>>,
+    services: Store<Guarded<ZatoService>>,
+) -> Stores {
     let (stateful_sets, writer) = reflector::store();
-    drive(watch::<StatefulSet>(client, labels::MANAGED_BY).reflect(writer), wake_cluster(wake));
+    drive(
+        watch::<StatefulSet>(client, labels::MANAGED_BY).reflect(writer),
+        wake_cluster(wake),
+    );
     let (reports, writer) = reflector::store();
-    drive(watch::<ConfigMap>(client, REPORT_LABEL).reflect(writer), wake_all(wake));
+    drive(
+        watch::<ConfigMap>(client, REPORT_LABEL).reflect(writer),
+        wake_all(wake),
+    );
     let (pods, writer) = reflector::store();
-    drive(watch::<PartialObjectMeta<Pod>>(client, labels::MANAGED_BY).reflect(writer), wake_cluster(wake));
+    drive(
+        watch::<PartialObjectMeta<Pod>>(client, labels::MANAGED_BY).reflect(writer),
+        wake_cluster(wake),
+    );
     let mut children = HashMap::new();
     for resource in child_kinds() {
         let api = Api::<Metadata>::all_with(client.clone(), &resource);
         let writer = reflector::store::Writer::new(resource.clone());
         children.insert(resource.kind, writer.as_reader());
         let config = watcher::Config::default().labels(&labels::managed_selector());
-        drive(watcher(api, config).default_backoff().reflect(writer), wake_cluster(wake));
+        drive(
+            watcher(api, config).default_backoff().reflect(writer),
+            wake_cluster(wake),
+        );
     }
-    let (clusters, cluster_writer) = reflector::store();
-    let (services, service_writer) = reflector::store();
-    let stores = Stores { clusters, services, stateful_sets, reports, pods, children };
-    let (to_services, to_clusters) = (wake.clone(), wake.clone());
-    let store = stores.clone();
-    let cluster_changes = all::<ZatoCluster>(client).reflect(cluster_writer).touched_objects().inspect(move |change| {
-        if let Ok(cluster) = change {
-            let namespace = cluster.namespace().unwrap_or_default();
-            for service in store.services_of(&namespace, &cluster.name_any()) {
-                let _ = to_services.services.unbounded_send(ObjectRef::new(&service.name_any()).within(&namespace));
-            }
-        }
-    });
-    let service_changes = all::<ZatoService>(client).reflect(service_writer).touched_objects().inspect(move |change| {
-        if let Ok(DeserializeGuard(Ok(service))) = change {
-            let namespace = service.namespace().unwrap_or_default();
-            let cluster = ObjectRef::new(&service.spec.cluster_ref.name).within(&namespace);
-            let _ = to_clusters.clusters.unbounded_send(cluster);
-        }
-    });
-    Watches { stores, clusters: cluster_changes, services: service_changes }
+    Stores {
+        clusters,
+        services,
+        stateful_sets,
+        reports,
+        pods,
+        children,
+    }
 }
 
 type Events<K> = watcher::Result<watcher::Event<K>>;
@@ -200,24 +255,28 @@ where
         labels::MANAGED_BY => labels::managed_selector(),
         label => format!("{},{label}", labels::managed_selector()),
     };
-    watcher(Api::<K>::all(client.clone()), watcher::Config::default().labels(&selector))
-        .default_backoff()
-        .modify(|object| {
-            // Large, and of no use here: ownership of fields is read from the metadata caches.
-            object.managed_fields_mut().clear();
-        })
+    watcher(
+        Api::<K>::all(client.clone()),
+        watcher::Config::default().labels(&selector),
+    )
+    .default_backoff()
+    .modify(|object| {
+        // Large, and of no use here: ownership of fields is read from the metadata caches.
+        object.managed_fields_mut().clear();
+    })
 }
 
-fn drive<K>(
-    stream: impl Stream<Item = Events<K>> + Send + 'static,
-    wake: impl Fn(&K) + Send + 'static,
-) where
+fn drive<K>(stream: impl Stream<Item = Events<K>> + Send + 'static, wake: impl Fn(&K) + Send + 'static)
+where
     K: Send + 'static,
 {
     tokio::spawn(stream.touched_objects().for_each(move |change| {
         match &change {
             Ok(object) => wake(object),
-            Err(error) => tracing::warn!(error = error as &dyn std::error::Error, "a watch failed and is tried again"),
+            Err(error) => tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "a watch failed and is tried again"
+            ),
         }
         future::ready(())
     }));
@@ -238,10 +297,14 @@ fn wake_all(wake: &Wake) -> impl Fn(&ConfigMap) + Send + 'static + use<> {
     let (cluster, services) = (wake_cluster(wake), wake.services.clone());
     move |report: &ConfigMap| {
         cluster(report);
-        let text = report.data.as_ref().and_then(|data| data.get(crate::exchange::REPORT_KEY));
+        let text = report
+            .data
+            .as_ref()
+            .and_then(|data| data.get(crate::exchange::REPORT_KEY));
         let parsed = text.and_then(|text| serde_json::from_str::<crate::exchange::Report>(text).ok());
         for name in parsed.unwrap_or_default().services.keys() {
-            let _ = services.unbounded_send(ObjectRef::new(name).within(&report.namespace().unwrap_or_default()));
+            let _ =
+                services.unbounded_send(ObjectRef::new(name).within(&report.namespace().unwrap_or_default()));
         }
     }
 }

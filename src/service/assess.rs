@@ -20,22 +20,41 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
         }
         Outcome::Failed(error) => {
             let old = service.status.clone().unwrap_or_default();
-            ((false, error.reason(), error.to_string()), old.revision, old.servers)
+            (
+                (false, error.reason(), error.to_string()),
+                old.revision,
+                old.servers,
+            )
         }
     };
     let (is_ready, reason, message) = ready;
     let status = ZatoServiceStatus {
         observed_generation: generation,
         summary: summary(reason, &message),
-        conditions: vec![condition(ConditionType::Ready, is_ready, reason, message, generation)],
+        conditions: vec![condition(
+            ConditionType::Ready,
+            is_ready,
+            reason,
+            message,
+            generation,
+        )],
         revision,
         servers,
     };
-    Verdict { status, recheck: None }
+    Verdict {
+        status,
+        recheck: None,
+    }
 }
 
 /// A condition; `report` fills in the time.
-pub fn condition(kind: ConditionType, status: bool, reason: Reason, message: String, generation: Option<i64>) -> Condition {
+pub fn condition(
+    kind: ConditionType,
+    status: bool,
+    reason: Reason,
+    message: String,
+    generation: Option<i64>,
+) -> Condition {
     Condition {
         type_: kind.to_string(),
         status: if status { "True" } else { "False" }.into(),
@@ -49,8 +68,16 @@ pub fn condition(kind: ConditionType, status: bool, reason: Reason, message: Str
 /// At most 60 characters: the message if it fits, else its beginning.
 pub fn summary(reason: Reason, message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
-    let text = if line.is_empty() { reason.to_string() } else { line.to_owned() };
-    if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() }
+    let text = if line.is_empty() {
+        reason.to_string()
+    } else {
+        line.to_owned()
+    };
+    if text.chars().count() <= 60 {
+        text
+    } else {
+        text.chars().take(57).chain("...".chars()).collect()
+    }
 }
 
 fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
@@ -60,30 +87,62 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
             Refusal::FileNameTaken { .. } => Reason::FileNameTaken,
         };
         let running = servers.iter().any(|server| server.state == "Loaded");
-        let kept = if running { "; the previous version goes on answering" } else { "" };
+        let kept = if running {
+            "; the previous version goes on answering"
+        } else {
+            ""
+        };
         return (false, reason, format!("{refusal}{kept}"));
     }
     if !plan.has_cluster {
-        return (false, Reason::ClusterNotFound, "the ZatoCluster of spec.clusterRef does not exist: create it".into());
+        return (
+            false,
+            Reason::ClusterNotFound,
+            "the ZatoCluster of spec.clusterRef does not exist: create it".into(),
+        );
     }
     if servers.is_empty() {
-        return (false, Reason::ClusterNotReady, "no server of the cluster runs yet".into());
+        return (
+            false,
+            Reason::ClusterNotReady,
+            "no server of the cluster runs yet".into(),
+        );
     }
     let current = |server: &&ServiceOnServer| server.revision.as_deref() == Some(&plan.revision);
-    if let Some(failed) = servers.iter().filter(current).find(|server| server.state == "Failed") {
+    if let Some(failed) = servers
+        .iter()
+        .filter(current)
+        .find(|server| server.state == "Failed")
+    {
         let error = failed.error.as_deref().unwrap_or("no reason given");
         return (false, Reason::LoadFailed, format!("{error} (on {})", failed.name));
     }
-    let loaded = servers.iter().filter(current).filter(|server| server.state == "Loaded").count();
+    let loaded = servers
+        .iter()
+        .filter(current)
+        .filter(|server| server.state == "Loaded")
+        .count();
     if loaded == servers.len() {
-        return (true, Reason::Deployed, format!("answers on {loaded} of {loaded} servers"));
+        return (
+            true,
+            Reason::Deployed,
+            format!("answers on {loaded} of {loaded} servers"),
+        );
     }
-    (false, Reason::Deploying, format!("loaded on {loaded} of {} servers", servers.len()))
+    (
+        false,
+        Reason::Deploying,
+        format!("loaded on {loaded} of {} servers", servers.len()),
+    )
 }
 
 fn servers(service: &str, plan: &Plan) -> Vec<ServiceOnServer> {
     let reported = |(pod, report): &(String, Option<Report>)| Some((pod.clone(), report.clone()?));
-    plan.reports.iter().filter_map(reported).map(|(pod, report)| on_server(pod, report.services.get(service))).collect()
+    plan.reports
+        .iter()
+        .filter_map(reported)
+        .map(|(pod, report)| on_server(pod, report.services.get(service)))
+        .collect()
 }
 
 fn on_server(name: String, report: Option<&ServiceReport>) -> ServiceOnServer {
@@ -109,12 +168,27 @@ mod tests {
 
     fn report(revision: &str, state: LoadState) -> Report {
         let error = (state == LoadState::Failed).then(|| "ModuleNotFoundError: x".to_owned());
-        let services = BTreeMap::from([("s".into(), ServiceReport { revision: revision.into(), state, error })]);
-        Report { services, ..Report::default() }
+        let services = BTreeMap::from([(
+            "s".into(),
+            ServiceReport {
+                revision: revision.into(),
+                state,
+                error,
+            },
+        )]);
+        Report {
+            services,
+            ..Report::default()
+        }
     }
 
     fn judged(refused: bool, has_cluster: bool, report: Option<Report>) -> (bool, Reason, String) {
-        let syntax = SyntaxError { file: "a.py".into(), line: 2, column: 3, cause: "Expected an expression".into() };
+        let syntax = SyntaxError {
+            file: "a.py".into(),
+            line: 2,
+            column: 3,
+            cause: "Expected an expression".into(),
+        };
         let plan = Plan {
             revision: "now".into(),
             refusal: refused.then_some(Refusal::Syntax(syntax)),
@@ -130,10 +204,28 @@ mod tests {
     #[case(false, true, Some(Report::default()), false, Reason::Deploying)]
     #[case(false, true, Some(report("old", LoadState::Loaded)), false, Reason::Deploying)]
     #[case(false, true, Some(report("old", LoadState::Failed)), false, Reason::Deploying)]
-    #[case(false, true, Some(report("now", LoadState::Loading)), false, Reason::Deploying)]
-    #[case(false, true, Some(report("now", LoadState::Failed)), false, Reason::LoadFailed)]
+    #[case(
+        false,
+        true,
+        Some(report("now", LoadState::Loading)),
+        false,
+        Reason::Deploying
+    )]
+    #[case(
+        false,
+        true,
+        Some(report("now", LoadState::Failed)),
+        false,
+        Reason::LoadFailed
+    )]
     #[case(false, true, Some(report("now", LoadState::Loaded)), true, Reason::Deployed)]
-    #[case(true, true, Some(report("old", LoadState::Loaded)), false, Reason::SyntaxError)]
+    #[case(
+        true,
+        true,
+        Some(report("old", LoadState::Loaded)),
+        false,
+        Reason::SyntaxError
+    )]
     #[case(true, false, None, false, Reason::SyntaxError)]
     fn truth_table(
         #[case] refused: bool,
@@ -149,7 +241,10 @@ mod tests {
     #[test]
     fn a_syntax_error_is_told_with_its_place_and_what_goes_on() {
         let (_, _, message) = judged(true, true, Some(report("old", LoadState::Loaded)));
-        assert_eq!(message, "a.py:2:3: Expected an expression; the previous version goes on answering");
+        assert_eq!(
+            message,
+            "a.py:2:3: Expected an expression; the previous version goes on answering"
+        );
     }
 
     #[test]

@@ -37,7 +37,12 @@ pub struct Checked<'a> {
 impl Checked<'_> {
     /// The text of a file.
     pub fn text_of(&self, file: &str) -> &str {
-        self.source.spec.source.inline.get(file).map_or("", |text| text.0.as_str())
+        self.source
+            .spec
+            .source
+            .inline
+            .get(file)
+            .map_or("", |text| text.0.as_str())
     }
 }
 
@@ -48,15 +53,24 @@ pub fn checked(services: &[ZatoService]) -> Vec<Checked<'_>> {
     for service in services {
         let name = service.name_any();
         let files = &service.spec.source.inline;
-        let clash = files.keys().find_map(|file| taken.get(file.as_str()).map(|other| (file, other)));
+        let clash = files
+            .keys()
+            .find_map(|file| taken.get(file.as_str()).map(|other| (file, other)));
         let result = match clash {
-            Some((file, other)) => Err(Refusal::FileNameTaken { file: file.clone(), other: other.clone() }),
+            Some((file, other)) => Err(Refusal::FileNameTaken {
+                file: file.clone(),
+                other: other.clone(),
+            }),
             None => indexed(service).map_err(Refusal::from),
         };
         if clash.is_none() {
             taken.extend(files.keys().map(|file| (file.as_str(), name.clone())));
         }
-        all.push(Checked { name, result, source: service });
+        all.push(Checked {
+            name,
+            result,
+            source: service,
+        });
     }
     all
 }
@@ -65,13 +79,30 @@ fn indexed(service: &ZatoService) -> Result<IndexedService, SyntaxError> {
     let mut files = BTreeMap::new();
     for (name, text) in &service.spec.source.inline {
         let services = python::check(name, &text.0)?;
-        files.insert(name.clone(), IndexedFile { sha256: hash(text.0.as_bytes()), shard: String::new(), services });
+        files.insert(
+            name.clone(),
+            IndexedFile {
+                sha256: hash(text.0.as_bytes()),
+                shard: String::new(),
+                services,
+            },
+        );
     }
-    Ok(IndexedService { revision: revision_of(service), files })
+    Ok(IndexedService {
+        revision: revision_of(service),
+        files,
+    })
 }
 
 fn revision_of(service: &ZatoService) -> String {
-    revision(service.spec.source.inline.iter().map(|(name, text)| (name.as_str(), text.0.as_str())))
+    revision(
+        service
+            .spec
+            .source
+            .inline
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.0.as_str())),
+    )
 }
 
 /// What is known of one service.
@@ -96,7 +127,9 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
         Some(sibling) => *sibling = service.clone(),
         None => siblings.push(service.clone()),
     }
-    let own = checked(&siblings).into_iter().find(|checked| checked.name == name);
+    let own = checked(&siblings)
+        .into_iter()
+        .find(|checked| checked.name == name);
     Plan {
         revision: revision_of(service),
         refusal: own.and_then(|checked| checked.result.err()),
@@ -121,11 +154,20 @@ mod tests {
 
     #[test]
     fn the_older_of_two_services_keeps_the_file() {
-        let services = [service("old", &[("a.py", "x = 1\n")]), service("new", &[("a.py", "x = 2\n"), ("b.py", "")])];
+        let services = [
+            service("old", &[("a.py", "x = 1\n")]),
+            service("new", &[("a.py", "x = 2\n"), ("b.py", "")]),
+        ];
         let all = checked(&services);
         assert!(all[0].result.is_ok());
         let refusal = all[1].result.clone().unwrap_err();
-        assert_eq!(refusal, Refusal::FileNameTaken { file: "a.py".into(), other: "old".into() });
+        assert_eq!(
+            refusal,
+            Refusal::FileNameTaken {
+                file: "a.py".into(),
+                other: "old".into()
+            }
+        );
     }
 
     #[test]
@@ -136,7 +178,11 @@ mod tests {
 
     #[test]
     fn the_object_at_hand_counts_and_not_an_older_copy_in_the_cache() {
-        let inputs = Inputs { cluster: None, siblings: vec![service("s", &[("a.py", "(")])], reports: vec![] };
+        let inputs = Inputs {
+            cluster: None,
+            siblings: vec![service("s", &[("a.py", "(")])],
+            reports: vec![],
+        };
         let plan = plan(&service("s", &[("a.py", "x = 1\n")]), inputs);
         assert_eq!(plan.refusal, None);
     }

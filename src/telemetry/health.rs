@@ -38,7 +38,15 @@ pub async fn missing(client: &Client) -> Option<String> {
         Err(kube::Error::Api(status)) if status.is_not_found() => vec![],
         Err(error) => return Some(format!("the API server does not answer: {error}")),
     };
-    let lacking: Vec<&str> = RESOURCES.into_iter().filter(|name| !served.iter().any(|s| s == name)).collect();
-    let names = lacking.iter().map(|name| format!("{name}.zato.io")).collect::<Vec<_>>().join(", ");
-    (!lacking.is_empty()).then(|| format!("CustomResourceDefinition missing: {names}; install the chart's CRDs"))
+    let lacking: Vec<&str> = RESOURCES
+        .into_iter()
+        .filter(|name| !served.iter().any(|s| s == name))
+        .collect();
+    let names = lacking
+        .iter()
+        .map(|name| format!("{name}.zato.io"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    (!lacking.is_empty())
+        .then(|| format!("CustomResourceDefinition missing: {names}; install the chart's CRDs"))
 }

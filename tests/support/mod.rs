@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A namespace that one test has for itself.
 pub struct Namespace {
@@ -30,7 +30,11 @@ pub trait Kind:
 {
 }
 impl<K> Kind for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Serialize
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Serialize
 {
 }
 
@@ -40,12 +44,18 @@ impl Namespace {
         let client = client().await;
         let name = format!("{story}-{}", std::process::id());
         let object = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-        Api::<CoreNamespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
+        Api::<CoreNamespace>::all(client.clone())
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
         Self { client, name }
     }
 
     pub async fn delete(self) {
-        Api::<CoreNamespace>::all(self.client).delete(&self.name, &DeleteParams::background()).await.unwrap();
+        Api::<CoreNamespace>::all(self.client)
+            .delete(&self.name, &DeleteParams::background())
+            .await
+            .unwrap();
     }
 
     pub fn api<K: Kind>(&self) -> Api<K> {
@@ -64,18 +74,26 @@ impl Namespace {
         // As raw JSON: a typed object could not hold what the schema must refuse.
         let url = format!("{}?fieldManager=test", K::url_path(&(), Some(&self.name)));
         let request = http::Request::post(url).header("content-type", "application/json");
-        self.client.request(request.body(serde_json::to_vec(object).unwrap()).unwrap()).await
+        self.client
+            .request(request.body(serde_json::to_vec(object).unwrap()).unwrap())
+            .await
     }
 
     pub async fn merge<K: Kind>(&self, name: &str, patch: &Value) -> kube::Result<K> {
-        self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await
+        self.api()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
     }
 
     /// Asks until it is so.
     pub async fn until<F: Future<Output = bool>>(&self, what: &str, ask: impl Fn() -> F) {
         let start = Instant::now();
         while !ask().await {
-            assert!(start.elapsed() < LIMIT, "{what}: not within {LIMIT:?} in namespace {}", self.name);
+            assert!(
+                start.elapsed() < LIMIT,
+                "{what}: not within {LIMIT:?} in namespace {}",
+                self.name
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -86,7 +104,9 @@ async fn client() -> Client {
     let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster/kubeconfig");
     let path = std::env::var_os("TEST_KUBECONFIG").map_or(node, Into::into);
     let kubeconfig = Kubeconfig::read_from(path).expect("run make cluster-up, or set TEST_KUBECONFIG");
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap();
     Client::try_from(config).unwrap()
 }
 
@@ -103,7 +123,10 @@ pub fn service(name: &str, cluster: &str, files: &[(&str, &str)]) -> Value {
 }
 
 pub fn condition(conditions: &[Condition], kind: &str) -> Option<Condition> {
-    conditions.iter().find(|condition| condition.type_ == kind).cloned()
+    conditions
+        .iter()
+        .find(|condition| condition.type_ == kind)
+        .cloned()
 }
 
 /// All manifests below examples/, by kind. One that no list takes is an error.

@@ -32,6 +32,12 @@ pub(super) fn index(plan: &Plan) -> Secret {
 /// Made empty; the agent owns its data.
 pub(super) fn report(plan: &Plan) -> ConfigMap {
     let mut metadata = metadata(plan, names::report(&plan.name, 0), "report");
-    metadata.labels.get_or_insert_default().insert(REPORT_LABEL.into(), "true".into());
-    ConfigMap { metadata, ..ConfigMap::default() }
+    metadata
+        .labels
+        .get_or_insert_default()
+        .insert(REPORT_LABEL.into(), "true".into());
+    ConfigMap {
+        metadata,
+        ..ConfigMap::default()
+    }
 }

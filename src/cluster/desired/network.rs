@@ -57,7 +57,13 @@ pub(super) fn api(plan: &Plan) -> Service {
 }
 
 pub(super) fn dashboard(plan: &Plan) -> Service {
-    service(plan, names::dashboard(&plan.name), "dashboard", "http", ports::DASHBOARD)
+    service(
+        plan,
+        names::dashboard(&plan.name),
+        "dashboard",
+        "http",
+        ports::DASHBOARD,
+    )
 }
 
 /// All of them lead to the one pod, also while it is not ready: there is no other server, and a broken dashboard must

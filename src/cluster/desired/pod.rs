@@ -46,7 +46,11 @@ pub(super) fn stateful_set(plan: &Plan) -> StatefulSet {
 }
 
 fn pod(plan: &Plan) -> PodSpec {
-    let pull_secrets: Vec<_> = plan.pull_secrets.iter().map(|n| LocalObjectReference { name: n.clone() }).collect();
+    let pull_secrets: Vec<_> = plan
+        .pull_secrets
+        .iter()
+        .map(|n| LocalObjectReference { name: n.clone() })
+        .collect();
     PodSpec {
         service_account_name: Some(names::agent(&plan.name)),
         automount_service_account_token: Some(false),
@@ -58,10 +62,17 @@ fn pod(plan: &Plan) -> PodSpec {
             run_as_user: Some(USER),
             run_as_group: Some(USER),
             fs_group: Some(USER),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                ..SeccompProfile::default()
+            }),
             ..PodSecurityContext::default()
         }),
-        init_containers: Some(vec![containers::agent(plan), containers::create(plan), containers::harden(plan)]),
+        init_containers: Some(vec![
+            containers::agent(plan),
+            containers::create(plan),
+            containers::harden(plan),
+        ]),
         containers: std::iter::once(containers::server(plan))
             .chain(plan.has_scheduler.then(|| containers::scheduler(plan)))
             .chain(plan.has_dashboard.then(|| containers::dashboard(plan)))

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, EnvVarSource, HTTPGetAction, Lifecycle, LifecycleHandler, ObjectFieldSelector, Probe,
-    ResourceRequirements, SecretKeySelector, SecurityContext, SleepAction, VolumeMount,
+    Capabilities, Container, EnvVar, EnvVarSource, HTTPGetAction, Lifecycle, LifecycleHandler,
+    ObjectFieldSelector, Probe, ResourceRequirements, SecretKeySelector, SecurityContext, SleepAction,
+    VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -76,9 +77,16 @@ pub(super) fn agent(plan: &Plan) -> Container {
         field("POD_NAMESPACE", "metadata.namespace"),
         env("COMPONENTS", &components(plan)),
     ]);
-    container.startup_probe = Some(Probe { failure_threshold: Some(120), ..get("/prepared", ports::AGENT, 1) });
+    container.startup_probe = Some(Probe {
+        failure_threshold: Some(120),
+        ..get("/prepared", ports::AGENT, 1)
+    });
     // No readiness probe: a cut connection to the API server must not take a serving pod out.
-    let shared = [volumes::create(), volumes::hot(), volumes::read_only(volumes::environment())];
+    let shared = [
+        volumes::create(),
+        volumes::hot(),
+        volumes::read_only(volumes::environment()),
+    ];
     container.volume_mounts = Some(volumes::agent(plan).into_iter().chain(shared).collect());
     container
 }
@@ -86,12 +94,25 @@ pub(super) fn agent(plan: &Plan) -> Container {
 fn components(plan: &Plan) -> String {
     let scheduler = plan.has_scheduler.then_some("scheduler");
     let dashboard = plan.has_dashboard.then_some("dashboard");
-    ["server"].into_iter().chain(scheduler).chain(dashboard).collect::<Vec<_>>().join(",")
+    ["server"]
+        .into_iter()
+        .chain(scheduler)
+        .chain(dashboard)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 pub(super) fn create(plan: &Plan) -> Container {
-    let mut container = zato(plan, "create", vec!["/bin/sh".into(), "-c".into(), CREATE.into()], "128Mi");
-    container.volume_mounts = Some(mounts("create", [volumes::environment(), volumes::data(), volumes::create()]));
+    let mut container = zato(
+        plan,
+        "create",
+        vec!["/bin/sh".into(), "-c".into(), CREATE.into()],
+        "128Mi",
+    );
+    container.volume_mounts = Some(mounts(
+        "create",
+        [volumes::environment(), volumes::data(), volumes::create()],
+    ));
     container
 }
 
@@ -105,19 +126,33 @@ pub(super) fn harden(plan: &Plan) -> Container {
 
 pub(super) fn server(plan: &Plan) -> Container {
     let directory = format!("{}/server", paths::ENVIRONMENT);
-    let command = [PYTHON, "-m", "zato.server.main", &directory, OPTIONS].map(Into::into).to_vec();
+    let command = [PYTHON, "-m", "zato.server.main", &directory, OPTIONS]
+        .map(Into::into)
+        .to_vec();
     let mut container = zato(plan, "server", command, "350Mi");
     container.env = Some(server_environment(plan));
-    let hot = volumes::read_only(volumes::hot());
-    container.volume_mounts = Some(mounts("server", [volumes::environment(), volumes::data(), hot]));
+    // Writable: after a change of a module with models, Zato touches the files that import it.
+    container.volume_mounts = Some(mounts(
+        "server",
+        [volumes::environment(), volumes::data(), volumes::hot()],
+    ));
     // The agent answers: it knows when the code is loaded. The kubelet asks anew at each start of the server.
-    container.startup_probe = Some(Probe { failure_threshold: Some(300), ..get("/gate", ports::AGENT, 1) });
+    container.startup_probe = Some(Probe {
+        failure_threshold: Some(300),
+        ..get("/gate", ports::AGENT, 1)
+    });
     container.readiness_probe = Some(get("/zato/ping", ports::SERVER, 2));
     let alive = get("/zato/ping", ports::SERVER, 10);
-    container.liveness_probe = Some(Probe { failure_threshold: Some(6), timeout_seconds: Some(10), ..alive });
+    container.liveness_probe = Some(Probe {
+        failure_threshold: Some(6),
+        timeout_seconds: Some(10),
+        ..alive
+    });
     container.lifecycle = Some(Lifecycle {
         pre_stop: Some(LifecycleHandler {
-            sleep: Some(SleepAction { seconds: PRE_STOP_SECONDS }),
+            sleep: Some(SleepAction {
+                seconds: PRE_STOP_SECONDS,
+            }),
             ..LifecycleHandler::default()
         }),
         ..Lifecycle::default()
@@ -137,7 +172,10 @@ fn server_environment(plan: &Plan) -> Vec<EnvVar> {
         // Else the second of two edits of equal size within one second is never loaded.
         env("PYTHONDONTWRITEBYTECODE", "1"),
         setting("main_token", "$(POD_NAME).$(TOKEN_SALT)"),
-        setting("main_gunicorn_graceful_timeout", &GRACEFUL_TIMEOUT_SECONDS.to_string()),
+        setting(
+            "main_gunicorn_graceful_timeout",
+            &GRACEFUL_TIMEOUT_SECONDS.to_string(),
+        ),
         setting("preferred_address_address", "127.0.0.1"),
         setting("misc_return_tracebacks", "False"),
         // pubapi may call services of users only; any name that is no channel does it.
@@ -147,11 +185,23 @@ fn server_environment(plan: &Plan) -> Vec<EnvVar> {
 }
 
 pub(super) fn scheduler(plan: &Plan) -> Container {
-    component(plan, "scheduler", "zato.scheduler.main", "96Mi", get("/", ports::SCHEDULER, 2))
+    component(
+        plan,
+        "scheduler",
+        "zato.scheduler.main",
+        "96Mi",
+        get("/", ports::SCHEDULER, 2),
+    )
 }
 
 pub(super) fn dashboard(plan: &Plan) -> Container {
-    component(plan, "dashboard", "zato.admin.main", "128Mi", get("/accounts/login/", ports::DASHBOARD, 2))
+    component(
+        plan,
+        "dashboard",
+        "zato.admin.main",
+        "128Mi",
+        get("/accounts/login/", ports::DASHBOARD, 2),
+    )
 }
 
 fn component(plan: &Plan, name: &str, module: &str, memory: &str, probe: Probe) -> Container {
@@ -159,8 +209,15 @@ fn component(plan: &Plan, name: &str, module: &str, memory: &str, probe: Probe) 
     let mut container = zato(plan, name, command, memory);
     container.working_dir = Some(format!("{}/{name}", paths::ENVIRONMENT));
     container.volume_mounts = Some(mounts(name, [volumes::environment(), volumes::data()]));
-    container.startup_probe = Some(Probe { failure_threshold: Some(120), ..probe.clone() });
-    container.liveness_probe = Some(Probe { period_seconds: Some(10), failure_threshold: Some(6), ..probe.clone() });
+    container.startup_probe = Some(Probe {
+        failure_threshold: Some(120),
+        ..probe.clone()
+    });
+    container.liveness_probe = Some(Probe {
+        period_seconds: Some(10),
+        failure_threshold: Some(6),
+        ..probe.clone()
+    });
     container.readiness_probe = Some(probe);
     container
 }
@@ -171,7 +228,10 @@ pub(super) fn load_balancer(plan: &Plan) -> Container {
     let mut container = zato(plan, "load-balancer", command, "16Mi");
     container.volume_mounts = Some(mounts("load-balancer", [volumes::load_balancer()]));
     container.readiness_probe = Some(get("/zato-lb-alive", ports::API, 2));
-    container.liveness_probe = Some(Probe { failure_threshold: Some(6), ..get("/zato-lb-alive", ports::API, 10) });
+    container.liveness_probe = Some(Probe {
+        failure_threshold: Some(6),
+        ..get("/zato-lb-alive", ports::API, 10)
+    });
     container
 }
 
@@ -203,15 +263,24 @@ fn restricted() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         read_only_root_filesystem: Some(true),
-        capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), ..Capabilities::default() }),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".into()]),
+            ..Capabilities::default()
+        }),
         ..SecurityContext::default()
     }
 }
 
 /// Every container has requests: without them no autoscaler can work.
 fn requests(cpu: &str, memory: &str) -> ResourceRequirements {
-    let requests = BTreeMap::from([("cpu".into(), Quantity(cpu.into())), ("memory".into(), Quantity(memory.into()))]);
-    ResourceRequirements { requests: Some(requests), ..ResourceRequirements::default() }
+    let requests = BTreeMap::from([
+        ("cpu".into(), Quantity(cpu.into())),
+        ("memory".into(), Quantity(memory.into())),
+    ]);
+    ResourceRequirements {
+        requests: Some(requests),
+        ..ResourceRequirements::default()
+    }
 }
 
 fn mounts<const N: usize>(container: &str, others: [VolumeMount; N]) -> Vec<VolumeMount> {
@@ -232,12 +301,26 @@ fn get(path: &str, port: i32, period: i32) -> Probe {
 }
 
 fn env(name: &str, value: &str) -> EnvVar {
-    EnvVar { name: name.into(), value: Some(value.into()), value_from: None }
+    EnvVar {
+        name: name.into(),
+        value: Some(value.into()),
+        value_from: None,
+    }
 }
 
 fn field(name: &str, path: &str) -> EnvVar {
-    let field_ref = Some(ObjectFieldSelector { field_path: path.into(), api_version: Some("v1".into()) });
-    EnvVar { name: name.into(), value: None, value_from: Some(EnvVarSource { field_ref, ..EnvVarSource::default() }) }
+    let field_ref = Some(ObjectFieldSelector {
+        field_path: path.into(),
+        api_version: Some("v1".into()),
+    });
+    EnvVar {
+        name: name.into(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            field_ref,
+            ..EnvVarSource::default()
+        }),
+    }
 }
 
 fn salt(plan: &Plan) -> EnvVar {
@@ -246,6 +329,13 @@ fn salt(plan: &Plan) -> EnvVar {
         key: TOKEN_SALT.into(),
         optional: None,
     });
-    let value_from = Some(EnvVarSource { secret_key_ref, ..EnvVarSource::default() });
-    EnvVar { name: "TOKEN_SALT".into(), value: None, value_from }
+    let value_from = Some(EnvVarSource {
+        secret_key_ref,
+        ..EnvVarSource::default()
+    });
+    EnvVar {
+        name: "TOKEN_SALT".into(),
+        value: None,
+        value_from,
+    }
 }

@@ -1,9 +1,10 @@
 //! What the containers of a pod share, and what each of them sees of it.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, DownwardAPIProjection, EmptyDirVolumeSource, KeyToPath, ConfigMapProjection,
-    PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, SecretVolumeSource, ServiceAccountTokenProjection, Volume,
-    VolumeMount, VolumeProjection, DownwardAPIVolumeFile, ObjectFieldSelector,
+    ConfigMapProjection, ConfigMapVolumeSource, DownwardAPIProjection, DownwardAPIVolumeFile,
+    EmptyDirVolumeSource, KeyToPath, ObjectFieldSelector, PersistentVolumeClaimVolumeSource,
+    ProjectedVolumeSource, SecretVolumeSource, ServiceAccountTokenProjection, Volume, VolumeMount,
+    VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -40,7 +41,10 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
 
 /// A component's own temporary folder.
 pub(super) fn tmp(container: &str) -> VolumeMount {
-    VolumeMount { sub_path: Some(container.into()), ..mount("tmp", "/tmp") }
+    VolumeMount {
+        sub_path: Some(container.into()),
+        ..mount("tmp", "/tmp")
+    }
 }
 
 pub(super) fn environment() -> VolumeMount {
@@ -70,22 +74,40 @@ pub(super) fn credentials() -> VolumeMount {
 /// What only the agent sees.
 pub(super) fn agent(plan: &Plan) -> Vec<VolumeMount> {
     let shard = format!("{}/{}", paths::CODE, names::code(&plan.name, 0));
-    let inputs = [mount("index", paths::INDEX), mount("code-0", &shard), mount("token", TOKEN)];
+    let inputs = [
+        mount("index", paths::INDEX),
+        mount("code-0", &shard),
+        mount("token", TOKEN),
+    ];
     inputs.into_iter().map(read_only).chain([credentials()]).collect()
 }
 
 pub(super) fn read_only(mount: VolumeMount) -> VolumeMount {
-    VolumeMount { read_only: Some(true), ..mount }
+    VolumeMount {
+        read_only: Some(true),
+        ..mount
+    }
 }
 
 fn mount(name: &str, path: &str) -> VolumeMount {
-    VolumeMount { name: name.into(), mount_path: path.into(), ..VolumeMount::default() }
+    VolumeMount {
+        name: name.into(),
+        mount_path: path.into(),
+        ..VolumeMount::default()
+    }
 }
 
 fn empty(name: &str, medium: Option<&str>) -> Volume {
     let size_limit = medium.map(|_| Quantity("16Mi".into()));
-    let source = EmptyDirVolumeSource { medium: medium.map(Into::into), size_limit };
-    Volume { name: name.into(), empty_dir: Some(source), ..Volume::default() }
+    let source = EmptyDirVolumeSource {
+        medium: medium.map(Into::into),
+        size_limit,
+    };
+    Volume {
+        name: name.into(),
+        empty_dir: Some(source),
+        ..Volume::default()
+    }
 }
 
 fn secret(name: &str, secret: String) -> Volume {
@@ -94,17 +116,32 @@ fn secret(name: &str, secret: String) -> Volume {
         default_mode: Some(SECRET_MODE),
         ..SecretVolumeSource::default()
     };
-    Volume { name: name.into(), secret: Some(source), ..Volume::default() }
+    Volume {
+        name: name.into(),
+        secret: Some(source),
+        ..Volume::default()
+    }
 }
 
 fn config_map(name: &str, config_map: String) -> Volume {
-    let source = ConfigMapVolumeSource { name: config_map, ..ConfigMapVolumeSource::default() };
-    Volume { name: name.into(), config_map: Some(source), ..Volume::default() }
+    let source = ConfigMapVolumeSource {
+        name: config_map,
+        ..ConfigMapVolumeSource::default()
+    };
+    Volume {
+        name: name.into(),
+        config_map: Some(source),
+        ..Volume::default()
+    }
 }
 
 /// What the kubelet would mount by itself, but into one container only.
 fn token() -> Volume {
-    let to = |key: &str| KeyToPath { key: key.into(), path: key.into(), mode: None };
+    let to = |key: &str| KeyToPath {
+        key: key.into(),
+        path: key.into(),
+        mode: None,
+    };
     let sources = vec![
         VolumeProjection {
             service_account_token: Some(ServiceAccountTokenProjection {
@@ -136,6 +173,13 @@ fn token() -> Volume {
             ..VolumeProjection::default()
         },
     ];
-    let source = ProjectedVolumeSource { sources: Some(sources), default_mode: Some(SECRET_MODE) };
-    Volume { name: "token".into(), projected: Some(source), ..Volume::default() }
+    let source = ProjectedVolumeSource {
+        sources: Some(sources),
+        default_mode: Some(SECRET_MODE),
+    };
+    Volume {
+        name: "token".into(),
+        projected: Some(source),
+        ..Volume::default()
+    }
 }

@@ -3,7 +3,7 @@
 import os
 
 from zato.cli import create, files, passwords
-from zato.cli.templates import START_SCRIPT
+from zato.cli.templates import SCRIPT
 from zato.common import crypto
 from zato.common.bunch import Bunch
 
@@ -56,5 +56,4 @@ def settings(arguments, path):
 def write_scripts(path, components):
     for verb in ('start', 'stop'):
         lines = '\n'.join('zato %s %s' % (verb, name) for name in components)
-        files.write(path, 'zato-qs-%s.sh' % verb, mode=0o755, text=START_SCRIPT.format(
-            lines=lines).replace('Starts', verb.capitalize() + 's'))
+        files.write(path, 'zato-qs-%s.sh' % verb, mode=0o755, text=SCRIPT.format(verb=verb, lines=lines))

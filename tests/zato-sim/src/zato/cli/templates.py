@@ -183,8 +183,8 @@ frontend front_http_plain
     default_backend bck_http_plain
 '''
 
-START_SCRIPT = '''#!/bin/sh
-# Starts all the components of this environment.
+SCRIPT = '''#!/bin/sh
+# To {verb} all the components of this environment.
 set -e
 cd "$(dirname "$0")"
 {lines}

@@ -84,7 +84,7 @@ def from_path(kind, path):
     return SqliteOdb(os.path.abspath(path))
 
 
-def insert(connection, table, **values):
+def insert(connection, table, /, **values):
     """Inserts one row; returns its id."""
     sql = 'insert into %s (%s) values (%s)' % (table, ', '.join(values), ', '.join('?' * len(values)))
     return connection.execute(sql, tuple(values.values())).lastrowid

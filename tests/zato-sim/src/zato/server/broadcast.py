@@ -1,0 +1,61 @@
+"""Messages about changes: to the other workers of this server, and to the other servers of the cluster.
+
+A message goes over HTTP to the channel /zato/internal/invoke: to the IPC port of a worker, or to the address in the row
+of a server, which passes it on to its own workers.
+"""
+
+import base64
+import http.client
+import json
+import logging
+
+# Seconds that a server which does not answer may take.
+TIMEOUT = 10
+
+logger = logging.getLogger('zato.broadcast')
+
+
+class Broadcast:
+
+    def __init__(self, server):
+        self.server = server
+
+    def send(self, message):
+        self.send_to_workers(message)
+        sql = 'select * from server where id != ? and bind_port is not null'
+        for row in self.server.odb.rows(sql, self.server.id):
+            self.post(row.preferred_address, row.bind_port, message, is_from_server=True)
+
+    def send_to_workers(self, message):
+        main = self.server.config.main
+        for index in range(int(main.gunicorn_workers)):
+            if index != self.server.worker_index:
+                self.post(main.ipc_host, int(main.ipc_port_start) + index, message, is_from_server=False)
+
+    def post(self, host, port, message, is_from_server):
+        """What cannot be reached is only logged: a row in table server may be that of a server long gone."""
+        payload = json.dumps({'message': message, 'is_from_server': is_from_server})
+        body = json.dumps({'name': 'zato.service.rpc-service-invoker', 'data_format': 'json',
+                           'payload': base64.b64encode(payload.encode()).decode()})
+        definition = self.server.security.by_name('zato.internal.invoke')
+        credentials = '%s:%s' % (definition.username, definition.password)
+        headers = {'Authorization': 'Basic ' + base64.b64encode(credentials.encode()).decode()}
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        try:
+            connection.request('POST', '/zato/internal/invoke', body, headers)
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            logger.warning('Could not send `%s` to %s:%s, e:`%s`', message['action'], host, port, error)
+        finally:
+            connection.close()
+
+
+def handle(server, message):
+    """Does what a message of another worker or server says."""
+    action = message['action']
+    if action == 'security':
+        server.security.refresh(message['id'])
+    elif action == 'channel':
+        server.channels.refresh(message['id'])
+    elif action == 'hot-deploy':
+        server.hot_deploy.deploy_received(message)

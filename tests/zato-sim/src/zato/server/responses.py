@@ -1,0 +1,64 @@
+"""Turns what a service returned or raised into a status, headers and a body."""
+
+import json
+import traceback
+
+from zato.common import config
+from zato.common.bunch import Bunch
+from zato.common.exception import HTTPException
+
+# Services whose answer says how the call went.
+WITH_ENVIRONMENT = ('zato.ping', 'zato.service.invoke')
+
+JSON = 'application/json'
+
+
+def reply(status, body, content_type='text/plain', headers=None, is_cut_off=False):
+    """`is_cut_off`: the head of the answer is sent and the body never comes."""
+    body = body if isinstance(body, bytes) else body.encode()
+    return Bunch(status=status, body=body, content_type=content_type, headers=headers or {}, is_cut_off=is_cut_off)
+
+
+def configured(settings, code):
+    """The message that server.conf has for a status."""
+    section = settings.http_response
+    return section['code_%d_message' % code], section['code_%d_content_type' % code]
+
+
+def refused(settings, status):
+    message, content_type = configured(settings, status)
+    headers = {'WWW-Authenticate': 'Basic realm="Zato"'} if status == 401 else {}
+    return reply(status, message, content_type, headers)
+
+
+def of_service(service):
+    """The answer of a service that did not fail."""
+    response = service.response
+    payload = response.payload
+    if isinstance(payload, dict) and service.name in WITH_ENVIRONMENT:
+        payload = dict(payload, zato_env={'result': 'ZATO_OK', 'cid': service.cid, 'details': ''})
+    return reply(response.status_code, to_bytes(payload), response.content_type or JSON, response.headers)
+
+
+def to_bytes(payload):
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, str):
+        return payload.encode()
+    if payload is None or payload == {}:
+        return b''
+    return json.dumps(payload, default=str).encode()
+
+
+def of_error(settings, error, cid, is_invoker):
+    """Through /zato/api/invoke an error of a service is a status without a body: a defect of the real thing."""
+    status = error.status if isinstance(error, HTTPException) else 500
+    if is_invoker and status == 500:
+        return reply(500, b'', JSON, is_cut_off=True)
+    if isinstance(error, HTTPException) and status != 500:
+        details = error.msg
+    elif config.is_true(settings.misc.return_tracebacks):
+        details = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+    else:
+        details = settings.misc.default_error_message
+    return reply(status, json.dumps({'result': 'Error', 'cid': cid, 'details': [details]}), JSON)

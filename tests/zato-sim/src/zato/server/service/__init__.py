@@ -1,0 +1,101 @@
+"""What services are made of: the base class, its request and response, and the names that services of users import."""
+
+import logging
+import re
+from dataclasses import dataclass
+from threading import Thread
+
+from zato.common.bunch import Bunch, bunchify
+from zato.common.exception import MethodNotAllowed
+from zato.server.service.model import Model, to_plain
+from zato.server.service.sio import AsIs, Bool, Declaration, DictElement, Float, Int, ListElement, Text
+
+Boolean = Bool
+Integer = Int
+Dict = DictElement
+List = ListElement
+Opaque = AsIs
+
+__all__ = ['AsIs', 'Bool', 'Boolean', 'Dict', 'Float', 'Int', 'Integer', 'List', 'Model', 'Opaque', 'Service', 'Text',
+           'dataclass']
+
+
+class HTTPRequest:
+    """What of a request is HTTP. Empty for a service that another service invoked."""
+
+    def __init__(self, method='', path='', query=None, params=None, headers=None):
+        self.method = method
+        self.path = path
+        self.GET = Bunch(query or {})
+        self.params = Bunch(params or {})
+        self.headers = headers or {}
+
+
+class Request:
+
+    def __init__(self, payload=None, raw=b'', http=None):
+        self.payload = bunchify(payload)
+        self.raw_request = raw
+        self.http = http or HTTPRequest()
+        self.input = Bunch()
+
+
+class Response:
+    """`payload` is a Bunch until a service assigns something else."""
+
+    def __init__(self):
+        self.payload = Bunch()
+        self.status_code = 200
+        self.content_type = None
+        self.headers = {}
+
+
+class Service:
+    """Base class of all services."""
+
+    name = None
+
+    def handle(self):
+        raise NotImplementedError('handle')
+
+    def invoke(self, name, payload=None):
+        """Calls another service of this server; returns its answer."""
+        return to_plain(self.server.store.invoke(name, Request(payload), self.cid).response.payload)
+
+    def invoke_async(self, name, payload=None):
+        Thread(target=self.invoke, args=(name, payload), daemon=True).start()
+        return self.cid
+
+    @classmethod
+    def get_name(cls):
+        """Made from the names of the module and the class unless the class has a `name`."""
+        if cls.__dict__.get('name'):
+            return cls.name
+        words = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '-', cls.__name__)
+        return '%s.%s' % (cls.__module__.lower().replace('_', '-'), words.lower().replace('_', '-'))
+
+
+def run(class_, server, request, cid):
+    """Makes an instance of the class, handles the request with it, and returns it."""
+    service = class_()
+    service.server = server
+    service.cid = cid
+    service.name = class_.get_name()
+    service.logger = logging.getLogger(service.name)
+    service.request = request
+    service.response = Response()
+    declaration = Declaration(class_)
+    service.request.input = declaration.parse_input(request.payload, cid)
+    handler_of(service)()
+    service.response.payload = declaration.shape_output(service.response.payload)
+    return service
+
+
+def handler_of(service):
+    """handle_GET, handle_POST and so on, where the class has any of them and the request is HTTP; else `handle`."""
+    method = service.request.http.method
+    if method and any(name.startswith('handle_') for name in dir(service)):
+        if not hasattr(service, 'handle_' + method):
+            raise MethodNotAllowed(service.cid, 'Method not allowed')
+        return getattr(service, 'handle_' + method)
+    return service.handle

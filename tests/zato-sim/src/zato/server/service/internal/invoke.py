@@ -1,0 +1,67 @@
+"""Services that invoke other services: for admin.invoke, for pubapi and for other servers."""
+
+import base64
+import json
+
+from zato.common import config
+from zato.common.exception import BadRequest
+from zato.common.odb_rows import INVOKER_CHANNEL
+from zato.server import broadcast
+from zato.server.responses import to_bytes
+from zato.server.service import HTTPRequest, Request, Service
+from zato.server.service.internal import PREFIXES
+
+
+class Invoke(Service):
+    name = 'zato.service.invoke'
+    input = 'name', '-payload', '-channel', '-data_format', '-transport'
+
+    def handle(self):
+        encoded = self.request.input.payload
+        payload = json.loads(base64.b64decode(encoded)) if encoded else {}
+        service = self.server.store.invoke(self.request.input.name, Request(payload), self.cid)
+        raw = to_bytes(service.response.payload)
+        self.response.payload = {'response': base64.b64encode(raw).decode() if raw else ''}
+
+
+class ServiceInvoker(Service):
+    """/zato/api/invoke/NAME. Internal services are open to it unless the configuration says otherwise."""
+
+    name = 'pub.zato.service.service-invoker'
+
+    def handle(self):
+        http = self.request.http
+        name = http.params.service_name
+        if name not in self.server.store or not self.is_allowed(name):
+            raise BadRequest(self.cid, 'No such service `%s`' % name)
+        invoked = Request(self.request.payload, self.request.raw_request,
+                          HTTPRequest(http.method, http.path, http.GET, headers=http.headers))
+        service = self.server.store.invoke(name, invoked, self.cid)
+        response = service.response
+        self.response.status_code, self.response.headers = response.status_code, response.headers
+        self.response.content_type = response.content_type
+        self.response.payload = self.unwrapped(name, response.payload)
+
+    def is_allowed(self, name):
+        """The key lists names of services and of channels: with the name of this channel all are allowed."""
+        allowed = config.split_list(self.server.config.misc.service_invoker_allow_internal)
+        return not name.startswith(PREFIXES) or name in allowed or INVOKER_CHANNEL in allowed
+
+    @staticmethod
+    def unwrapped(name, payload):
+        if name.startswith(PREFIXES) and isinstance(payload, dict) and len(payload) == 1:
+            element, value = next(iter(payload.items()))
+            return value if element.endswith('_response') else payload
+        return payload
+
+
+class ReceiveMessage(Service):
+    """A change that another worker or another server made."""
+
+    name = 'zato.service.rpc-service-invoker'
+
+    def handle(self):
+        message = dict(self.request.payload.message, is_from_server=self.request.payload.is_from_server)
+        broadcast.handle(self.server, message)
+        if message['is_from_server']:
+            self.server.broadcast.send_to_workers(message)

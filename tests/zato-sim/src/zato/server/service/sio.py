@@ -1,0 +1,128 @@
+"""SimpleIO: what a service declares as its input and output, and how values are converted."""
+
+from zato.common.bunch import Bunch, bunchify
+from zato.common.exception import BadRequest
+from zato.server.service.model import Model, to_plain
+
+# What simple-io.conf says by default.
+INTEGER_NAMES = ('id',)
+INTEGER_SUFFIXES = ('_count', '_id', '_size', '_timeout')
+BOOLEAN_PREFIXES = ('by_', 'has_', 'is_', 'may_', 'needs_', 'should_')
+
+TRUE = ('true', 'yes', 'on', '1', 'y', 't')
+
+
+class Element:
+    """One name of an input or output."""
+
+    def __init__(self, name, is_required=True):
+        self.is_required = is_required and not name.startswith('-')
+        self.name = name.lstrip('-')
+
+    def convert(self, value):
+        """Without a type of its own, an element is an integer, a boolean or a text by its name."""
+        if self.name in INTEGER_NAMES or self.name.endswith(INTEGER_SUFFIXES):
+            return int(value)
+        if self.name.startswith(BOOLEAN_PREFIXES):
+            return to_boolean(value)
+        return value if isinstance(value, (str, dict, list)) else str(value)
+
+
+class AsIs(Element):
+    def convert(self, value):
+        return value
+
+
+class Int(Element):
+    def convert(self, value):
+        return int(value)
+
+
+class Float(Element):
+    def convert(self, value):
+        return float(value)
+
+
+class Bool(Element):
+    def convert(self, value):
+        return to_boolean(value)
+
+
+class Text(Element):
+    def convert(self, value):
+        return str(value)
+
+
+class ListElement(Element):
+    def convert(self, value):
+        return value if isinstance(value, list) else [value]
+
+
+class DictElement(AsIs):
+    pass
+
+
+def to_boolean(value):
+    return str(value).lower() in TRUE
+
+
+def elements(declared, is_required=True):
+    """A name, an element, or a tuple or list of them; a name that starts with `-` is optional."""
+    if not declared:
+        return []
+    if isinstance(declared, (str, Element)):
+        declared = (declared,)
+    out = []
+    for item in declared:
+        element = Element(item) if isinstance(item, str) else item
+        element.is_required = element.is_required and is_required
+        out.append(element)
+    return out
+
+
+class Declaration:
+    """The SimpleIO of one service class: an inner class SimpleIO, or attributes of the service itself."""
+
+    def __init__(self, class_):
+        source = getattr(class_, 'SimpleIO', None) or class_
+        self.input, self.input_model = self.read(source, 'input')
+        self.output, self.output_model = self.read(source, 'output')
+
+    @staticmethod
+    def read(source, direction):
+        declared = getattr(source, direction, None)
+        if isinstance(declared, type) and issubclass(declared, Model):
+            return [], declared
+        return elements(declared) + elements(getattr(source, direction + '_required', None)) + elements(
+            getattr(source, direction + '_optional', None), is_required=False), None
+
+    def parse_input(self, payload, cid):
+        if self.input_model:
+            return self.input_model.from_dict(payload or {}, cid)
+        if not self.input:
+            return payload if isinstance(payload, dict) else Bunch()
+        payload = payload if isinstance(payload, dict) else {}
+        out = Bunch()
+        for element in self.input:
+            if payload.get(element.name) is not None:
+                try:
+                    out[element.name] = bunchify(element.convert(payload[element.name]))
+                except (TypeError, ValueError):
+                    raise BadRequest(cid, 'Could not convert element `%s`' % element.name) from None
+            elif element.is_required:
+                raise BadRequest(cid, 'Missing required element `%s`' % element.name)
+            else:
+                out[element.name] = ''
+        return out
+
+    def shape_output(self, payload):
+        """Only what is declared goes out; a required element that was not set is an error of the service."""
+        payload = to_plain(payload)
+        if not self.output or isinstance(payload, (str, bytes)):
+            return payload
+        if isinstance(payload, list):
+            return [self.shape_output(item) for item in payload]
+        for element in self.output:
+            if element.is_required and element.name not in payload:
+                raise ValueError('Missing required output element `%s`' % element.name)
+        return {element.name: payload[element.name] for element in self.output if element.name in payload}

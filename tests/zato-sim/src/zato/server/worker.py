@@ -1,0 +1,130 @@
+"""A worker process: boots the server, serves until it is told to stop."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+
+from zato.common import config, odb
+from zato.server.broadcast import Broadcast
+from zato.server.dispatch import Dispatcher
+from zato.server.hot_deploy import HotDeploy
+from zato.server.listener import Listener
+from zato.server.state import Channels, Security
+from zato.server.store import Store
+
+# The code of a worker that could not boot. The master passes it on.
+BOOT_ERROR = 3
+
+# A real server needs 10 to 24 seconds from the open port to the first answer. The gap is kept, but shorter.
+BOOT_SECONDS = 1.0
+
+logger = logging.getLogger('zato')
+
+
+class Server:
+    """What services see as `self.server`."""
+
+    def __init__(self, directory, settings, key, worker_index):
+        self.directory = directory
+        self.config = settings
+        self.worker_index = worker_index
+        self.odb = odb.from_config(settings)
+        row = self.odb.row('select * from server where token=?', settings.main.token)
+        if row is None:
+            raise ValueError('Could not find server in ODB, token:`%s`' % settings.main.token)
+        self.id, self.name, self.cluster_id = row.id, row.name, row.cluster_id
+        self.is_first_start = row.up_status is None
+        self.security = Security(self.odb, key)
+        self.channels = Channels(self.odb)
+        self.store = Store(self)
+        self.broadcast = Broadcast(self)
+        self.hot_deploy = HotDeploy(self)
+        self.key = key
+
+    def boot(self):
+        self.security.load()
+        services = self.store.load_internal() + self.hot_deploy.boot(self.is_first_start)
+        self.store.record_boot(services)
+        self.channels.load()
+        if self.worker_index == 0:
+            self.hot_deploy.observe()
+        self.join()
+
+    def join(self):
+        """The row says where other servers reach this one. It says `running` from now on, also after a stop."""
+        host, port = config.bind_address(self.config)
+        preferred = self.config.preferred_address.get('address') or (host if host != '0.0.0.0' else own_address())
+        self.odb.execute(
+            "update server set up_status='running', up_mod_date=?, bind_host=?, bind_port=?, preferred_address=?, "
+            "crypto_use_tls=0, host=? where id=?", odb.now(), host, port, preferred, socket.gethostname(), self.id)
+
+
+def own_address():
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return '127.0.0.1'
+
+
+class Worker:
+
+    def __init__(self, directory, settings, key, sock, index):
+        self.directory = directory
+        self.settings = settings
+        self.key = key
+        self.socket = sock
+        self.index = index
+        self.master = os.getppid()
+        self.stopped = threading.Event()
+
+    def run(self):
+        """The whole life of the process; returns its exit code."""
+        signal.signal(signal.SIGTERM, lambda *_: self.stopped.set())
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        began = time.monotonic()
+        try:
+            server = Server(self.directory, self.settings, self.key, self.index)
+            server.boot()
+        except Exception:
+            logger.exception('Worker failed to boot')
+            return BOOT_ERROR
+        self.stopped.wait(BOOT_SECONDS - (time.monotonic() - began))
+        dispatcher = Dispatcher(server)
+        header = self.settings.misc.http_server_header
+        self.listen_for_messages(dispatcher, header)
+        listener = Listener(self.socket, dispatcher, header)
+        listener.start()
+        logger.info('Started server %s', server.name)
+        self.wait()
+        return self.drain(listener)
+
+    def listen_for_messages(self, dispatcher, header):
+        """The IPC port. Where it cannot be bound the server serves all the same, but hears of no changes."""
+        main = self.settings.main
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((main.ipc_host, int(main.ipc_port_start) + self.index))
+        except OSError as error:
+            logger.error('IPC port: %s', error)
+            return
+        sock.listen()
+        Listener(sock, dispatcher, header).start()
+
+    def wait(self):
+        """Until SIGTERM, or until the master is gone."""
+        while not self.stopped.wait(1):
+            if os.getppid() != self.master:
+                return
+
+    def drain(self, listener):
+        """Requests in flight have some time to end. So have idle connections that clients keep open, all of it. With
+        none open the process ends so early that the master takes it for a worker that failed to boot: the exit code of
+        a clean stop is 0 or 3, as with the real server, where it is a race."""
+        if not listener.open_connections:
+            return BOOT_ERROR
+        listener.wait_until_idle(float(self.settings.main.gunicorn_graceful_timeout))
+        return 0
