@@ -1,5 +1,5 @@
 # The operator's image: one statically linked program, nothing else.
-FROM docker.io/library/rust:1.95-alpine AS builder
+FROM rust:1.95-alpine AS builder
 RUN apk add --no-cache build-base
 WORKDIR /source
 COPY rust-toolchain.toml Cargo.toml Cargo.lock ./

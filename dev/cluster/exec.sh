@@ -11,6 +11,7 @@ main() {
   mapfile -t leaves < <(node_cgroup_leaves)
   # First the cgroup, then the namespaces: a process must be inside the root of the cgroup namespace that it enters.
   join_cgroups "${leaves[@]}"
+  export CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1   # ctr repeats on each call that cgroup v1 is old
   export PATH=$RUN/bin:$PATH KUBECONFIG=$PKI/admin.kubeconfig CONTAINERD_ADDRESS=$CONTAINERD_SOCKET
   exec nsenter -t "$pid" -m -n -p -u -i -C --wdns="$PWD" -- "$@"
 }

@@ -21,7 +21,8 @@ prepare() {
   fi
   step "programs (built on the first run, then from the cache)"
   "$CLUSTER_DIR/build/build.sh" "$BIN"
-  BASE_IMAGES=$("$CLUSTER_DIR/../images/base/build.sh")
+  mapfile -t BASE_IMAGES < <("$CLUSTER_DIR/../images/base/build.sh" pause busybox)
+  [ ${#BASE_IMAGES[@]} = 2 ] || die "the node's own images were not built (see above)"
 }
 
 # --- the node's process tree ------------------------------------------------
@@ -173,7 +174,7 @@ main() {
   ! node_pid >/dev/null || { had=yes; step "the node runs already: looking at its parts"; }
   prepare
   [ -n "$had" ] || { step "making the node (cgroup v$(cgroup_version))"; start_node; "$CLUSTER_DIR/node/pki.sh"; }
-  in_node "$CLUSTER_DIR/node/start.sh" "$BASE_IMAGES"/*.tar "${tars[@]}" 9>&-
+  in_node "$CLUSTER_DIR/node/start.sh" "${BASE_IMAGES[@]}" "${tars[@]}" 9>&-
   start_relay
   write_kubeconfig
   step "the cluster is up: export KUBECONFIG=$KUBECONFIG_FILE   (kubectl and helm: $BIN)"

@@ -1,49 +1,63 @@
 #!/usr/bin/env bash
-# Builds the images that the node itself needs, into a folder of the cache that
-# is named after its inputs, and prints that folder:
-#   pause.tar    registry.local/pause:1    holds a pod's namespaces (static C)
-#   busybox.tar  registry.local/busybox:1  makes and removes volumes (Debian's static busybox)
+# Builds small images from what Debian installed here, each into a file of the
+# cache that is named after its inputs, and prints these files, one a line.
+#   build.sh NAME...
+#     pause     registry.local/pause:1    holds a pod's namespaces (static C)
+#     busybox   registry.local/busybox:1  makes and removes volumes (static busybox)
+#     python    registry.local/python:1   Debian's python3 and busybox: the node's own tests
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${ZATO_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zato-operator}/images
 
-inputs() {
-  cat "$HERE/build.sh" "$HERE/pause.c" "$HERE/../ocitar.py"
-  gcc --version | head -n 1
-  sha256sum < "$(command -v busybox)"
-}
+inputs_pause() { cat "$HERE/pause.c"; gcc --version | head -n 1; }
+inputs_busybox() { sha256sum < "$(command -v busybox)"; }
+inputs_python() { inputs_busybox; dpkg-query -W python3-minimal 'libpython3.*-stdlib' libc6 libssl3; }
 
-pack() { python3 "$HERE/../ocitar.py" "$@" >&2; }
+root_pause() { gcc -Os -static -s -o "$1/pause" "$HERE/pause.c"; }
 
-build_pause() { # folder
-  mkdir "$1/pause"
-  gcc -Os -static -s -o "$1/pause/pause" "$HERE/pause.c"
-  pack "$1/pause.tar" registry.local/pause:1 "$1/pause" --entrypoint '["/pause"]'
-}
-
-build_busybox() { # folder
+root_busybox() {
   local applet
-  mkdir -p "$1/busybox/bin" "$1/busybox/tmp"
-  cp "$(command -v busybox)" "$1/busybox/bin/busybox"
+  mkdir -p "$1/bin" "$1/tmp"
+  chmod 1777 "$1/tmp"
+  cp "$(command -v busybox)" "$1/bin/busybox"
   for applet in $(busybox --list); do
-    [ "$applet" = busybox ] || ln -s busybox "$1/busybox/bin/$applet"
+    [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
   done
-  pack "$1/busybox.tar" registry.local/busybox:1 "$1/busybox" --cmd '["sh"]'
 }
 
-main() {
-  local out
-  out=$CACHE/base-$(inputs | sha256sum | cut -c1-16)
-  if [ ! -d "$out" ]; then
-    rm -rf "$out.tmp"
-    mkdir -p "$out.tmp"
-    build_pause "$out.tmp"
-    build_busybox "$out.tmp"
-    rm -rf "$out.tmp/pause" "$out.tmp/busybox"
-    # The name comes last: an interrupted build leaves nothing that looks complete.
-    mv "$out.tmp" "$out"
+# The interpreter, its standard library and the shared libraries that the two
+# load: seconds instead of a whole Debian root.
+root_python() {
+  local program
+  program=$(readlink -f /usr/bin/python3)
+  root_busybox "$1"
+  mkdir -p "$1/usr/bin"
+  cp "$program" "$1/usr/bin/"
+  ln -s "$(basename "$program")" "$1/usr/bin/python3"
+  {
+    find "/usr/lib/$(basename "$program")" -name __pycache__ -prune -o \( -type f -o -type l \) -print
+    # ldd prints NAME => FILE (ADDRESS), and the loader without a name.
+    find "/usr/lib/$(basename "$program")" -name '*.so' -exec ldd "$program" {} + | grep -o '/[^ :]*\.so[^ :]*' | sort -u
+  } | tar -c -h -P -T - | tar -x -C "$1"
+}
+
+options_pause() { printf '%s\n' --entrypoint '["/pause"]'; }
+options_busybox() { printf '%s\n' --cmd '["sh"]'; }
+options_python() { printf '%s\n' --cmd '["python3"]' --env PYTHONDONTWRITEBYTECODE=1; }
+
+build() { # name
+  local key root options
+  key=$({ cat "$HERE/build.sh" "$HERE/../ocitar.py"; "inputs_$1"; } | sha256sum | cut -c1-16)
+  if [ ! -e "$CACHE/$1-$key.tar" ]; then
+    mkdir -p "$CACHE"
+    root=$(mktemp -d -p "$CACHE")
+    "root_$1" "$root"
+    mapfile -t options < <("options_$1")
+    # ocitar.py names its output only when it is complete.
+    python3 "$HERE/../ocitar.py" "$CACHE/$1-$key.tar" "registry.local/$1:1" "$root" "${options[@]}" >&2
+    rm -rf "$root"
   fi
-  echo "$out"
+  echo "$CACHE/$1-$key.tar"
 }
 
-main "$@"
+for name in "$@"; do build "$name"; done
