@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use ruff_python_ast::{Expr, PythonVersion, Stmt, StmtClassDef};
+use ruff_python_ast::{Expr, PythonVersion, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_source_file::LineIndex;
 use ruff_text_size::TextRange;
@@ -28,8 +28,8 @@ pub struct SyntaxError {
 
 /// The names of the services that `text` defines, or its first error.
 ///
-/// A service is a class whose body sets `name` to a string, as Zato's own documentation does; a class that inherits
-/// from `Service` without a name gets one from Zato that depends on the module (`<module>.<class>` in kebab case).
+/// Only names that the text gives: a class whose body sets `name` to a string. What Zato calls a service without one is
+/// Zato's business.
 pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
     let parsed = parse_unchecked(
         text,
@@ -66,20 +66,10 @@ pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
         .as_module()
         .map(|module| module.body.iter().as_slice())
         .unwrap_or_default();
-    let module = file.strip_suffix(".py").unwrap_or(file);
-    Ok(body
-        .iter()
-        .filter_map(Stmt::as_class_def_stmt)
-        .filter_map(|class| service_name(module, class))
+    let classes = body.iter().filter_map(Stmt::as_class_def_stmt);
+    Ok(classes
+        .filter_map(|class| class.body.iter().find_map(assigned_name))
         .collect())
-}
-
-fn service_name(module: &str, class: &StmtClassDef) -> Option<String> {
-    class
-        .body
-        .iter()
-        .find_map(assigned_name)
-        .or_else(|| is_service(class).then(|| default_name(module, &class.name)))
 }
 
 /// `name = '...'` in a class body.
@@ -91,26 +81,6 @@ fn assigned_name(statement: &Stmt) -> Option<String> {
         .any(|target| matches!(target, Expr::Name(name) if name.id.as_str() == "name"));
     let value = assign.value.as_string_literal_expr()?;
     is_name.then(|| value.value.to_str().to_owned())
-}
-
-fn is_service(class: &StmtClassDef) -> bool {
-    class.bases().iter().any(|base| match base {
-        Expr::Name(name) => name.id.as_str() == "Service",
-        Expr::Attribute(attribute) => attribute.attr.as_str() == "Service",
-        _ => false,
-    })
-}
-
-/// Zato's name for a service that has none: the module and the class in kebab case.
-fn default_name(module: &str, class: &str) -> String {
-    let mut name = format!("{module}.").replace('_', "-");
-    for (position, letter) in class.chars().enumerate() {
-        if letter.is_uppercase() && position > 0 {
-            name.push('-');
-        }
-        name.extend(letter.to_lowercase());
-    }
-    name
 }
 
 #[cfg(test)]
@@ -138,10 +108,7 @@ mod tests {
     #[test]
     fn names_are_read_from_classes() {
         let text = "from zato.server.service import Service\nclass A(Service):\n    name = 'x.y'\nclass GetUser(Service):\n    pass\nclass Model:\n    pass\n";
-        assert_eq!(
-            check("my_mod.py", text).unwrap(),
-            BTreeSet::from(["x.y".into(), "my-mod.get-user".into()])
-        );
+        assert_eq!(check("my_mod.py", text).unwrap(), BTreeSet::from(["x.y".into()]));
         assert!(check("empty.py", "").unwrap().is_empty());
     }
 }
