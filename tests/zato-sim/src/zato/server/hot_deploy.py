@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import threading
+import time
 
 from zato.server.service import internal
 
@@ -53,16 +54,15 @@ class Observer(threading.Thread):
         self.interval = interval
         self.on_change = on_change
         self.baseline = snapshot(directory)
-        self.ended = threading.Event()
 
     def run(self):
-        while not self.ended.wait(self.interval):
+        while True:
+            time.sleep(self.interval)
             current = snapshot(self.directory)
             for path, status in current.items():
                 if self.baseline.get(path) != status:
                     self.on_change(path)
-            # Taken after the changes were handled: one that came meanwhile is missed, as in the real server.
-            self.baseline = snapshot(self.directory)
+            self.baseline = current
 
 
 class HotDeploy:
