@@ -23,6 +23,17 @@ def held_ids(path, cases):
     return ids
 
 
+def print_groups(held):
+    """Which cases are held now and which come later, a line for each group."""
+    groups = {}
+    for c in lib.CASES:
+        groups.setdefault(c.group, ([], []))[0 if c.id in held else 1].append(c.id.split('-')[1])
+    for group, (now, later) in groups.items():
+        parts = ['%s: %s' % (word, ' '.join(ids)) for word, ids in (('held', now), ('later', later)) if ids]
+        print('%-8s %s' % (group, '; '.join(parts)))
+    print('%d of %d cases are held' % (len(held), len(lib.CASES)), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('-k', metavar='TEXT', help='only cases whose id starts with TEXT, or whose title has TEXT if that is lower case (comma: any of them)')
@@ -40,6 +51,7 @@ def main():
     if opts.held:
         held = held_ids(opts.held, lib.CASES)
         cases = [c for c in cases if c.id in held]
+        print_groups(held)
     if opts.list:
         for c in cases:
             print('%s%s%s: %s' % (c.id, ' [quirk]' if c.quirk else '', ' [slow]' if c.slow else '', c.title))

@@ -12,7 +12,8 @@ out=$(realpath -m "$1")
 cache=${ZATO_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zato-operator}/images
 
 release=bookworm
-packages=python3,python3-cryptography,haproxy,sqlite3,ca-certificates
+# debootstrap follows no virtual packages: python3-cffi-backend is one that python3-cryptography needs.
+packages=python3,python3-cffi-backend,python3-cryptography,haproxy,sqlite3,ca-certificates
 # What users never read, and what is not the same from one build to the next.
 stripped="usr/share/doc usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bash-completion
   var/cache/apt var/cache/debconf var/lib/apt/lists var/log usr/lib/python3.11/test usr/lib/python3.11/ensurepip"
@@ -67,7 +68,7 @@ exec 9>"$cache/zato-sim.lock"
 flock 9
 root=$cache/zato-sim-base-$base_key
 if [ ! -e "$root" ]; then
-  rm -rf "$cache"/zato-sim-base-*
+  rm -rf "$cache"/zato-sim-base-*      # of other inputs, or half done
   build_base "$root.part"
   mv "$root.part" "$root"
 fi
@@ -77,7 +78,6 @@ rm -rf "$root/opt/zato"
 chmod 755 "$layer"
 build_layer "$root" "$layer"
 rm -f "$out.key"
-"$dev/images/ocitar.py" "$out.part" registry.local/zato-sim:dev "$root" --layer "$layer" --owner opt/zato/env=1000:1000 \
+python3 "$dev/images/ocitar.py" "$out" registry.local/zato-sim:dev "$root" --layer "$layer" --owner opt/zato/env=1000:1000 \
   --user 1000 --workdir /opt/zato --env PATH=/opt/zato/current/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-mv "$out.part" "$out"
 echo "$key" >"$out.key"

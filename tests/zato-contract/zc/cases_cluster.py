@@ -966,7 +966,7 @@ def _(ctx):
     db = new_pg(ctx, 'race')
     m = Bag(key=new_key(ctx), sched_port=free_port(), port1=free_port())
     same(ctx.run('create', 'odb', *db.flags()).rc, 0, 'odb')
-    same(ctx.run('create', 'cluster', *db.flags(), '--secret-key', m.key, '--admin-invoke-password', ADMIN_PW, 'c1').rc, 0, 'cluster')
+    same(ctx.run('create', 'cluster', *db.flags(), '--secret-key=' + m.key, '--admin-invoke-password', ADMIN_PW, 'c1').rc, 0, 'cluster')
     procs = []
     for name in ('server1', 'server2'):
         path, port = os.path.join(ctx.root, 'race', name), free_port()

@@ -46,12 +46,13 @@ def new_odb(ctx, suffix):
 
 
 def new_key(ctx):
+    """It may begin with `-`: argparse takes it only as --secret-key=KEY."""
     return ctx.run('create', 'secret-key').out.strip().splitlines()[-1].strip()
 
 
 def server_flags(m, port, with_type=True):
     return [
-        '--secret-key', m.key, '--jwt-secret', 'jwt-secret-1', '--http-port', port, '--threads', '1',
+        '--secret-key=' + m.key, '--jwt-secret', 'jwt-secret-1', '--http-port', port, '--threads', '1',
         '--scheduler-address-for-server', 'http://127.0.0.1:%d' % m.sched_port,
         '--server-address-for-scheduler', 'http://127.0.0.1:%d' % m.port1,
         '--scheduler-api-client-for-server-username', 'sched_client',
@@ -78,7 +79,7 @@ def made(ctx):
     m.tables = m.db.tables()
     m.odb_again = ctx.run('create', 'odb', *flags, '--skip-if-exists')
     cluster = ['create', 'cluster', *flags, '--lb-host', '127.0.0.1', '--lb-port', m.lb_port, '--lb-agent_port', m.agent_port,
-               '--secret-key', m.key, '--admin-invoke-password', ADMIN_PW, m.cluster]
+               '--secret-key=' + m.key, '--admin-invoke-password', ADMIN_PW, m.cluster]
     m.cluster_skip_fresh = ctx.run(*cluster, '--skip-if-exists')
     m.cluster_rows_after_skip = m.db.rows('select id, name from cluster')
     m.server_no_cluster = ctx.run('create', 'server', *flags, *server_flags(m, m.port1), p('server1'), m.cluster, 'server1')
@@ -114,7 +115,7 @@ def made(ctx):
     m.server3_second = ctx.run('create', 'server', *flags, *server_flags(m, m.port2), p('server3'), m.cluster, 'server3')
 
     m.scheduler = ctx.run(
-        'create', 'scheduler', *flags, '--cluster-name', m.cluster, '--secret-key', m.key, '--bind-host', '127.0.0.1',
+        'create', 'scheduler', *flags, '--cluster-name', m.cluster, '--secret-key=' + m.key, '--bind-host', '127.0.0.1',
         '--bind-port', m.sched_port, '--server-address-for-scheduler', 'http://127.0.0.1:%d' % m.port1,
         '--scheduler-address-for-server', 'http://127.0.0.1:%d' % m.sched_port,
         '--server-api-client-for-scheduler-username', 'admin.invoke', '--server-api-client-for-scheduler-password', ADMIN_PW,
@@ -244,7 +245,8 @@ def _(ctx, m):
 def _(ctx, m):
     same((m.server3_first.rc, m.server3_second.rc), (0, 0), 'rcs')
     row = m.db.rows("select id, token from server where name='server3'")
-    check(row[0][0] != m.server3_id[0][0], 'id did not change')
+    if not ONE_SERVER:                             # SQLite gives the id of the last row again when that row is gone
+        check(row[0][0] != m.server3_id[0][0], 'id did not change')
     sec = ini(os.path.join(m.dir, 'server3/config/repo/secrets.conf'))
     same(fernet.decrypt(m.key, sec['zato']['server_conf.main.token']).decode(), row[0][1], 'token')
 

@@ -39,7 +39,7 @@ def quickstart(ctx, name, key=None):
     path = os.path.join(ctx.root, name)
     args = ['quickstart', 'create', path, '--odb-type', 'sqlite', '--cluster-name', 'qs-' + name]
     if key:
-        args += ['--secret-key', key]
+        args += ['--secret-key=' + key]
     res = ctx.run(*args)
     same(res.rc, 0, 'quickstart create: ' + tail(res.out + res.err))
     server = os.path.join(path, 'server1')

@@ -67,7 +67,7 @@ def add(commands, name, function, positionals=(), flags=(), switches=()):
 
 def from_config(arguments):
     """Runs the command that a file of key=value lines names. What the file lacks, the command lacks."""
-    values = argparse.Namespace(fg=False)
+    values = argparse.Namespace()
     with open(arguments.path) as file:
         for line in file.read().splitlines():
             if line.startswith('#'):

@@ -25,13 +25,13 @@ def start(arguments):
     if kind not in MODULES:
         print('Not a Zato component: %s' % path)
         return NOT_A_COMPONENT
+    if kind == 'SERVER':
+        odb.from_config(config.load_server(path)[0]).rows('select 1 from server')
     if is_running(path):
         print('Running already: %s' % path)
         return RUNNING_ALREADY
-    if kind == 'SERVER':
-        odb.from_config(config.load_server(path)[0]).rows('select 1 from server')
     command = [sys.executable, '-m', MODULES[kind]] + ([path] if kind == 'SERVER' else []) + [component.executed_options()]
-    if not arguments.fg:
+    if not getattr(arguments, 'fg', False):      # from-config may leave it out
         return start_in_background(path, command)
     # A shell stands between this process and the component, and no signal is passed on.
     code = subprocess.call(['/bin/sh', '-c', shlex.join(command) + '; exit $?'], cwd=path)

@@ -47,7 +47,9 @@ def add_definitions(connection, cluster_id, key, admin_invoke_password):
     """Returns the id of each. The password of admin.invoke is stored as it was given; the others are random."""
     ids = {}
     for name, username, realm in DEFINITIONS:
-        password = admin_invoke_password if name == 'admin.invoke' else crypto.encrypt_password(key, crypto.random_password())
+        password = crypto.encrypt_password(key, crypto.random_password())
+        if name == 'admin.invoke':
+            password = admin_invoke_password
         ids[name] = insert(connection, 'sec_base', name=name, username=username, password=password, is_active=True,
                            sec_type='basic_auth', cluster_id=cluster_id)
         insert(connection, 'sec_basic_auth', id=ids[name], realm=realm)

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 from zato.server.service import internal
 
@@ -97,7 +98,9 @@ class HotDeploy:
             for directory in [self.pickup] + self.directories:
                 observer_logger.warning('File observer for `%s` could not be started', directory)
             return
-        interval = int(os.environ['Zato_Hot_Deploy_Interval']) if 'Zato_Hot_Deploy_Interval' in os.environ else DEFAULT_INTERVAL
+        interval = DEFAULT_INTERVAL
+        if 'Zato_Hot_Deploy_Interval' in os.environ:
+            interval = int(os.environ['Zato_Hot_Deploy_Interval'])
         Observer(self.pickup, interval, self.on_pickup).start()
         for directory in self.directories:
             Observer(directory, interval, self.deploy).start()
@@ -135,7 +138,7 @@ class HotDeploy:
             logger.info('No services nor models were deployed from module `%s`', os.path.basename(path))
             return False
         self.store.record(loaded.services)
-        logger.info('Deployed %s from `%s`', [info.name for info in loaded.services], path)
+        logger.info('Deployed %s from `%s`', [info.name for info in loaded.services] or 'models', path)
         return True
 
     def deploy_received(self, message):
@@ -164,7 +167,7 @@ class HotDeploy:
                 continue
             try:
                 if seems_to_import(other, name):
-                    os.utime(other)
+                    Path(other).touch()
             except OSError as error:
                 logger.error('%s: %s: `%s`', type(error).__name__, error.strerror, other)
 

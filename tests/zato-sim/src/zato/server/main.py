@@ -120,6 +120,8 @@ def main():
         logger.exception('Could not read the configuration')
         return BOOT_ERROR
     check_keys(settings)
+    if settings.misc.startup_callable:
+        logger.warning('Startup callables are not imitated: `%s`', settings.misc.startup_callable)
     os.environ.update(settings.get('os_environ', {}))
     return Master(directory, settings, key).run()
 

@@ -32,10 +32,10 @@ class Create(AdminService):
     """Channels only: an outgoing connection has no service."""
     name = 'zato.http-soap.create'
     element = 'zato_http_soap_create_response'
-    input = ('cluster_id', 'name', 'is_active', 'connection', 'transport', 'url_path', 'service', '-is_internal',
-             '-data_format', '-security_id', '-method', '-merge_url_params_req', '-url_params_pri', '-params_pri')
+    input = 'cluster_id', 'name', 'is_active', 'connection', 'transport', 'url_path', 'service'
 
     def handle(self):
+        # Not the converted input: the text ZATO_NONE is no integer, in spite of the name security_id.
         given = self.request.payload
         service = self.one('select id from service where name=?', given.service)
         security_id = given.get('security_id')
