@@ -15,13 +15,16 @@ unit: packages ## Unit tests and generated files
 e2e: ## The stories on a real Kubernetes node, which is brought up when needed
 	@dev/e2e.sh
 
+contract: ## The contract of Zato 3.2 on its stand-in; says which cases come later
+	@tests/zato-contract/run.sh
+
 lint: packages ## Clippy, without a warning, and the chart
 	cargo clippy --locked --all-targets --features e2e -- -D warnings
 
 fmt: ## Format the code
 	cargo fmt
 
-images: packages ## Write target/images/zato-operator.tar (an OCI archive, made without Docker)
+images: packages ## Write target/images/{zato-operator,zato-sim}.tar (OCI archives, made without Docker)
 	dev/images.sh
 
 cluster-up: ## Bring up a real one-node Kubernetes; target/cluster/kubeconfig leads to it
@@ -33,11 +36,11 @@ cluster-status: ## Say what runs
 cluster-load: ## Load an image: make cluster-load IMAGE=file.tar
 	@$(CLUSTER)/load.sh $(IMAGE)
 
-demo: ## A node, the chart, a cluster and a service that answers: make demo ZATO_IMAGE=file.tar
+demo: ## A node, the chart, a cluster and a service that answers; ZATO_IMAGE=file.tar: with the real Zato
 	@dev/demo.sh $(ZATO_IMAGE)
 demo-down: cluster-down ## End the demo
 
 packages:
 	@dev/packages.sh musl-tools >/dev/null
 
-.PHONY: help test unit e2e lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages
+.PHONY: help test unit e2e contract lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes the images as OCI archives, without Docker and without a registry:
 #   target/images/zato-operator.tar   registry.local/zato-operator:dev
+#   target/images/zato-sim.tar        registry.local/zato-sim:dev
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=$(uname -m)-unknown-linux-musl
@@ -15,3 +16,4 @@ strip "$root/zato-operator"
 # The same as the final stage of the Dockerfile.
 python3 dev/images/ocitar.py target/images/zato-operator.tar registry.local/zato-operator:dev "$root" \
   --entrypoint '["/zato-operator"]' --user 65532:65532
+tests/zato-sim/image.sh target/images/zato-sim.tar

@@ -12,10 +12,10 @@ install_operator() { # helm arguments...
   export KUBECONFIG=$ROOT/target/cluster/kubeconfig
   step "the Kubernetes node (about 12 s; 15 min more when its programs are built for the first time)"
   dev/cluster/up.sh
-  step "the operator's image (about 5 min when everything is compiled for the first time)"
+  step "the images (about 7 min when everything is made for the first time)"
   dev/packages.sh musl-tools
   dev/images.sh
-  dev/cluster/load.sh target/images/zato-operator.tar
+  dev/cluster/load.sh target/images/zato-operator.tar target/images/zato-sim.tar
   step "the chart"
   helm upgrade --install zato-operator charts/zato-operator --namespace zato-system --create-namespace \
     --set image.tag=dev "$@" --wait --timeout 2m >/dev/null

@@ -17,11 +17,14 @@ dev/packages.sh musl-tools
 part "format" cargo fmt --check
 part "lints" cargo clippy --locked --all-targets --features e2e -- -D warnings
 part "unit tests" cargo test --locked
+part "contract of the stand-in for Zato" tests/zato-contract/run.sh
 part "stories on a real node" dev/e2e.sh
 part "chart" helm lint --strict charts/zato-operator
 
-passed=$(grep -oE '^test result: .* ([0-9]+) passed' "$log" | awk '{n += $(NF - 1)} END {print n + 0}')
-broken=$(grep -oE '[0-9]+ failed;' "$log" | awk '{n += $1} END {print n + 0}')
+# The closing lines of cargo and of the contract.
+sum() { grep -E '^(test result:|[0-9]+ passed,)' "$log" | grep -oE "[0-9]+ $1" | awk '{n += $1} END {print n + 0}'; }
+passed=$(sum passed)
+broken=$(sum failed)
 # A part that failed without a failed test (a build, a lint) counts as one.
 [ "$failed" = 0 ] || [ "$broken" != 0 ] || broken=$failed
 echo "$passed passed, $broken failed"

@@ -22,7 +22,7 @@ end_processes() {
 }
 
 cgroups_gone() {
-  local folder left=
+  local folder left=""
   while read -r folder; do
     [ ! -d "$folder" ] || find "$folder" -depth -type d -exec rmdir {} \; 2>/dev/null || true
     [ ! -d "$folder" ] || left=yes
@@ -37,7 +37,8 @@ remove_mount_points() {
     if [ -d "$path" ]; then rmdir "$path" 2>/dev/null || true
     elif [ -f "$path" ] && [ ! -s "$path" ]; then rm -f "$path"
     fi
-  done < <(tac "$RUN/made" 2>/dev/null || true)
+  done < <(tac "$DATA/made" 2>/dev/null || true)
+  rm -f "$DATA/made"
 }
 
 remove_kubeconfig() {
@@ -47,7 +48,7 @@ remove_kubeconfig() {
 }
 
 main() {
-  local keep= force= leftovers=
+  local keep="" force="" leftovers="" option
   for option in "$@"; do
     case $option in
       --keep) keep=yes ;;
@@ -60,6 +61,11 @@ main() {
   if [ -z "$leftovers" ]; then
     lock
     [ -n "$force" ] || refuse_other_checkout
+  fi
+  if [ -z "$leftovers" ] && [ ! -e "$RUN" ] && [ ! -e "$DATA" ] && [ -z "$(node_processes)" ]; then
+    remove_kubeconfig
+    step "no node is there"
+    return
   fi
   end_processes
   wait_until 10 cgroups_gone || die "cgroups cannot be removed: $(node_cgroups | xargs)"

@@ -32,9 +32,12 @@ elapsed() { # since START_TIME, in seconds with one decimal
 step() { printf '[%6ss] %s\n' "$(elapsed)" "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
+# On a very slow machine (emulated, overloaded) every deadline is multiplied by this.
+PATIENCE=${CLUSTER_PATIENCE:-1}
+
 # wait_until SECONDS COMMAND...: polls until the command succeeds; fails at the deadline.
 wait_until() {
-  local deadline=$((SECONDS + $1)); shift
+  local deadline=$((SECONDS + $1 * PATIENCE)); shift
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt $deadline ] || return 1
     sleep 0.1

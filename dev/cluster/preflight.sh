@@ -29,10 +29,7 @@ check_python() {
 check_go() {
   local wanted found
   wanted=$(awk '$1 == "go" {print $2}' "$CLUSTER_DIR"/build/*/go.mod | sort -V | tail -n 1)
-  if ! have go; then
-    first_build && problem "no Go" "install Go $wanted or newer and put it on PATH (Debian 12's golang is too old)"
-    return 0
-  fi
+  have go || { problem "no Go" "install Go $wanted or newer and put it on PATH (Debian 12's golang is too old)"; return; }
   found=$(cd "$CLUSTER_DIR/build/etcd" && GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//')
   [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" = "$wanted" ] ||
     problem "Go $found is too old" "install Go $wanted or newer and put it first on PATH"
@@ -89,7 +86,7 @@ check_overlay() {
   folder=$(mktemp -d -p "$(existing_parent "$DATA")")
   mkdir "$folder/lower" "$folder/upper" "$folder/work" "$folder/merged"
   unshare --mount --propagation private \
-    mount -t overlay -o "lowerdir=$folder/lower,upperdir=$folder/upper,workdir=$folder/work" overlay "$folder/merged" 2>/dev/null ||
+    mount -n -t overlay -o "lowerdir=$folder/lower,upperdir=$folder/upper,workdir=$folder/work" overlay "$folder/merged" 2>/dev/null ||
     problem "overlayfs does not mount on $(dirname "$folder")" "modprobe overlay; if that is an overlay itself (a container's root), mount a volume on $DATA"
   rm -rf "$folder"
 }

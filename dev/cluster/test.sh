@@ -139,7 +139,7 @@ print(json.load(answer)["status"]["userInfo"]["username"])' | grep -x "system:se
 is() { [ "$(field "$1" "$2")" = "$3" ]; }
 memory_limit_kills() { wait_until 30 is pod/memory '{.status.containerStatuses[0].state.terminated.reason}' OOMKilled; }
 missing_image_is_told() { wait_until 15 bash -c "kubectl -n $NAMESPACE get events | grep ErrImagePull"; }
-web_answers_again() { k wait --for=condition=Available deploy/web --timeout=60s && k wait --for=condition=Ready pod/client --timeout=60s && wait_until 20 service_answers; }
+web_answers_again() { k wait --for=condition=Available deploy/web --timeout=$((60 * PATIENCE))s && k wait --for=condition=Ready pod/client --timeout=$((60 * PATIENCE))s && wait_until 20 service_answers; }
 written() { k exec deploy/web -c web -- cat /data/written; }
 restart_keeps_state() {
   local before
@@ -148,7 +148,7 @@ restart_keeps_state() {
 claim_deletion_removes_folder() {
   local volume
   volume=$(field pvc/data '{.spec.volumeName}')
-  compgen -G "$DATA/volumes/$volume*" && kubectl delete namespace $NAMESPACE --timeout=60s && wait_until 30 bash -c "! compgen -G '$DATA/volumes/$volume*'"
+  compgen -G "$DATA/volumes/$volume*" && kubectl delete namespace $NAMESPACE --timeout=$((60 * PATIENCE))s && wait_until 30 bash -c "! compgen -G '$DATA/volumes/$volume*'"
 }
 
 test_cluster() {
@@ -159,8 +159,8 @@ test_cluster() {
   check "an image is loaded" "$CLUSTER_DIR/load.sh" "$image"
   check "an image with the same digest is not loaded again" load_again_skips "$image"
   check "manifests are applied" kubectl apply -f "$CLUSTER_DIR/test/pods.yaml"
-  check "init container, native sidecar and probes" k rollout status deploy/web --timeout=60s
-  k wait --for=condition=Ready pod/client --timeout=60s >/dev/null || true
+  check "init container, native sidecar and probes" k rollout status deploy/web --timeout=$((60 * PATIENCE))s
+  k wait --for=condition=Ready pod/client --timeout=$((60 * PATIENCE))s >/dev/null || true
   check "a claim of the default class is bound" is pvc/data '{.status.phase}' Bound
   check "runAsUser and fsGroup on that volume" volume_is_the_groups
   check "restricted pod security is enforced" restricted_is_enforced
@@ -185,6 +185,9 @@ main() {
   local own=
   if ! node_pid >/dev/null; then
     own=yes
+    # Packages and kernel modules stay on the machine, so they come first.
+    "$CLUSTER_DIR/../packages.sh" "${PACKAGES[@]}"
+    "$CLUSTER_DIR/preflight.sh"
     snapshot > "$WORK/before"
     check "preflight names all that is missing" preflight_names_all
     check "a start is interrupted early" interrupted_start 1

@@ -3,7 +3,7 @@
 #   up.sh [IMAGE.tar...]     also loads these images
 # Environment: CLUSTER_PORT (port of the API server on 127.0.0.1; default: the first
 # free one from 16443), AUDIT=1 (audit log in /var/lib/zato-dev/log/audit.log),
-# ZATO_OPERATOR_CACHE (where built programs are kept).
+# ZATO_OPERATOR_CACHE (where built programs are kept), CLUSTER_PATIENCE=N (deadlines N times as long).
 # Can be interrupted and repeated at any point.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 export START_TIME
@@ -71,7 +71,7 @@ move_all() { # from to: succeeds when nothing is left
 }
 
 copy_configuration() {
-  rm -rf "$RUN/etc" "$RUN/bin"
+  rm -rf "${RUN:?}/etc" "${RUN:?}/bin"
   mkdir -p "$RUN/bin" "$LOG"
   chmod 700 "$DATA"
   cp -r "$CLUSTER_DIR/node/etc" "$RUN/etc"
@@ -104,8 +104,8 @@ start_node() {
       "$CLUSTER_DIR/node/init.sh" "$(cgroup_version)" </dev/null >"$LOG/init.log" 2>&1 9>&-
   ) &
   unshare=$!
-  wait_until 20 node_made_or_ended "$unshare" && node_pid >/dev/null ||
-    { tail -n 20 "$LOG/init.log" >&2; die "the node's namespaces could not be made (see above)"; }
+  wait_until 20 node_made_or_ended "$unshare" || true
+  node_pid >/dev/null || { tail -n 20 "$LOG/init.log" >&2; die "the node's namespaces could not be made (see above)"; }
   settle_in_leaf
   disown "$unshare"
 }
@@ -130,7 +130,9 @@ start_relay() {
   [ -z "$port" ] || { [ -z "${CLUSTER_PORT:-}" ] || [ "$CLUSTER_PORT" = "$port" ] || step "the API server stays on port $port"; PORT=$port; return; }
   port=${CLUSTER_PORT:-$FIRST_PORT}
   until port_free "$port"; do
-    [ -z "${CLUSTER_PORT:-}" ] && [ "$port" -lt $((FIRST_PORT + 100)) ] || die "port $port is in use: set CLUSTER_PORT to a free one"
+    if [ -n "${CLUSTER_PORT:-}" ] || [ "$port" -ge $((FIRST_PORT + 100)) ]; then
+      die "port $port is in use: set CLUSTER_PORT to a free one"
+    fi
     port=$((port + 1))
   done
   mapfile -t leaves < <(node_cgroup_leaves)

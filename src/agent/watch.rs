@@ -14,12 +14,10 @@ use super::{Error, Identity};
 use crate::exchange::{INDEX_KEY, Index};
 use crate::k8s::names;
 
-/// Between two looks at a shard that is older than the index.
+/// Between two looks at shards that are not what the index means.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Looks at one shard before the next change of the index is waited for.
-const TRIES: u32 = 50;
 
-/// Sends every complete state that the index had. Never ends by itself.
+/// Sends every complete state that the index had. Never ends by itself, and never gives the newest index up.
 pub async fn follow(
     client: Client,
     identity: &Identity,
@@ -32,56 +30,61 @@ pub async fn follow(
         .default_backoff()
         .applied_objects();
     let mut changes = std::pin::pin!(changes);
-    while let Some(change) = changes.next().await {
-        match change {
-            Ok(secret) => {
-                if let Some(index) = index(&secret) {
-                    take(index, &shards, &wanted).await;
-                } else {
-                    tracing::warn!("the index cannot be read; what is deployed stays");
-                }
-            }
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the watch of the index failed and is tried again"
-            ),
+    let mut pending = None;
+    loop {
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(Ok(secret)) => pending = index(&secret),
+                Some(Err(error)) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the watch of the index failed and is tried again"
+                ),
+                None => return Ok(()),
+            },
+            () = tokio::time::sleep(PAUSE), if pending.is_some() => {}
+        }
+        // Kept until it is taken: a later change replaces it.
+        if let Some(index) = &pending
+            && (!is_new(index, &wanted) || take(index, &shards, &wanted).await)
+        {
+            pending = None;
         }
     }
-    Ok(())
 }
 
 fn index(secret: &Secret) -> Option<Index> {
-    serde_json::from_slice(&secret.data.as_ref()?.get(INDEX_KEY)?.0).ok()
+    let index = serde_json::from_slice(&secret.data.as_ref()?.get(INDEX_KEY)?.0).ok();
+    if index.is_none() {
+        tracing::warn!("the index cannot be read; what is deployed stays");
+    }
+    index
 }
 
-async fn take(index: Index, shards: &Api<ConfigMap>, wanted: &Sender<Option<Wanted>>) {
-    if wanted
+fn is_new(index: &Index, wanted: &Sender<Option<Wanted>>) -> bool {
+    wanted
         .borrow()
         .as_ref()
-        .is_some_and(|current| current.index == index)
-    {
-        return;
-    }
-    for _ in 0..TRIES {
-        match fetch(&index, shards).await {
-            Ok(Some(complete)) => {
-                tracing::info!(revision = index.revision, "a new index");
-                wanted.send_replace(Some(complete));
-                return;
-            }
-            // The shard is not what this index means: an older cache, or already the next one.
-            Ok(None) => {}
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "a shard could not be read"
-            ),
+        .is_none_or(|current| current.index != *index)
+}
+
+/// Whether the shards were what the index means, and were sent on.
+async fn take(index: &Index, shards: &Api<ConfigMap>, wanted: &Sender<Option<Wanted>>) -> bool {
+    match fetch(index, shards).await {
+        Ok(Some(complete)) => {
+            tracing::info!(revision = index.revision, "a new index");
+            wanted.send_replace(Some(complete));
+            true
         }
-        tokio::time::sleep(PAUSE).await;
+        // Older than the index, or already the next ones.
+        Ok(None) => false,
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a shard could not be read and is tried again"
+            );
+            false
+        }
     }
-    tracing::warn!(
-        revision = index.revision,
-        "the code is not what the index says; what is deployed stays"
-    );
 }
 
 async fn fetch(index: &Index, shards: &Api<ConfigMap>) -> kube::Result<Option<Wanted>> {

@@ -158,6 +158,7 @@ fn services(plan: &Plan) -> Judged {
         .filter(|(_, report)| report.state == LoadState::Failed)
         .map(|(name, _)| name.as_str());
     let mut names: Vec<&str> = invalid.chain(failed).collect();
+    names.sort_unstable();
     names.dedup();
     if names.is_empty() {
         return (

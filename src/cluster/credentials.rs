@@ -91,12 +91,8 @@ fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
         let text = value
             .and_then(|value| std::str::from_utf8(value).ok())
             .unwrap_or_default();
-        if text.is_empty() {
-            return Err(invalid(format!("key {key} is missing or empty: put it back")));
-        }
-        // These go into files of one `key=value` a line.
-        if text.chars().any(char::is_control) {
-            return Err(invalid(format!("key {key} must be one line of text")));
+        if let Some(why) = refused(text) {
+            return Err(invalid(format!("key {key} {why}")));
         }
     }
     let key1 = secret
@@ -111,6 +107,20 @@ fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
         ));
     }
     Ok(Fingerprint(short_hash(&key1)))
+}
+
+/// Why Zato could not work with a value.
+fn refused(text: &str) -> Option<&'static str> {
+    match text {
+        "" => Some("is missing or empty: put it back"),
+        // They go into files of one `key=value` a line.
+        _ if text.chars().any(char::is_control) => Some("must be one line of text"),
+        // Zato takes such values for the name of an environment variable, or for an encrypted value.
+        _ if text.starts_with('$') || text.starts_with("zato.secf.") => {
+            Some("must not start with $ or zato.secf.: choose another value")
+        }
+        _ => None,
+    }
 }
 
 fn generate(cluster: &str) -> Secret {
@@ -165,7 +175,12 @@ mod tests {
 
     #[test]
     fn a_missing_or_malformed_key_is_named() {
-        for (key, value) in [(JWT_SECRET, ""), (PUBAPI_PASSWORD, "a\nb"), (KEY1, "short")] {
+        for (key, value) in [
+            (JWT_SECRET, ""),
+            (PUBAPI_PASSWORD, "a\nb"),
+            (PUBAPI_PASSWORD, "$HOME"),
+            (KEY1, "short"),
+        ] {
             let mut secret = generate("demo");
             secret
                 .data

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::ApiResource;
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
@@ -47,10 +47,6 @@ impl Manifest {
         }
     }
 }
-
-/// Children as the API server has them.
-#[derive(Debug, Default)]
-pub struct Live(pub Vec<DynamicObject>);
 
 /// How the steps before `assess` went.
 pub enum Outcome<'a, P> {

@@ -36,7 +36,7 @@ fn carry_times(old: &[Condition], new: &mut [Condition], now: Timestamp) {
     }
 }
 
-/// The conditions whose status or reason is new, without those that begin as merely unfinished.
+/// The conditions whose status or reason is new.
 fn flips(old: &[Condition], new: &[Condition]) -> Vec<Condition> {
     let is_new = |c: &&Condition| {
         !old.iter()

@@ -292,7 +292,7 @@ fn wake_cluster<K: ResourceExt>(wake: &Wake) -> impl Fn(&K) + Send + 'static + u
     }
 }
 
-/// A report concerns its cluster; the cluster's status then wakes the services.
+/// A report concerns its cluster and every service that it names.
 fn wake_all(wake: &Wake) -> impl Fn(&ConfigMap) + Send + 'static + use<> {
     let (cluster, services) = (wake_cluster(wake), wake.services.clone());
     move |report: &ConfigMap| {

@@ -2,13 +2,13 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::Namespace as CoreNamespace;
+use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// A namespace that one test has for itself.
 pub struct Namespace {
@@ -85,6 +85,35 @@ impl Namespace {
             .await
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs a command in a container; what it printed.
+    pub fn exec(&self, pod: &str, container: &str, command: &[&str]) -> String {
+        let output = std::process::Command::new("kubectl")
+            .arg("--kubeconfig")
+            .arg(kubeconfig())
+            .args([
+                "--namespace",
+                &self.name,
+                "exec",
+                pod,
+                "--container",
+                container,
+                "--",
+            ])
+            .args(command)
+            .output()
+            .expect("kubectl is on PATH: run make e2e");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// Asks until it is so.
     pub async fn until<F: Future<Output = bool>>(&self, what: &str, ask: impl Fn() -> F) {
         let start = Instant::now();
@@ -100,10 +129,31 @@ impl Namespace {
 }
 
 /// Only the node of this checkout, or the cluster that is named for tests: never a user's own by accident.
-async fn client() -> Client {
+pub fn kubeconfig() -> PathBuf {
     let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster/kubeconfig");
-    let path = std::env::var_os("TEST_KUBECONFIG").map_or(node, Into::into);
-    let kubeconfig = Kubeconfig::read_from(path).expect("run make cluster-up, or set TEST_KUBECONFIG");
+    std::env::var_os("TEST_KUBECONFIG").map_or(node, Into::into)
+}
+
+/// Ends the operator's pod without grace, as kill -9 does.
+pub async fn kill_operator() {
+    let pods = Api::<Pod>::namespaced(client().await, "zato-system");
+    let params = DeleteParams {
+        grace_period_seconds: Some(0),
+        ..DeleteParams::default()
+    };
+    let selector = ListParams::default().labels("app.kubernetes.io/name=zato-operator");
+    for pod in pods.list_metadata(&selector).await.unwrap() {
+        let name = pod.metadata.name.unwrap();
+        let gone = pods.delete(&name, &params).await;
+        assert!(
+            gone.is_ok() || gone.is_err_and(|error| matches!(error, kube::Error::Api(s) if s.is_not_found()))
+        );
+    }
+}
+
+async fn client() -> Client {
+    let kubeconfig =
+        Kubeconfig::read_from(kubeconfig()).expect("run make cluster-up, or set TEST_KUBECONFIG");
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .unwrap();

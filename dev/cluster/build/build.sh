@@ -10,7 +10,8 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 CACHE=${ZATO_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zato-operator}/cluster
 export CGO_ENABLED=0 GOFLAGS="-p=2 -trimpath -mod=readonly -buildvcs=false"
 
-version_of() { (cd "$HERE/$1" && go list -m -f '{{.Version}}' "$2"); }
+# From the go.mod itself: `go list -m` would want the module's files, which a warm cache does without.
+version_of() { awk -v module="$2" '$1 == "require" {sub(/^require /, "")} $1 == module {print $2; exit}' "$HERE/$1/go.mod"; }
 
 # component -> the packages to build, and linker flags where they matter.
 kubernetes_version=$(version_of kube k8s.io/kubernetes)

@@ -5,7 +5,7 @@
 
 # NAME DIGEST of each image in an OCI tar; nothing for a tar of the older docker-archive kind.
 images_in() { # tar
-  tar xOf "$1" index.json 2>/dev/null | python3 -c '
+  { tar xOf "$1" index.json 2>/dev/null || true; } | python3 -c '
 import json, sys
 for m in json.loads(sys.stdin.read() or "{}").get("manifests", []):
     notes = m.get("annotations", {})
@@ -21,6 +21,7 @@ import() { # tar
   [ -r "$1" ] || die "no such image tar: $1"
   images=$(images_in "$1") || die "not an image tar: $1"
   while read -r name digest; do
+    [ "$name" != - ] || die "$1 does not say the name of its image (annotation io.containerd.image.name)"
     if [ -n "$name" ] && present "$name" "$digest"; then step "$name is loaded already"; else new=yes; fi
   done <<<"$images"
   [ -n "$new" ] || return 0

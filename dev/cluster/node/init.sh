@@ -7,23 +7,24 @@
 # The inherited cgroup mounts would show a root of "/.." here, which confuses
 # every parser: drop them, mount a fresh /sys (it shows this network namespace's
 # devices) and the same hierarchies again, rooted at the node's own cgroup.
+# -n: until the node has a /run of its own, mount would leave its notes in the machine's.
 mount_cgroups() { # version
   local version=$1 lists list controller
   # Read before /sys goes. A line is ID:CONTROLLERS:PATH; the unified hierarchy has no controllers.
   mapfile -t lists < <(awk -F: '$2 != "" {print $2}' /proc/self/cgroup)
-  umount -R -l /sys
-  mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+  umount -n -R -l /sys
+  mount -n -t sysfs -o nosuid,nodev,noexec sysfs /sys
   if [ "$version" = 2 ]; then
-    mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
+    mount -n -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
     return
   fi
-  mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+  mount -n -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
   for list in "${lists[@]}"; do
     local folder=/sys/fs/cgroup/${list#name=}
     mkdir "$folder"
     case $list in
-      name=*) mount -t cgroup -o "none,$list" cgroup "$folder" ;;
-      *) mount -t cgroup -o "$list" cgroup "$folder" ;;
+      name=*) mount -n -t cgroup -o "none,$list" cgroup "$folder" ;;
+      *) mount -n -t cgroup -o "$list" cgroup "$folder" ;;
     esac
     # Controllers that share a hierarchy are looked up by their single names.
     for controller in ${list//,/ }; do
@@ -35,14 +36,14 @@ mount_cgroups() { # version
 # All of /run is the node's own, but for the folder that it shares with the machine.
 mount_run() {
   mkdir -p "$RUN/mount"
-  mount -t tmpfs -o mode=755 tmpfs "$RUN/mount"
+  mount -n -t tmpfs -o mode=755 tmpfs "$RUN/mount"
   mkdir "$RUN/mount/zato-dev" "$RUN/mount/lock"
-  mount --bind "$RUN" "$RUN/mount/zato-dev"
-  mount -n --move "$RUN/mount" /run   # -n: its own notes are in the /run that is being covered
+  mount -n --bind "$RUN" "$RUN/mount/zato-dev"
+  mount -n --move "$RUN/mount" /run
 }
 
 # note_made PATH: what had to be made on the machine's disk as a mount point, so that down.sh can remove it.
-note_made() { echo "$1" >> "$RUN/made"; }
+note_made() { echo "$1" >> "$DATA/made"; }
 
 make_folder() { # path: like mkdir -p, with a note of each folder made
   [ ! -d "$1" ] || return 0

@@ -17,7 +17,8 @@ start() { # component, command...
 
 # wait_ready COMPONENT SECONDS COMMAND...: says what its log ends with if it died or was too slow.
 wait_ready() {
-  local name=$1 limit=$2 why= deadline=$((SECONDS + $2)); shift 2
+  local name=$1 limit=$(($2 * PATIENCE)) why deadline; shift 2
+  deadline=$((SECONDS + limit))
   until "$@" >/dev/null 2>&1; do
     if ! runs "$name"; then why="ended"
     elif [ $SECONDS -ge $deadline ]; then why="was not ready within $limit s"
@@ -57,7 +58,6 @@ start_apiserver() {
 }
 
 start_controllers() {
-  local own
   own() { echo "--kubeconfig=$PKI/$1.kubeconfig --authentication-kubeconfig=$PKI/$1.kubeconfig --authorization-kubeconfig=$PKI/$1.kubeconfig"; }
   # shellcheck disable=SC2046  # flags without blanks
   # Each controller makes its service account first: at the default 20 requests a second that takes 4 s.
