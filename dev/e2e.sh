@@ -3,4 +3,5 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 install_operator --set defaultZatoImage=registry.local/zato-sim:dev
 step "the stories"
-cargo test --locked --features e2e --test api --test pods
+# They wait more than they work.
+RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods

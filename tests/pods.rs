@@ -7,7 +7,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use base64::Engine;
@@ -57,6 +57,8 @@ async fn running(space: &Namespace) {
 /// The way from this machine to the load balancer's Service.
 struct Way {
     forward: Child,
+    // kubectl ends when it cannot say that it forwards.
+    _output: BufReader<ChildStdout>,
     port: u16,
     password: String,
 }
@@ -78,9 +80,8 @@ impl Way {
             .spawn()
             .expect("kubectl is on PATH: run make e2e");
         let mut line = String::new();
-        BufReader::new(forward.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let mut output = BufReader::new(forward.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
         let port = line
             .split("127.0.0.1:")
             .nth(1)
@@ -92,6 +93,7 @@ impl Way {
         let secret = space.get::<Secret>("c-zato").await.data.unwrap();
         Self {
             forward,
+            _output: output,
             port,
             password: String::from_utf8(secret["pubapiPassword"].0.clone()).unwrap(),
         }
