@@ -26,8 +26,9 @@ forward=$!
 trap 'kill "$forward" 2>/dev/null' EXIT
 password=$(kubectl get secret demo-zato -o jsonpath='{.data.pubapiPassword}' | base64 -d)
 step "calling the service"
-curl --silent --show-error --fail --retry 20 --retry-connrefused --retry-delay 1 \
-  --user "pubapi:$password" "http://127.0.0.1:$port/zato/api/invoke/api.get.user.account"
+# kubectl needs a moment until it listens.
+curl --silent --output /dev/null --retry 50 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$port/zato-lb-alive"
+curl --silent --show-error --fail --user "pubapi:$password" "http://127.0.0.1:$port/zato/api/invoke/api.get.user.account"
 cat <<END
 
 
