@@ -4,7 +4,7 @@ export CARGO_BUILD_TARGET := $(shell uname -m)-unknown-linux-musl
 CLUSTER := dev/cluster
 
 help: ## List what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 test: ## Everything that CI runs: format, lints, unit tests, the stories on a real Kubernetes node
 	@dev/test.sh
@@ -17,6 +17,9 @@ e2e: ## The stories on a real Kubernetes node, which is brought up when needed
 
 contract: ## The contract of Zato 3.2 on its stand-in; says which cases come later
 	@tests/zato-contract/run.sh
+
+bench: ## Measure on a real node, beside the limit; ZATO_IMAGE=file.tar: with the real Zato
+	@dev/bench.sh $(ZATO_IMAGE)
 
 lint: packages ## Clippy, without a warning, and the chart
 	cargo clippy --locked --all-targets --features e2e -- -D warnings
@@ -36,11 +39,12 @@ cluster-status: ## Say what runs
 cluster-load: ## Load an image: make cluster-load IMAGE=file.tar
 	@$(CLUSTER)/load.sh $(IMAGE)
 
-demo: ## A node, the chart, a cluster and a service that answers; ZATO_IMAGE=file.tar: with the real Zato
+demo: ## A node, the chart, a cluster and a service that answers; ZATO_IMAGE=file.tar: with the real Zato;
+demo: ## with KUBECONFIG and IMAGE_REGISTRY set: on that cluster, after asking
 	@dev/demo.sh $(ZATO_IMAGE)
 demo-down: cluster-down ## End the demo
 
 packages:
 	@dev/packages.sh musl-tools >/dev/null
 
-.PHONY: help test unit e2e contract lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages
+.PHONY: help test unit e2e contract bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages

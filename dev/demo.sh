@@ -2,41 +2,102 @@
 # Brings up a node, installs the chart, applies the example and calls its service.
 #   demo.sh [ZATO-IMAGE.tar]   an OCI archive with a Zato 3.2 installation in /opt/zato/current; without one, the
 #                              stand-in of tests/zato-sim, which runs services but is not Zato
+# Environment: KUBECONFIG      use this cluster instead of a node of its own, after asking
+#              IMAGE_REGISTRY  needed with it: where the images are pushed to, and pulled from by that cluster
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-archive=${1:-}
-if [ -n "${KUBECONFIG:-}" ]; then
-  echo "KUBECONFIG is set: the demo uses a node of its own and touches no other cluster. Unset it and run again." >&2
-  exit 2
-fi
-image=registry.local/zato-sim:dev
-if [ -n "$archive" ]; then
-  image=$(tar xOf "$archive" index.json | python3 -c \
-    'import json, sys; print(json.load(sys.stdin)["manifests"][0]["annotations"]["io.containerd.image.name"])')
-fi
-install_operator --set defaultZatoImage="$image"
-[ -z "$archive" ] || { step "the Zato image"; dev/cluster/load.sh "$archive"; }
-step "a cluster and a service with $image (about 20 s; 60 s with the real Zato)"
-kubectl apply -f examples/quickstart
-kubectl wait --for=condition=Ready zatocluster/demo zatoservice/accounts --timeout=5m
-kubectl get zatoclusters,zatoservices
+archive=${1:-target/images/zato-sim.tar}
+namespace=zato-demo
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-kubectl port-forward service/demo "$port:11223" >/dev/null &
-forward=$!
-trap 'kill "$forward" 2>/dev/null' EXIT
-password=$(kubectl get secret demo-zato -o jsonpath='{.data.pubapiPassword}' | base64 -d)
-step "calling the service"
-# kubectl needs a moment until it listens.
-curl --silent --output /dev/null --retry 50 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$port/zato-lb-alive"
-curl --silent --show-error --fail --user "pubapi:$password" "http://127.0.0.1:$port/zato/api/invoke/api.get.user.account"
-cat <<END
+# --- a cluster of the user's -------------------------------------------------
+
+ask() {
+  [ -n "${IMAGE_REGISTRY:-}" ] || die "KUBECONFIG is set, so the demo would use that cluster, but its nodes cannot have
+the images: they are made here, and in no registry.
+  to use that cluster:  IMAGE_REGISTRY=registry.example.com/team make demo
+                        (pushed with the credentials of \`skopeo login\`; that cluster must be able to pull from there)
+  to use a local node:  env -u KUBECONFIG make demo"
+  dev/cluster/build/build.sh target/cluster/bin
+  local context server
+  context=$(kubectl config current-context) || die "KUBECONFIG=$KUBECONFIG names no current context"
+  server=$(kubectl config view --minify --output 'jsonpath={.clusters[0].cluster.server}')
+  cat <<END
+KUBECONFIG is set. In cluster $server (context $context) the demo
+  - installs custom resource definitions of zato.io and a ClusterRole (chart zato-operator, namespace zato-system),
+  - makes namespace $namespace with a Zato cluster (one pod, a volume claim of 5Gi) and a service,
+and pushes two images to $IMAGE_REGISTRY: zato-operator:demo and zato:demo.
+END
+  local answer=
+  read -r -p 'Go on? [y/N] ' answer || true
+  case $answer in y | Y | yes) ;; *) echo; die "nothing was changed" ;; esac
+}
+
+push() { # archive name
+  step "pushing $IMAGE_REGISTRY/$2"
+  skopeo copy --quiet "oci-archive:$1" "docker://$IMAGE_REGISTRY/$2"
+}
+
+use_users_cluster() {
+  ask
+  dev/packages.sh musl-tools skopeo
+  step "the images (about 7 min when everything is made for the first time)"
+  dev/images.sh
+  push target/images/zato-operator.tar zato-operator:demo
+  push "$archive" zato:demo
+  install_chart --set image.repository="$IMAGE_REGISTRY/zato-operator" --set image.tag=demo \
+    --set image.pullPolicy=Always --set defaultZatoImage="$IMAGE_REGISTRY/zato:demo"
+}
+
+# --- a node of its own -------------------------------------------------------
+
+use_own_node() {
+  start_node
+  dev/cluster/load.sh "$archive"
+  install_chart --set image.tag=dev --set defaultZatoImage="$(image_of "$archive")"
+}
+
+# -----------------------------------------------------------------------------
+
+call() {
+  local port password
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  kubectl -n "$namespace" port-forward service/demo "$port:11223" >/dev/null &
+  forward=$!
+  trap 'kill "$forward" 2>/dev/null' EXIT
+  password=$(kubectl -n "$namespace" get secret demo-zato -o jsonpath='{.data.pubapiPassword}' | base64 -d)
+  # kubectl needs a moment until it listens.
+  curl --silent --output /dev/null --retry 50 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$port/zato-lb-alive"
+  curl --silent --show-error --fail --user "pubapi:$password" "http://127.0.0.1:$port/zato/api/invoke/api.get.user.account"
+}
+
+main() {
+  local how end
+  if [ -n "${KUBECONFIG:-}" ]; then
+    use_users_cluster
+    how="export PATH=$ROOT/target/cluster/bin:\$PATH"
+    end="kubectl delete namespace $namespace && helm --namespace zato-system uninstall zato-operator"
+  else
+    use_own_node
+    how="export KUBECONFIG=$ROOT/target/cluster/kubeconfig PATH=$ROOT/target/cluster/bin:\$PATH"
+    end="make demo-down"
+  fi
+  step "a cluster and a service with ${archive##*/} (about 20 s; 60 s with the real Zato)"
+  kubectl create namespace "$namespace" --dry-run=client -o yaml | kubectl apply -f -
+  kubectl -n "$namespace" apply -f examples/quickstart
+  kubectl -n "$namespace" wait --for=condition=Ready zatocluster/demo zatoservice/accounts --timeout=5m
+  kubectl -n "$namespace" get zatoclusters,zatoservices
+  step "calling the service"
+  call
+  cat <<END
 
 
-What you have: a Kubernetes node, the operator, the cluster "demo" and a service that answers. Again:
-  export KUBECONFIG=$ROOT/target/cluster/kubeconfig PATH=$ROOT/target/cluster/bin:\$PATH
-  kubectl port-forward service/demo 11223 &
-  curl -u "pubapi:\$(kubectl get secret demo-zato -o jsonpath='{.data.pubapiPassword}' | base64 -d)" \\
+What you have: the operator, the cluster "demo" and a service that answers. Again:
+  $how
+  kubectl -n $namespace port-forward service/demo 11223 &
+  curl -u "pubapi:\$(kubectl -n $namespace get secret demo-zato -o jsonpath='{.data.pubapiPassword}' | base64 -d)" \\
     http://127.0.0.1:11223/zato/api/invoke/api.get.user.account
 Change examples/quickstart/service.yaml and apply it again: the new code answers within seconds.
-End it with: make demo-down
+End it with: $end
 END
+}
+
+main

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The stories against the operator on a real node.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-install_operator --set defaultZatoImage=registry.local/zato-sim:dev
+start_node
+install_chart --set image.tag=dev --set defaultZatoImage=registry.local/zato-sim:dev
 step "the stories"
 # They wait more than they work.
 RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods

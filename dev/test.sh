@@ -19,6 +19,7 @@ part "lints" cargo clippy --locked --all-targets --features e2e -- -D warnings
 part "unit tests" cargo test --locked
 part "contract of the stand-in for Zato" tests/zato-contract/run.sh
 part "stories on a real node" dev/e2e.sh
+part "image of the Dockerfile" dev/images/dockerfile.sh
 part "chart" helm lint --strict charts/zato-operator
 
 # The closing lines of cargo and of the contract.

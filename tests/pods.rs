@@ -6,24 +6,16 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
 use kube::api::DeleteParams;
 use serde_json::json;
-use support::{Namespace, cluster, condition, service};
+use support::way::Way;
+use support::{Namespace, cluster, code, condition, service};
 use zato_operator::api::{ZatoCluster, ZatoService};
-
-fn code(answer: &str) -> String {
-    format!(
-        "from zato.server.service import Service\n\nclass Greeting(Service):\n    name = 'story.greeting'\n\n    def handle(self):\n        self.response.payload = {{'answer': '{answer}'}}\n"
-    )
-}
 
 async fn set_code(space: &Namespace, text: &str) {
     let patch = json!({"spec": {"source": {"inline": {"greeting.py": text}}}});
@@ -52,73 +44,6 @@ async fn running(space: &Namespace) {
             service_ready(space).await.is_some_and(|c| c.status == "True")
         })
         .await;
-}
-
-/// The way from this machine to the load balancer's Service.
-struct Way {
-    forward: Child,
-    // kubectl ends when it cannot say that it forwards.
-    _output: BufReader<ChildStdout>,
-    port: u16,
-    password: String,
-}
-
-impl Drop for Way {
-    fn drop(&mut self) {
-        let _ = self.forward.kill();
-        let _ = self.forward.wait();
-    }
-}
-
-impl Way {
-    async fn to(space: &Namespace) -> Self {
-        let mut forward = Command::new("kubectl")
-            .arg("--kubeconfig")
-            .arg(support::kubeconfig())
-            .args(["--namespace", space.name(), "port-forward", "service/c", ":11223"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("kubectl is on PATH: run make e2e");
-        let mut line = String::new();
-        let mut output = BufReader::new(forward.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        let port = line
-            .split("127.0.0.1:")
-            .nth(1)
-            .and_then(|rest| rest.split(' ').next())
-            .unwrap_or_default();
-        let port = port
-            .parse()
-            .unwrap_or_else(|_| panic!("kubectl port-forward said {line:?}"));
-        let secret = space.get::<Secret>("c-zato").await.data.unwrap();
-        Self {
-            forward,
-            _output: output,
-            port,
-            password: String::from_utf8(secret["pubapiPassword"].0.clone()).unwrap(),
-        }
-    }
-
-    /// Status and body.
-    async fn get(&self, path: &str) -> (u16, String) {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
-        let login = STANDARD.encode(format!("pubapi:{}", self.password));
-        let answer = reqwest::Client::new()
-            .get(url)
-            .header("Authorization", format!("Basic {login}"))
-            .send()
-            .await;
-        let Ok(answer) = answer else {
-            return (0, String::new());
-        };
-        (answer.status().as_u16(), answer.text().await.unwrap_or_default())
-    }
-
-    async fn answers(&self, what: &str) -> bool {
-        let (status, body) = self.get("/zato/api/invoke/story.greeting").await;
-        status == 200
-            && serde_json::from_str::<serde_json::Value>(&body).is_ok_and(|body| body["answer"] == what)
-    }
 }
 
 async fn pod(space: &Namespace) -> (Option<String>, i32) {
@@ -154,7 +79,7 @@ async fn start(story: &str) -> Namespace {
 async fn a_service_follows_its_edits() {
     let space = start("edits").await;
     running(&space).await;
-    let way = Way::to(&space).await;
+    let way = Way::to(&space, "service/c", 11223).await;
     let before = pod(&space).await;
     space.until("the first answer", || way.answers("first")).await;
 
@@ -206,7 +131,11 @@ async fn a_service_follows_its_edits() {
     space.delete().await;
 }
 
-/// A pod that is deleted ends within preStop + graceful_timeout + 10 s, and comes back with its data and services.
+/// Says that it runs, and answers 4 s later.
+const SLOW: &str = "import time\nfrom zato.server.service import Service\n\nclass Slow(Service):\n    name = 'story.slow'\n\n    def handle(self):\n        open('/tmp/slow', 'w').close()\n        time.sleep(4)\n        self.response.payload = {'answer': 'slow'}\n";
+
+/// A pod that is deleted answers what was asked before, ends within preStop + graceful_timeout + 10 s, and comes back
+/// with its data and services.
 #[tokio::test]
 async fn a_deleted_pod_comes_back() {
     let space = start("comes-back").await;
@@ -220,6 +149,24 @@ async fn a_deleted_pod_comes_back() {
         )
     };
     sql("create table story (word text); insert into story values ('kept')");
+
+    space
+        .create::<ZatoService>(&service("slow", "c", &[("slow.py", SLOW)]))
+        .await
+        .unwrap();
+    let way = Way::to(&space, "service/c", 11223).await;
+    space
+        .until("the slow service", || async {
+            let status = space.get::<ZatoService>("slow").await.status.unwrap_or_default();
+            condition(&status.conditions, "Ready").is_some_and(|c| c.status == "True")
+        })
+        .await;
+    let slow = tokio::spawn(async move { way.get("/zato/api/invoke/story.slow").await });
+    space
+        .until("the slow request in flight", || async {
+            space.exec("c-server-0", "server", &["sh", "-c", "ls /tmp/slow || true"]) == "/tmp/slow"
+        })
+        .await;
 
     let begin = Instant::now();
     space
@@ -241,9 +188,11 @@ async fn a_deleted_pod_comes_back() {
         "{:?}",
         begin.elapsed()
     );
+    let (status, body) = slow.await.unwrap();
+    assert_eq!(status, 200, "{body}");
     running(&space).await;
     assert_eq!(sql("select word from story"), "kept");
-    let way = Way::to(&space).await;
+    let way = Way::to(&space, "service/c", 11223).await;
     space.until("the answer", || way.answers("first")).await;
     drop(way);
     space.delete().await;
@@ -262,8 +211,65 @@ async fn a_creation_survives_a_killed_operator() {
     let key = space.get::<Secret>("c-zato").await.data;
     running(&space).await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, key);
-    let way = Way::to(&space).await;
+    let way = Way::to(&space, "service/c", 11223).await;
     space.until("the answer", || way.answers("first")).await;
     drop(way);
+    space.delete().await;
+}
+
+/// Runs the script of the init container again and again, each time killed before its next command, and then once
+/// undisturbed; prints what there is after that, once for each way.
+const CRASHES: &str = r#"
+script=$1 at=0 killed=137
+while [ "$killed" = 137 ]; do
+  at=$((at + 1))
+  rm -rf /opt/zato/data/* /opt/zato/env/* /create/done /create/failed
+  trap='n=0; trap "n=\$((n + 1)); [ \$n -lt '$at' ] || kill -KILL \$\$" DEBUG; '
+  bash -T -c "$trap$script" >/dev/null 2>&1
+  killed=$?
+  [ "$killed" = 0 ] || sh -c "$script" || echo "killed before command $at: the next run fails with $?"
+  rows=$(sqlite3 /opt/zato/data/zato.db 'select (select count(*) from cluster), (select count(*) from server where name like "crash%")')
+  echo "$rows" $(ls /opt/zato/data) $(cd /opt/zato/env && ls */.complete) $(ls /create/done)
+done | sort | uniq -c
+"#;
+
+/// What creates Zato's environment ends the same wherever it was killed before.
+#[tokio::test]
+async fn a_creation_survives_a_crash_before_any_command() {
+    let space = Namespace::new("crash").await;
+    // The pod of the cluster itself is of no use here.
+    space
+        .create::<ZatoCluster>(&cluster(
+            "c",
+            json!({"database": {"sqlite": {"storage": {"storageClassName": "none"}}}}),
+        ))
+        .await
+        .unwrap();
+    space
+        .until("the StatefulSet", || async {
+            space.find::<StatefulSet>("c-server").await.is_some()
+        })
+        .await;
+    let mut script = String::new();
+    support::spare_pod(&space, "crash", |spec| {
+        let steps = spec["initContainers"].as_array().unwrap().clone();
+        let mut create = steps[1].clone();
+        script = create["command"][2].as_str().unwrap().to_owned();
+        create["command"] = json!(["sleep", "infinity"]);
+        spec["initContainers"] = json!([steps[0]]);
+        spec["containers"] = json!([create]);
+        spec["terminationGracePeriodSeconds"] = 0.into();
+    })
+    .await;
+    let ends = space.exec("crash", "create", &["bash", "-c", CRASHES, "crashes", &script]);
+    let (count, end) = ends.split_once(' ').unwrap();
+    assert_eq!(
+        end, "1|1 zato.db dashboard/.complete scheduler/.complete server/.complete /create/done",
+        "all ends are the same: {ends}"
+    );
+    assert!(
+        count.parse::<u32>().unwrap() > 30,
+        "the script has more commands: {ends}"
+    );
     space.delete().await;
 }

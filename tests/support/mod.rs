@@ -1,11 +1,14 @@
 //! The vocabulary of the stories: a namespace of their own, waiting, objects.
 
+pub mod way;
+
 use std::fmt::Debug;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -134,8 +137,21 @@ pub fn kubeconfig() -> PathBuf {
     std::env::var_os("TEST_KUBECONFIG").map_or(node, Into::into)
 }
 
-/// Ends the operator's pod without grace, as kill -9 does.
+/// kill -9 of the operator's process, which the kubelet starts again; on another cluster than the node of this checkout
+/// the nearest that the API has: the pod's deletion without grace.
 pub async fn kill_operator() {
+    if std::env::var_os("TEST_KUBECONFIG").is_none() {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/cluster/exec.sh");
+        let killed = std::process::Command::new(script)
+            .args(["pkill", "-KILL", "-f", "^/zato-operator operator"])
+            .status()
+            .unwrap();
+        assert!(
+            killed.success(),
+            "the operator runs, else it would have created nothing"
+        );
+        return;
+    }
     let pods = Api::<Pod>::namespaced(client().await, "zato-system");
     let params = DeleteParams {
         grace_period_seconds: Some(0),
@@ -170,6 +186,39 @@ pub fn service(name: &str, cluster: &str, files: &[(&str, &str)]) -> Value {
         "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": name},
         "spec": {"clusterRef": {"name": cluster}, "source": {"inline": inline}},
     })
+}
+
+/// A service that gives one answer. Two answers of the same length make two files of the same size.
+pub fn code(answer: &str) -> String {
+    format!(
+        "from zato.server.service import Service\n\nclass Greeting(Service):\n    name = 'story.greeting'\n\n    def handle(self):\n        self.response.payload = {{'answer': '{answer}'}}\n"
+    )
+}
+
+/// The pod of cluster "c" once more, to do something to it that no pod of a cluster may suffer: its database is its
+/// own and goes with it, nothing restarts it, and no Service leads to it.
+pub async fn spare_pod(space: &Namespace, name: &str, change: impl FnOnce(&mut Value)) {
+    let found = space.find::<StatefulSet>("c-server").await.unwrap();
+    let mut spec = serde_json::to_value(found.spec.unwrap().template.spec).unwrap();
+    for volume in spec["volumes"].as_array_mut().unwrap() {
+        if volume["name"] == "data" {
+            *volume = json!({"name": "data", "emptyDir": {}});
+        }
+    }
+    spec["restartPolicy"] = "Never".into();
+    change(&mut spec);
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec});
+    space.create::<Pod>(&pod).await.unwrap();
+    space
+        .until("the spare pod's containers", || async {
+            let status = space.get::<Pod>(name).await.status.unwrap_or_default();
+            let containers = status.container_statuses.unwrap_or_default();
+            let all = |c: &k8s_openapi::api::core::v1::ContainerStatus| {
+                c.state.as_ref().is_some_and(|s| s.running.is_some())
+            };
+            !containers.is_empty() && containers.iter().all(all)
+        })
+        .await;
 }
 
 pub fn condition(conditions: &[Condition], kind: &str) -> Option<Condition> {

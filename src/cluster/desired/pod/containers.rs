@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, EnvVarSource, HTTPGetAction, Lifecycle, LifecycleHandler,
+    Capabilities, Container, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
     ObjectFieldSelector, Probe, ResourceRequirements, SecretKeySelector, SecurityContext, SleepAction,
     VolumeMount,
 };
@@ -36,14 +36,13 @@ run() {
   /opt/zato/current/bin/zato from-config "/create/$1" > "/create/$1.log" 2>&1 || code=$?
   [ "$code" = 0 ] || [ "$1 $code" = "server 7" ] || fail "$1" "$code"
 }
-rm -f /create/failed
+rm -rf /create/failed /opt/zato/data/new
 if [ ! -e /opt/zato/data/zato.db ]; then
-  rm -rf /opt/zato/data/new
   mkdir /opt/zato/data/new || fail database $?
   run database
   run cluster
   mv /opt/zato/data/new/zato.db /opt/zato/data/zato.db || fail database $?
-  rmdir /opt/zato/data/new 2>/dev/null
+  rmdir /opt/zato/data/new
 fi
 for component in server scheduler dashboard; do
   directory=/opt/zato/env/$component
@@ -64,6 +63,12 @@ fn with_sigterm(module: &str) -> String {
         "import runpy,signal,sys; signal.signal(signal.SIGTERM, lambda *a: sys.exit(0)); \
          runpy.run_module('{module}', run_name='__main__', alter_sys=True)"
     )
+}
+
+/// SIGTERM would cut requests in flight. SIGUSR1 lets them end, and ends the first process when the last one has: until
+/// then this hook holds SIGTERM back. It goes on serving as long as the server does.
+fn drain() -> String {
+    format!("sleep {PRE_STOP_SECONDS}; kill -USR1 1; sleep {GRACEFUL_TIMEOUT_SECONDS}")
 }
 
 /// The agent starts first, as a sidecar, and holds the others until everything is written.
@@ -227,6 +232,15 @@ pub(super) fn load_balancer(plan: &Plan) -> Container {
     let command = ["haproxy", "-W", "-db", "-f", &file].map(Into::into).to_vec();
     let mut container = zato(plan, "load-balancer", command, "16Mi");
     container.volume_mounts = Some(mounts("load-balancer", [volumes::load_balancer()]));
+    container.lifecycle = Some(Lifecycle {
+        pre_stop: Some(LifecycleHandler {
+            exec: Some(ExecAction {
+                command: Some(vec!["/bin/sh".into(), "-c".into(), drain()]),
+            }),
+            ..LifecycleHandler::default()
+        }),
+        ..Lifecycle::default()
+    });
     container.readiness_probe = Some(get("/zato-lb-alive", ports::API, 2));
     container.liveness_probe = Some(Probe {
         failure_threshold: Some(6),

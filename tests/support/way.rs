@@ -1,0 +1,88 @@
+//! The way from this machine to a Zato of the node: `kubectl port-forward`, and the password of `pubapi`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::core::v1::Secret;
+
+use super::Namespace;
+
+/// An open way.
+pub struct Way {
+    forward: Child,
+    // kubectl ends when it cannot say that it forwards.
+    _output: BufReader<ChildStdout>,
+    http: reqwest::Client,
+    port: u16,
+    password: String,
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        let _ = self.forward.kill();
+        let _ = self.forward.wait();
+    }
+}
+
+impl Way {
+    /// To a Service or pod of the cluster "c", such as `service/c`.
+    pub async fn to(space: &Namespace, target: &str, port: u16) -> Self {
+        let mut forward = Command::new("kubectl")
+            .arg("--kubeconfig")
+            .arg(super::kubeconfig())
+            .args([
+                "--namespace",
+                space.name(),
+                "port-forward",
+                target,
+                &format!(":{port}"),
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("kubectl is on PATH: run make e2e");
+        let mut line = String::new();
+        let mut output = BufReader::new(forward.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let port = line
+            .split("127.0.0.1:")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .unwrap_or_default();
+        let port = port
+            .parse()
+            .unwrap_or_else(|_| panic!("kubectl port-forward said {line:?}"));
+        let secret = space.get::<Secret>("c-zato").await.data.unwrap();
+        Self {
+            forward,
+            _output: output,
+            http: reqwest::Client::new(),
+            port,
+            password: String::from_utf8(secret["pubapiPassword"].0.clone()).unwrap(),
+        }
+    }
+
+    /// Status and body.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let login = STANDARD.encode(format!("pubapi:{}", self.password));
+        let answer = self
+            .http
+            .get(url)
+            .header("Authorization", format!("Basic {login}"))
+            .send()
+            .await;
+        let Ok(answer) = answer else {
+            return (0, String::new());
+        };
+        (answer.status().as_u16(), answer.text().await.unwrap_or_default())
+    }
+
+    /// Whether the service of [`super::code`] gives this answer.
+    pub async fn answers(&self, what: &str) -> bool {
+        let (status, body) = self.get("/zato/api/invoke/story.greeting").await;
+        status == 200
+            && serde_json::from_str::<serde_json::Value>(&body).is_ok_and(|body| body["answer"] == what)
+    }
+}
