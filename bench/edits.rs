@@ -83,7 +83,7 @@ async fn ready(space: &Namespace) -> bool {
 /// The server as in the cluster's pod, with a folder of its own for hot deployment and nothing that waits for it.
 fn server_alone(spec: &mut serde_json::Value) {
     let mut server = spec["containers"][0].clone();
-    for name in ["startupProbe", "readinessProbe", "livenessProbe", "lifecycle"] {
+    for name in ["startupProbe", "livenessProbe", "lifecycle"] {
         server.as_object_mut().unwrap().remove(name);
     }
     for variable in server["env"].as_array_mut().unwrap() {

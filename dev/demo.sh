@@ -24,16 +24,19 @@ the images: they are made here, and in no registry.
 KUBECONFIG is set. In cluster $server (context $context) the demo
   - installs custom resource definitions of zato.io and a ClusterRole (chart zato-operator, namespace zato-system),
   - makes namespace $namespace with a Zato cluster (one pod, a volume claim of 5Gi) and a service,
-and pushes two images to $IMAGE_REGISTRY: zato-operator:demo and zato:demo.
+and pushes two images to $IMAGE_REGISTRY: zato-operator and zato.
 END
   local answer=
   read -r -p 'Go on? [y/N] ' answer || true
   case $answer in y | Y | yes) ;; *) echo; die "nothing was changed" ;; esac
 }
 
+# By content, so that no node keeps an older image of the same tag.
+tag_of() { sha256sum "$1" | cut -c 1-12; } # archive
+
 push() { # archive name
-  step "pushing $IMAGE_REGISTRY/$2"
-  skopeo copy --quiet "oci-archive:$1" "docker://$IMAGE_REGISTRY/$2"
+  step "pushing $IMAGE_REGISTRY/$2:$(tag_of "$1")"
+  skopeo copy --quiet "oci-archive:$1" "docker://$IMAGE_REGISTRY/$2:$(tag_of "$1")"
 }
 
 use_users_cluster() {
@@ -41,10 +44,11 @@ use_users_cluster() {
   dev/packages.sh musl-tools skopeo
   step "the images (about 7 min when everything is made for the first time)"
   dev/images.sh
-  push target/images/zato-operator.tar zato-operator:demo
-  push "$archive" zato:demo
-  install_chart --set image.repository="$IMAGE_REGISTRY/zato-operator" --set image.tag=demo \
-    --set image.pullPolicy=Always --set defaultZatoImage="$IMAGE_REGISTRY/zato:demo"
+  push target/images/zato-operator.tar zato-operator
+  push "$archive" zato
+  install_chart --set image.repository="$IMAGE_REGISTRY/zato-operator" \
+    --set-string image.tag="$(tag_of target/images/zato-operator.tar)" \
+    --set defaultZatoImage="$IMAGE_REGISTRY/zato:$(tag_of "$archive")"
 }
 
 # --- a node of its own -------------------------------------------------------

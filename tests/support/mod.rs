@@ -213,10 +213,7 @@ pub async fn spare_pod(space: &Namespace, name: &str, change: impl FnOnce(&mut V
         .until("the spare pod's containers", || async {
             let status = space.get::<Pod>(name).await.status.unwrap_or_default();
             let containers = status.container_statuses.unwrap_or_default();
-            let all = |c: &k8s_openapi::api::core::v1::ContainerStatus| {
-                c.state.as_ref().is_some_and(|s| s.running.is_some())
-            };
-            !containers.is_empty() && containers.iter().all(all)
+            !containers.is_empty() && containers.iter().all(|container| container.ready)
         })
         .await;
 }
