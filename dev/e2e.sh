@@ -6,3 +6,5 @@ install_chart --set image.tag=dev --set defaultZatoImage=registry.local/zato-sim
 step "the stories"
 # They wait more than they work.
 RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods
+# These end operators: one at a time, after all others.
+RUST_TEST_THREADS=1 cargo test --locked --features e2e --test operator

@@ -4,17 +4,22 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use axum::http::{Method, Request};
 use clap::{Parser, Subcommand};
 use kube::CustomResourceExt;
-use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
+use kube::client::{Body, ClientBuilder};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tower::buffer::BufferLayer;
+use tower::filter::FilterLayer;
 use tower::retry::RetryLayer;
 
 use crate::api::{ZatoCluster, ZatoService};
+use crate::k8s::labels;
+use crate::k8s::lease::Lease;
 use crate::reconcile::engine::Settings;
+use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::{health, logging};
 use crate::{agent, reconcile};
 
@@ -45,7 +50,13 @@ struct Operator {
     /// The operator's own image, which agents run.
     #[arg(long, env = "OPERATOR_IMAGE")]
     image: String,
-    /// Where /healthz and /readyz are served.
+    /// Where the Lease is by which one of several operators leads.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    namespace: String,
+    /// Who this operator is in the Lease.
+    #[arg(long, env = "POD_NAME")]
+    identity: String,
+    /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
     health_address: SocketAddr,
 }
@@ -79,7 +90,7 @@ impl Cli {
         let result = runtime.block_on(async {
             stop_on_signal(stop.clone())?;
             match self.role {
-                Role::Operator(operator) => operate(operator, stop).await,
+                Role::Operator(operator) => Box::pin(operate(operator, stop)).await,
                 Role::Agent(Agent::Run) => agent::run(stop).await.map_err(Failure::from),
                 Role::Agent(Agent::Harden) => agent::harden::run().map_err(Failure::from),
                 Role::Crds => Ok(()),
@@ -122,13 +133,27 @@ fn stop_on_signal(stop: CancellationToken) -> std::io::Result<()> {
 }
 
 async fn operate(operator: Operator, stop: CancellationToken) -> Result<(), Failure> {
-    let client = client().await?;
+    let config = config().await?;
+    let metrics = Metrics::default();
+    let client = client(config.clone(), || true, &metrics)?;
     let (ready, readiness) = tokio::sync::watch::channel(Some("starting".to_owned()));
-    let serving = tokio::spawn(health::serve(operator.health_address, readiness));
-    let settings = Settings {
-        zato_image: operator.default_zato_image,
-        agent_image: operator.image,
-    };
+    let serving = tokio::spawn(health::serve(operator.health_address, readiness, metrics.clone()));
+    tokio::select! {
+        // Leads, or waits for its turn, until it is told to stop.
+        ended = lead(operator, config, client, &ready, metrics, stop) => ended,
+        // Without its health the operator would be restarted sooner or later, without a reason in its log.
+        served = serving => Err(served.map_or_else(Failure::from, |result| result.err().map_or_else(|| "health ended".into(), Failure::from))),
+    }
+}
+
+async fn lead(
+    operator: Operator,
+    config: kube::Config,
+    client: kube::Client,
+    ready: &tokio::sync::watch::Sender<Option<String>>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     while let Some(missing) = health::missing(&client).await {
         tracing::warn!(missing, "not ready");
         ready.send_replace(Some(missing));
@@ -137,22 +162,57 @@ async fn operate(operator: Operator, stop: CancellationToken) -> Result<(), Fail
             () = stop.cancelled() => return Ok(()),
         }
     }
+    // Also while another one leads: it could lead at any moment.
     ready.send_replace(None);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+    let lease = Lease::new(client, &operator.namespace, labels::MANAGER, operator.identity);
+    let held = tokio::select! {
+        held = lease.acquire() => held,
+        () = stop.cancelled() => return Ok(()),
+    };
+    metrics.is_leader.set(1);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "leads");
+    let settings = Settings {
+        zato_image: operator.default_zato_image,
+        agent_image: operator.image,
+    };
+    let leadership = lease.leadership();
+    let client = self::client(config, move || leadership.is_held(), &metrics)?;
     tokio::select! {
-        () = reconcile::controller::run(client, settings, stop) => Ok(()),
-        // Without its health the operator would be restarted sooner or later, without a reason in its log.
-        served = serving => Err(served.map_or_else(Failure::from, |result| result.err().map_or_else(|| "health ended".into(), Failure::from))),
+        () = reconcile::controller::run(client, settings, metrics, stop) => {}
+        // A process that starts anew is simpler to be sure of than one that stops all it does.
+        () = lease.hold(held) => return Err("the lease is lost".into()),
     }
+    lease.release().await;
+    Ok(())
 }
 
-/// A client that gives up in seconds: the default one repeats a refused request for many minutes.
-async fn client() -> Result<kube::Client, Failure> {
+/// A configuration that gives up in seconds: the default one repeats a refused request for many minutes.
+async fn config() -> Result<kube::Config, Failure> {
     let mut config = kube::Config::infer().await?;
     config.connect_timeout = Some(Duration::from_secs(10));
     config.default_retry = false;
+    Ok(config)
+}
+
+/// A client that refuses to write when the lease is over, whoever asks and however long a request waited; and counts.
+fn client(
+    config: kube::Config,
+    may_write: impl Fn() -> bool + Clone + Send + 'static,
+    metrics: &Metrics,
+) -> Result<kube::Client, Failure> {
+    let requests = metrics.requests.clone();
+    let guard = FilterLayer::new(move |request: Request<Body>| {
+        if request.method() != Method::GET && !may_write() {
+            return Err("the lease is over: nothing is written");
+        }
+        let method = request.method().to_string();
+        requests.get_or_create(&metrics::Method { method }).inc();
+        Ok(request)
+    });
     let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5), 4, true)?;
     Ok(ClientBuilder::try_from(config)?
+        // Below the repetition: each attempt is asked for.
+        .with_layer(&guard)
         .with_layer(&BufferLayer::new(1024))
         .with_layer(&RetryLayer::new(retry))
         .build())

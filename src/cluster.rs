@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod desired;
 pub mod inputs;
 pub mod plan;
+pub mod trouble;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -26,6 +27,9 @@ impl Kind for ZatoCluster {
     type Inputs = inputs::Inputs;
     type Plan = plan::Plan;
 
+    fn paused(&self) -> Option<ZatoClusterStatus> {
+        self.spec.paused.then(|| assess::paused(self))
+    }
     async fn gather(&self, context: &Context) -> Result<Self::Inputs, Error> {
         inputs::gather(self, context).await
     }

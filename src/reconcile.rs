@@ -1,10 +1,12 @@
 //! How any object is reconciled: one straight line, the same for every kind.
 
 pub mod apply;
+pub mod child;
 pub mod controller;
 pub mod engine;
 pub mod error;
 pub mod kind;
+pub mod owned;
 pub mod rbac;
 pub mod report;
 pub mod stores;

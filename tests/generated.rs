@@ -3,9 +3,11 @@
 // Helpers of tests are tests, too.
 #![allow(clippy::unwrap_used)]
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::CustomResourceExt;
 use zato_operator::api::{ZatoCluster, ZatoService};
 use zato_operator::reconcile::rbac;
@@ -38,18 +40,30 @@ fn custom_resource_definitions() {
 /// The chart gives the operator the rights that the code lists, with the reasons.
 #[test]
 fn rules_of_the_chart() {
+    let reasons = rbac::RULES.iter().map(|rule| rule.because);
+    check(
+        "charts/zato-operator/files/rules.yaml",
+        &rules(rbac::policy_rules(), reasons),
+    );
+    let reasons = rbac::OWN_RULES.iter().map(|rule| rule.because);
+    check(
+        "charts/zato-operator/files/own-rules.yaml",
+        &rules(rbac::own_policy_rules(), reasons),
+    );
+}
+
+fn rules<'a>(rules: Vec<PolicyRule>, reasons: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::from("# Generated from src/reconcile/rbac.rs.\n");
-    for (rule, policy) in rbac::RULES.iter().zip(rbac::policy_rules()) {
-        let (groups, resources, verbs) = (
-            policy.api_groups.unwrap(),
-            policy.resources.unwrap(),
-            policy.verbs,
+    for (rule, because) in rules.into_iter().zip(reasons) {
+        let (groups, resources, verbs) = (rule.api_groups.unwrap(), rule.resources.unwrap(), rule.verbs);
+        let names = rule
+            .resource_names
+            .map(|names| format!("  resourceNames: {names:?}\n"));
+        let _ = write!(
+            text,
+            "# {because}\n- apiGroups: {groups:?}\n  resources: {resources:?}\n{}  verbs: {verbs:?}\n",
+            names.unwrap_or_default()
         );
-        let rule = format!(
-            "# {}\n- apiGroups: {groups:?}\n  resources: {resources:?}\n  verbs: {verbs:?}\n",
-            rule.because
-        );
-        text.push_str(&rule);
     }
-    check("charts/zato-operator/files/rules.yaml", &text);
+    text
 }

@@ -206,7 +206,7 @@ async fn a_creation_survives_a_killed_operator() {
         space
             .until(child, || async { space.find::<Secret>(child).await.is_some() })
             .await;
-        support::kill_operator().await;
+        support::operator::kill().await;
     }
     let key = space.get::<Secret>("c-zato").await.data;
     running(&space).await;

@@ -18,6 +18,16 @@ pub enum Reason {
     Running,
     /// The pod is being created or started.
     Starting,
+    /// `spec.stopped` is true: no pod runs.
+    Stopped,
+    /// `spec.paused` is true: the operator does nothing.
+    Paused,
+    /// An image cannot be pulled.
+    ImagePullFailed,
+    /// The pod fits on no node, or its volume cannot be had.
+    Unschedulable,
+    /// A container of the pod does not start, or ends again and again.
+    ContainerFailed,
     /// Zato's environment could not be created.
     CreationFailed,
     /// The server started, but something that it needs does not work.

@@ -61,6 +61,29 @@ pub struct ZatoClusterSpec {
     /// Zato's web dashboard.
     #[serde(default)]
     pub dashboard: Component,
+
+    /// The operator does nothing for this cluster while this is true, and `Ready` keeps what it said last, with the
+    /// reason `Paused`.
+    #[serde(default)]
+    pub paused: bool,
+
+    /// No pod runs while this is true. Data and keys are kept.
+    #[serde(default)]
+    pub stopped: bool,
+
+    /// What becomes of the volume and the keys when this object is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// What becomes of data and keys when their cluster is deleted.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// They are kept. A cluster of the same name takes them up again.
+    #[default]
+    Retain,
+    /// They are deleted with the cluster.
+    Delete,
 }
 
 /// How components are spread over pods.

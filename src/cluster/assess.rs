@@ -3,6 +3,7 @@
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use super::plan::Plan;
+use super::trouble::Trouble;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_cluster::{Endpoints, ServerStatus, ServiceCounts};
 use crate::api::{ZatoCluster, ZatoClusterStatus};
@@ -16,27 +17,45 @@ type Judged = (bool, Reason, String);
 /// Concludes the status of one cluster.
 pub fn assess(cluster: &ZatoCluster, outcome: Outcome<'_, Plan>) -> Verdict<ZatoClusterStatus> {
     let generation = cluster.metadata.generation;
+    // What was true stays in view when nothing new is known; only Ready says why.
+    let old = cluster.status.clone().unwrap_or_default();
     let mut status = match outcome {
         Outcome::Applied { plan } => applied(plan, generation),
-        Outcome::Failed(error) => {
-            // What was true stays in view; only Ready says what failed now.
-            let mut old = cluster.status.clone().unwrap_or_default();
-            old.conditions
-                .retain(|c| c.type_ != ConditionType::Ready.to_string());
-            let message = error.to_string();
-            old.summary = summary(error.reason(), &message);
-            old.conditions.insert(
-                0,
-                condition(ConditionType::Ready, false, error.reason(), message, generation),
-            );
-            old
-        }
+        Outcome::Failed(error) => with_ready(old, (false, error.reason(), error.to_string()), generation),
     };
     status.observed_generation = generation;
     Verdict {
         status,
         recheck: None,
     }
+}
+
+/// What was said last, and that nothing is done.
+pub fn paused(cluster: &ZatoCluster) -> ZatoClusterStatus {
+    let mut old = cluster.status.clone().unwrap_or_default();
+    old.observed_generation = cluster.metadata.generation;
+    let ready = ConditionType::Ready.to_string();
+    let was_ready = old
+        .conditions
+        .iter()
+        .any(|c| c.type_ == ready && c.status == "True");
+    let message = "nothing is done while spec.paused is true; the rest of this status is from before";
+    with_ready(
+        old,
+        (was_ready, Reason::Paused, message.into()),
+        cluster.metadata.generation,
+    )
+}
+
+fn with_ready(mut status: ZatoClusterStatus, ready: Judged, generation: Option<i64>) -> ZatoClusterStatus {
+    let (is_ready, reason, message) = ready;
+    status.summary = summary(reason, &message);
+    status
+        .conditions
+        .retain(|c| c.type_ != ConditionType::Ready.to_string());
+    let ready = condition(ConditionType::Ready, is_ready, reason, message, generation);
+    status.conditions.insert(0, ready);
+    status
 }
 
 fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
@@ -60,6 +79,10 @@ fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
 }
 
 fn is_ready(plan: &Plan) -> Judged {
+    if plan.is_stopped {
+        let message = "no pod runs, data and keys are kept: set spec.stopped to false to start it";
+        return (false, Reason::Stopped, message.into());
+    }
     if let Some(error) = plan.report.as_ref().and_then(|report| report.error.as_ref()) {
         let reason = if phase(plan) == Some(Phase::Creating) {
             Reason::CreationFailed
@@ -76,6 +99,9 @@ fn is_ready(plan: &Plan) -> Judged {
         return (false, Reason::Starting, format!("pod {pod} is being changed"));
     }
     if ready_replicas(stateful_set) == 0 {
+        if let Some(Trouble { reason, message }) = &plan.trouble {
+            return (false, *reason, format!("pod {pod}: {message}"));
+        }
         return (
             false,
             Reason::Starting,
@@ -267,6 +293,47 @@ mod tests {
         (plan.stateful_set, plan.report) = (stateful_set, report);
         let (is_ready, why, _) = is_ready(&plan);
         assert_eq!((is_ready, why), (ready, reason));
+    }
+
+    #[test]
+    fn trouble_of_the_pod_is_told_until_it_is_ready() {
+        let mut plan = plan_of(&[]);
+        let message = "image x cannot be pulled".to_owned();
+        plan.trouble = Some(Trouble {
+            reason: Reason::ImagePullFailed,
+            message,
+        });
+        plan.stateful_set = Some(stateful_set(0, "a", "a"));
+        let (ready, reason, message) = is_ready(&plan);
+        assert_eq!(
+            (ready, reason, message.as_str()),
+            (
+                false,
+                Reason::ImagePullFailed,
+                "pod demo-server-0: image x cannot be pulled"
+            )
+        );
+        plan.stateful_set = Some(stateful_set(1, "a", "a"));
+        assert_eq!(is_ready(&plan).1, Reason::Running);
+        plan.is_stopped = true;
+        assert_eq!(is_ready(&plan).1, Reason::Stopped);
+    }
+
+    #[test]
+    fn a_paused_cluster_keeps_what_was_said_last() {
+        let mut cluster = crate::cluster::plan::tests::cluster(serde_json::json!({"paused": true}));
+        assert_eq!(paused(&cluster).conditions[0].status, "False");
+        let mut plan = plan_of(&[]);
+        plan.stateful_set = Some(stateful_set(1, "a", "a"));
+        let before = assess(&cluster, Outcome::Applied { plan: &plan }).status;
+        cluster.status = Some(before.clone());
+        let after = paused(&cluster);
+        let ready = &after.conditions[0];
+        assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Paused"));
+        assert_eq!(
+            (after.servers, &after.conditions[1..]),
+            (before.servers, &before.conditions[1..])
+        );
     }
 
     #[test]

@@ -8,13 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
-use kube::api::PostParams;
+use kube::api::{ApiResource, PostParams};
 use kube::core::ObjectMeta;
 use kube::{Api, ResourceExt};
 
 use crate::exchange::short_hash;
 use crate::k8s::{labels, names};
 use crate::reconcile::Error;
+use crate::reconcile::child::{Child, Content};
 use crate::reconcile::engine::Context;
 
 /// The Fernet key that encrypts secrets in the database.
@@ -32,6 +33,9 @@ pub const SCHEDULER_PASSWORD: &str = "schedulerPassword";
 /// Makes the servers' tokens.
 pub const TOKEN_SALT: &str = "tokenSalt";
 
+/// The value of the component label.
+pub const COMPONENT: &str = "credentials";
+
 const KEYS: [&str; 7] = [
     KEY1,
     JWT_SECRET,
@@ -46,12 +50,24 @@ const KEYS: [&str; 7] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub String);
 
-/// Reads the Secret, or makes it when neither it nor a database exists.
+/// Looks at the Secret, or makes it when neither it nor a database exists.
 pub async fn ensure(namespace: &str, cluster: &str, context: &Context) -> Result<Fingerprint, Error> {
-    let api = Api::<Secret>::namespaced(context.client.clone(), namespace);
     let name = names::credentials(cluster);
+    let cached = context
+        .stores
+        .child(&ApiResource::erase::<Secret>(&()), namespace, &name);
+    if let Some(Child {
+        content: Content::Credentials(checked),
+        cluster: owner,
+        ..
+    }) = cached
+    {
+        return judge(checked, owner.as_ref(), cluster);
+    }
+    // Not in the cache: new, or made by hand without our labels.
+    let api = Api::<Secret>::namespaced(context.client.clone(), namespace);
     if let Some(secret) = api.get_opt(&name).await? {
-        return check(&secret, cluster);
+        return judge(check(&secret), secret.labels().get(labels::INSTANCE), cluster);
     }
     let claims = Api::<PersistentVolumeClaim>::namespaced(context.client.clone(), namespace);
     let claim = names::data(cluster);
@@ -62,26 +78,31 @@ pub async fn ensure(namespace: &str, cluster: &str, context: &Context) -> Result
         field_manager: Some(labels::MANAGER.into()),
         ..PostParams::default()
     };
-    match api.create(&params, &generate(cluster)).await {
-        Ok(secret) => check(&secret, cluster),
+    let secret = match api.create(&params, &generate(cluster)).await {
         // Somebody was faster: theirs counts.
-        Err(kube::Error::Api(status)) if status.is_already_exists() => check(&api.get(&name).await?, cluster),
-        Err(error) => Err(error.into()),
-    }
+        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await?,
+        created => created?,
+    };
+    judge(check(&secret), secret.labels().get(labels::INSTANCE), cluster)
 }
 
-fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
-    let invalid = |why: String| Error::Credentials {
-        secret: secret.name_any(),
-        why,
-    };
-    let owner = secret.labels().get(labels::INSTANCE);
+fn judge(
+    checked: Result<Fingerprint, String>,
+    owner: Option<&String>,
+    cluster: &str,
+) -> Result<Fingerprint, Error> {
+    let secret = names::credentials(cluster);
     if owner.is_some_and(|owner| owner != cluster) {
         return Err(Error::Foreign {
             kind: "Secret".into(),
-            name: secret.name_any(),
+            name: secret,
         });
     }
+    checked.map_err(|why| Error::Credentials { secret, why })
+}
+
+/// The fingerprint of usable credentials, or which key is wrong and why. Never a value.
+pub fn check(secret: &Secret) -> Result<Fingerprint, String> {
     for key in KEYS {
         let value = secret
             .data
@@ -92,7 +113,7 @@ fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
             .and_then(|value| std::str::from_utf8(value).ok())
             .unwrap_or_default();
         if let Some(why) = refused(text) {
-            return Err(invalid(format!("key {key} {why}")));
+            return Err(format!("key {key} {why}"));
         }
     }
     let key1 = secret
@@ -102,9 +123,7 @@ fn check(secret: &Secret, cluster: &str) -> Result<Fingerprint, Error> {
         .map(|value| value.0.clone())
         .unwrap_or_default();
     if URL_SAFE.decode(&key1).ok().is_none_or(|raw| raw.len() != 32) {
-        return Err(invalid(
-            "key1 is not a Fernet key (32 bytes in URL-safe base64)".into(),
-        ));
+        return Err("key1 is not a Fernet key (32 bytes in URL-safe base64)".into());
     }
     Ok(Fingerprint(short_hash(&key1)))
 }
@@ -135,7 +154,7 @@ fn generate(cluster: &str) -> Secret {
     Secret {
         metadata: ObjectMeta {
             name: Some(names::credentials(cluster)),
-            labels: Some(labels::child(cluster, "credentials")),
+            labels: Some(labels::child(cluster, COMPONENT)),
             ..ObjectMeta::default()
         },
         data: Some(data),
@@ -160,17 +179,18 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    pub(crate) fn secret(cluster: &str) -> Secret {
+        generate(cluster)
+    }
 
     #[test]
     fn generated_credentials_pass_the_check() {
         let secret = generate("demo");
-        assert_eq!(check(&secret, "demo").unwrap().0.len(), 16);
-        assert_ne!(
-            check(&generate("demo"), "demo").unwrap(),
-            check(&secret, "demo").unwrap()
-        );
+        assert_eq!(check(&secret).unwrap().0.len(), 16);
+        assert_ne!(check(&generate("demo")).unwrap(), check(&secret).unwrap());
     }
 
     #[test]
@@ -182,20 +202,17 @@ mod tests {
             (KEY1, "short"),
         ] {
             let mut secret = generate("demo");
-            secret
-                .data
-                .as_mut()
-                .unwrap()
-                .insert(key.into(), ByteString(value.into()));
-            assert!(check(&secret, "demo").unwrap_err().to_string().contains(key));
+            let data = secret.data.as_mut().unwrap();
+            data.insert(key.into(), ByteString(value.into()));
+            assert!(check(&secret).unwrap_err().contains(key));
         }
     }
 
     #[test]
     fn the_secret_of_another_cluster_is_refused() {
-        assert!(matches!(
-            check(&generate("other"), "demo"),
-            Err(Error::Foreign { .. })
-        ));
+        let fingerprint = || Ok(Fingerprint("f".into()));
+        let judged = |owner: Option<&str>| judge(fingerprint(), owner.map(Into::into).as_ref(), "demo");
+        assert!(matches!(judged(Some("other")), Err(Error::Foreign { .. })));
+        assert!(judged(Some("demo")).is_ok() && judged(None).is_ok());
     }
 }

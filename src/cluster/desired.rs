@@ -55,12 +55,16 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&identity::service_account(plan)),
         Manifest::owned(&identity::role(plan)),
         Manifest::owned(&identity::role_binding(plan)),
-        Manifest::kept(&storage::claim(plan)),
+        Manifest::precious(&storage::claim(plan), plan.deletion_policy),
         Manifest::owned(&network::configuration(plan)),
         Manifest::owned(&network::servers(plan)),
         Manifest::owned(&network::api(plan)),
     ]
     .into_iter()
+    .chain(
+        plan.changes_secret_owner
+            .then(|| Manifest::precious(&identity::credentials(plan), plan.deletion_policy)),
+    )
     .chain(
         plan.has_dashboard
             .then(|| Manifest::owned(&network::dashboard(plan))),
@@ -85,7 +89,9 @@ fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::zato_cluster::DeletionPolicy;
     use crate::cluster::plan::tests::plan_of;
+    use crate::reconcile::kind::Ownership;
 
     #[test]
     fn quickstart_with_one_service() {
@@ -95,6 +101,37 @@ mod tests {
         )]);
         let children: Vec<_> = desired(&plan).into_iter().map(|manifest| manifest.body).collect();
         insta::assert_yaml_snapshot!(children);
+    }
+
+    #[test]
+    fn no_pod_runs_while_stopped() {
+        let mut plan = plan_of(&[]);
+        plan.is_stopped = true;
+        assert_eq!(desired(&plan).last().unwrap().body["spec"]["replicas"], 0);
+    }
+
+    /// With `Delete` volume and keys have an owner, else not; the Secret's keys are never applied over.
+    #[test]
+    fn data_and_keys_differ_in_their_owner_alone() {
+        let precious = |plan: &Plan| {
+            let of = |kind: &str| {
+                desired(plan).into_iter().find(|child| {
+                    child.resource.kind == kind && !child.body.to_string().contains("index.json")
+                })
+            };
+            (of("PersistentVolumeClaim").unwrap(), of("Secret"))
+        };
+        let mut plan = plan_of(&[]);
+        let (kept, secret) = precious(&plan);
+        assert_eq!((kept.ownership, secret), (Ownership::Kept, None));
+        (plan.deletion_policy, plan.changes_secret_owner) = (DeletionPolicy::Delete, true);
+        let (owned, secret) = precious(&plan);
+        let secret = secret.unwrap();
+        assert_eq!(
+            (owned.ownership, secret.ownership),
+            (Ownership::KeptUntilDeletion, Ownership::KeptUntilDeletion)
+        );
+        assert_eq!((owned.body, secret.body.get("data")), (kept.body, None));
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::ApiResource;
 use kube::{Api, ResourceExt};
 
 use super::credentials::{self, Fingerprint};
+use super::trouble::Trouble;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::exchange::{INDEX_KEY, Index, Report};
 use crate::k8s::names;
@@ -25,6 +27,11 @@ pub struct Inputs {
     pub services: Vec<ZatoService>,
     /// What the servers were told last; read only when a service is invalid, so that its old version can be kept.
     pub previous: Previous,
+    /// Whether the credentials Secret has the operator's labels, and whether it has an owner. One without labels is a
+    /// user's own.
+    pub secret: (bool, bool),
+    /// What keeps the first server's pod from running.
+    pub trouble: Option<Trouble>,
     /// The StatefulSet, if it exists.
     pub stateful_set: Option<StatefulSet>,
     /// The report of the first server, if the running pod wrote one.
@@ -47,16 +54,28 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let stores = &context.stores;
     let services = stores.services_of(&namespace, &name);
     let needs_previous = checked(&services).iter().any(|service| service.result.is_err());
+    let pod = names::server_pod(&name, 0);
+    let fingerprint = credentials::ensure(&namespace, &name, context).await?;
+    let secret = stores.child(
+        &ApiResource::erase::<Secret>(&()),
+        &namespace,
+        &names::credentials(&name),
+    );
     Ok(Inputs {
+        secret: (
+            secret.is_some(),
+            secret.is_some_and(|secret| secret.controller.is_some()),
+        ),
+        trouble: stores.trouble(&namespace, &pod),
         settings: context.settings.clone(),
-        fingerprint: credentials::ensure(&namespace, &name, context).await?,
+        fingerprint,
         previous: if needs_previous {
             previous(&namespace, &name, context).await?
         } else {
             Previous::default()
         },
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
-        report: stores.report(&namespace, &names::report(&name, 0), &names::server_pod(&name, 0)),
+        report: stores.report(&namespace, &names::report(&name, 0), &pod),
         services,
     })
 }

@@ -7,8 +7,9 @@ use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
 use super::inputs::Inputs;
+use super::trouble::Trouble;
 use crate::api::ZatoCluster;
-use crate::api::zato_cluster::{ImagePullPolicy, Storage};
+use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
 use crate::exchange::{Index, IndexedService, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
@@ -35,6 +36,14 @@ pub struct Plan {
     pub has_scheduler: bool,
     /// Whether a dashboard runs.
     pub has_dashboard: bool,
+    /// Whether no pod may run.
+    pub is_stopped: bool,
+    /// What becomes of data and keys.
+    pub deletion_policy: DeletionPolicy,
+    /// Whether the owner of the credentials Secret must be set or removed.
+    pub changes_secret_owner: bool,
+    /// What keeps the pod from running.
+    pub trouble: Option<Trouble>,
     /// The fingerprint of the key.
     pub fingerprint: Fingerprint,
     /// What servers must have.
@@ -64,6 +73,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
             why: why.into(),
         });
     }
+    let (is_labelled, is_owned) = inputs.secret;
     let services = checked(&inputs.services);
     let revisions = services
         .iter()
@@ -83,6 +93,11 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         storage: cluster.spec.database.sqlite.storage.clone(),
         has_scheduler: cluster.spec.scheduler.enabled,
         has_dashboard: cluster.spec.dashboard.enabled,
+        is_stopped: cluster.spec.stopped,
+        deletion_policy: cluster.spec.deletion_policy,
+        changes_secret_owner: is_labelled
+            && (is_owned || cluster.spec.deletion_policy == DeletionPolicy::Delete),
+        trouble: inputs.trouble,
         fingerprint: inputs.fingerprint,
         index,
         files,
@@ -165,6 +180,8 @@ pub(crate) mod tests {
             fingerprint: Fingerprint("0123456789abcdef".into()),
             services: services.iter().map(|(name, text)| service(name, text)).collect(),
             previous: Previous::default(),
+            secret: (true, false),
+            trouble: None,
             stateful_set: None,
             report: None,
         }

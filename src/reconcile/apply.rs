@@ -1,23 +1,24 @@
 //! Brings children to what is wanted: server-side apply of owned fields, ownership check, prune.
 //!
-//! Nothing is sent when the wanted manifest and the fields that the API server says are ours are as after the last
-//! apply. Fields of others (labels, annotations, finalizers of users) are never touched.
+//! Nothing is sent when the fields that the API server says are ours have the values of the wanted manifest. Where it
+//! keeps another form of a value (`1000m` as `1`), what it made of our last apply counts; only that is remembered, and a
+//! restart costs such a child one apply without effect. Fields of others (labels, annotations, finalizers of users) are
+//! never touched.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
-use kube::core::ObjectMeta;
-use kube::{Api, ResourceExt};
+use kube::{Api, ResourceExt as _};
 
-use super::Error;
+use super::child::Child;
 use super::engine::Context;
-use super::kind::{Kind, Manifest};
-use crate::exchange::hash;
+use super::kind::{Kind, Manifest, Ownership};
+use super::{Error, owned};
 use crate::k8s::labels;
 
-/// What was applied: by child, the hash of the manifest and of our managed fields after it.
+/// Children whose digest after the last apply is not that of the manifest: both, by child.
 #[derive(Default)]
 pub struct Applied(Mutex<HashMap<Key, (String, String)>>);
 
@@ -25,16 +26,16 @@ pub struct Applied(Mutex<HashMap<Key, (String, String)>>);
 type Key = (String, String, String);
 
 impl Applied {
-    fn is_current(&self, key: &Key, wanted: &str, fields: &str) -> bool {
+    fn is_current(&self, key: &Key, wanted: &str, digest: &str) -> bool {
         let applied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        applied.get(key).is_some_and(|(w, f)| w == wanted && f == fields)
+        applied.get(key).is_some_and(|(w, d)| w == wanted && d == digest)
     }
 
-    fn remember(&self, key: Key, wanted: String, fields: String) {
+    fn remember(&self, key: Key, wanted: String, digest: String) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, (wanted, fields));
+            .insert(key, (wanted, digest));
     }
 
     fn forget(&self, key: &Key) {
@@ -64,26 +65,23 @@ async fn apply_one(
     owner: &OwnerReference,
     context: &Context,
 ) -> Result<(), Error> {
-    if !manifest.keep {
+    if manifest.ownership != Ownership::Kept {
         manifest.body["metadata"]["ownerReferences"] = serde_json::json!([owner]);
     }
-    let key = (
-        manifest.resource.kind.clone(),
-        namespace.to_owned(),
-        manifest.name.clone(),
-    );
-    let wanted = hash(manifest.body.to_string().as_bytes());
+    let kind = &manifest.resource.kind;
+    let key = (kind.clone(), namespace.to_owned(), manifest.name.clone());
+    let wanted = owned::wanted(&manifest.body);
     let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), namespace, &manifest.resource);
     let live = match context
         .stores
         .child(&manifest.resource, namespace, &manifest.name)
     {
-        Some(live) => Some(live.metadata),
+        Some(live) => Some(live),
         // Not in the cache: it may be new, or somebody else's.
         None => api
-            .get_metadata_opt(&manifest.name)
+            .get_opt(&manifest.name)
             .await?
-            .map(|live| live.metadata),
+            .map(|live| Child::reduce(live, kind)),
     };
     if let Some(live) = live {
         if !is_ours(&live, &manifest, owner) {
@@ -92,7 +90,7 @@ async fn apply_one(
                 name: manifest.name,
             });
         }
-        if context.applied.is_current(&key, &wanted, &our_fields(&live)) {
+        if live.digest == wanted || context.applied.is_current(&key, &wanted, &live.digest) {
             return Ok(());
         }
     }
@@ -100,47 +98,23 @@ async fn apply_one(
     let applied = api
         .patch(&manifest.name, &params, &Patch::Apply(&manifest.body))
         .await?;
-    context
-        .applied
-        .remember(key, wanted, our_fields(&applied.metadata));
-    tracing::debug!(
-        kind = manifest.resource.kind,
-        name = manifest.name,
-        namespace,
-        "applied"
-    );
+    let digest = Child::reduce(applied, kind).digest;
+    tracing::debug!(kind, name = manifest.name, namespace, "applied");
+    if digest == wanted {
+        context.applied.forget(&key);
+    } else {
+        context.applied.remember(key, wanted, digest);
+    }
     Ok(())
 }
 
-/// Ours is what has our owner reference, or, for children that are kept, our label and the cluster's name.
-fn is_ours(live: &ObjectMeta, manifest: &Manifest, owner: &OwnerReference) -> bool {
-    let controller = live
-        .owner_references
-        .iter()
-        .flatten()
-        .find(|r| r.controller == Some(true));
-    match controller {
-        Some(reference) => reference.uid == owner.uid,
-        None if manifest.keep => {
-            let label = |name: &str| live.labels.as_ref().and_then(|l| l.get(name)).map(String::as_str);
-            label(labels::MANAGED_BY) == Some(labels::MANAGER) && label(labels::INSTANCE) == Some(&owner.name)
-        }
-        None => false,
+/// Ours is what has our owner reference, or, for children that are kept, our labels with the cluster's name.
+fn is_ours(live: &Child, manifest: &Manifest, owner: &OwnerReference) -> bool {
+    match (&live.controller, &live.cluster) {
+        (Some(uid), _) => *uid == owner.uid,
+        (None, cluster) if manifest.ownership != Ownership::Owned => cluster.as_ref() == Some(&owner.name),
+        (None, _) => false,
     }
-}
-
-/// A hash of the set of fields that we own, by the API server's own account.
-fn our_fields(live: &ObjectMeta) -> String {
-    let ours = live.managed_fields.iter().flatten().find(|entry| {
-        entry.manager.as_deref() == Some(labels::MANAGER)
-            && entry.operation.as_deref() == Some("Apply")
-            && entry.subresource.as_deref().unwrap_or_default().is_empty()
-    });
-    let fields = ours
-        .and_then(|entry| entry.fields_v1.as_ref())
-        .map(|fields| fields.0.to_string());
-    let uid = live.uid.as_deref().unwrap_or_default();
-    hash(format!("{uid}{}", fields.unwrap_or_default()).as_bytes())
 }
 
 async fn prune(
@@ -150,12 +124,11 @@ async fn prune(
     context: &Context,
 ) -> Result<(), Error> {
     for (resource, live) in context.stores.children_of(namespace, owner) {
-        let name = live.name_any();
         let is_wanted = wanted
             .iter()
-            .any(|(kind, wanted)| *kind == resource.kind && *wanted == name);
-        if !is_wanted && live.metadata.deletion_timestamp.is_none() {
-            delete(&resource, namespace, &name, live.uid(), context).await?;
+            .any(|(kind, wanted)| *kind == resource.kind && *wanted == live.name);
+        if !is_wanted && !live.is_deleted {
+            delete(&resource, namespace, &live.name, live.uid, context).await?;
         }
     }
     Ok(())
@@ -165,12 +138,12 @@ async fn delete(
     resource: &ApiResource,
     namespace: &str,
     name: &str,
-    uid: Option<String>,
+    uid: String,
     context: &Context,
 ) -> Result<(), Error> {
     let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), namespace, resource);
     let preconditions = Some(Preconditions {
-        uid,
+        uid: Some(uid),
         resource_version: None,
     });
     let params = DeleteParams {

@@ -16,12 +16,13 @@ use super::engine::{self, Context, Settings};
 use super::kind::Kind;
 use super::stores::{self, Wake};
 use crate::k8s::labels;
+use crate::telemetry::metrics::Metrics;
 
 /// Objects that are reconciled at the same time.
 const CONCURRENCY: u16 = 8;
 
 /// Reconciles until `stop`; running reconciles are finished.
-pub async fn run(client: Client, settings: Settings, stop: CancellationToken) {
+pub async fn run(client: Client, settings: Settings, metrics: Metrics, stop: CancellationToken) {
     let (clusters, wake_clusters) = mpsc::unbounded();
     let (services, wake_services) = mpsc::unbounded();
     let watches = stores::start(&client, &Wake { clusters, services });
@@ -31,7 +32,7 @@ pub async fn run(client: Client, settings: Settings, stop: CancellationToken) {
     };
     let recorder = Recorder::new(client.clone(), reporter);
     let stores = watches.stores.clone();
-    let context = Arc::new(Context::new(client, recorder, stores.clone(), settings));
+    let context = Arc::new(Context::new(client, recorder, stores.clone(), settings, metrics));
     // Children must be known before anything is decided: else what exists would be looked up one by one.
     tokio::select! {
         ready = stores.ready() => if ready.is_err() { return },

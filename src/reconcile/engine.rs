@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
@@ -13,6 +13,7 @@ use super::apply::{self, Applied};
 use super::kind::{Kind, Outcome};
 use super::stores::Stores;
 use super::{Error, report};
+use crate::telemetry::metrics::Metrics;
 
 /// A reconcile that takes longer is given up and tried again.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -29,6 +30,8 @@ pub struct Context {
     pub applied: Applied,
     /// Settings of this operator.
     pub settings: Settings,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Failures in a row, by object.
     failures: Mutex<HashMap<String, u32>>,
 }
@@ -55,12 +58,19 @@ pub enum Failure {
 
 impl Context {
     /// A context that has applied nothing yet.
-    pub fn new(client: Client, recorder: Recorder, stores: Stores, settings: Settings) -> Self {
+    pub fn new(
+        client: Client,
+        recorder: Recorder,
+        stores: Stores,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             client,
             recorder,
             stores,
             settings,
+            metrics,
             applied: Applied::default(),
             failures: Mutex::default(),
         }
@@ -91,13 +101,29 @@ pub async fn reconcile<K: Kind>(
         // Children go by their owner references; nothing outside the cluster must be cleaned.
         return Ok(Action::await_change());
     }
+    let begin = Instant::now();
     let done = tokio::time::timeout(LIMIT, run(object, &context)).await;
-    let action = done.map_err(|_| Failure::Timeout(LIMIT))??;
+    let result = done.map_or(Err(Failure::Timeout(LIMIT)), |result| {
+        result.map_err(Failure::from)
+    });
+    let outcome = match &result {
+        Ok(_) => "ok".to_owned(),
+        Err(Failure::Step(error)) => error.reason().to_string(),
+        Err(Failure::Timeout(_)) => "Timeout".to_owned(),
+    };
+    context
+        .metrics
+        .reconciled(&K::kind(&()), &outcome, begin.elapsed().as_secs_f64());
+    let action = result?;
     context.count(&key(object), false);
     Ok(action)
 }
 
 async fn run<K: Kind>(object: &K, context: &Context) -> Result<Action, Error> {
+    if let Some(status) = object.paused() {
+        report::report(object, status, context).await?;
+        return Ok(Action::await_change());
+    }
     let result = advance(object, context).await;
     let outcome = match &result {
         Ok(plan) => Outcome::Applied { plan },

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::Error;
 use super::engine::Context;
+use crate::api::zato_cluster::DeletionPolicy;
 
 /// One wanted child.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +25,19 @@ pub struct Manifest {
     pub name: String,
     /// The fields that the operator owns.
     pub body: serde_json::Value,
-    /// Whether the child goes when its owner is deleted. One that is kept has no owner reference and is never pruned.
-    pub keep: bool,
+    /// Whose it is.
+    pub ownership: Ownership,
+}
+
+/// Whose a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// Of the object that made it, and goes with it.
+    Owned,
+    /// Of every object of that name, one after another: known by its labels, without an owner, never pruned.
+    Kept,
+    /// Like one that is kept, but it goes with the object that it has now.
+    KeptUntilDeletion,
 }
 
 impl Manifest {
@@ -35,14 +47,18 @@ impl Manifest {
             resource: ApiResource::erase::<K>(&()),
             name: object.name_any(),
             body: serde_json::to_value(object).unwrap_or_default(),
-            keep: false,
+            ownership: Ownership::Owned,
         }
     }
 
-    /// A child that stays.
-    pub fn kept<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Self {
+    /// A child with data or keys.
+    pub fn precious<K: Resource<DynamicType = ()> + Serialize>(object: &K, policy: DeletionPolicy) -> Self {
+        let ownership = match policy {
+            DeletionPolicy::Retain => Ownership::Kept,
+            DeletionPolicy::Delete => Ownership::KeptUntilDeletion,
+        };
         Self {
-            keep: true,
+            ownership,
             ..Self::owned(object)
         }
     }
@@ -84,6 +100,10 @@ pub trait Kind:
     /// What will be done: checked, with all defaults.
     type Plan: Send + Sync;
 
+    /// The status while the user wants nothing to be done; none: go on.
+    fn paused(&self) -> Option<Self::Status> {
+        None
+    }
     /// The only reads. May create what can only be made once (keys).
     fn gather(&self, context: &Context) -> impl Future<Output = Result<Self::Inputs, Error>> + Send;
     /// Checks and defaults.

@@ -2,6 +2,8 @@
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
+use crate::k8s::labels;
+
 /// One rule, and why it is needed.
 pub struct Rule {
     /// The API group; empty for the core group.
@@ -68,16 +70,40 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// The rules in the operator's own namespace, on its Lease. A name cannot be demanded of what is created.
+pub const OWN_RULES: &[Rule] = &[
+    Rule {
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+        verbs: &["create"],
+        because: "the first operator makes the Lease",
+    },
+    Rule {
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+        verbs: &["get", "list", "watch", "update"],
+        because: "one of several operators leads",
+    },
+];
+
 /// The rules as Kubernetes has them.
 pub fn policy_rules() -> Vec<PolicyRule> {
+    RULES.iter().map(|rule| policy(rule, None)).collect()
+}
+
+/// [`OWN_RULES`] as Kubernetes has them.
+pub fn own_policy_rules() -> Vec<PolicyRule> {
+    let name = |rule: &Rule| (rule.verbs != ["create"]).then_some(labels::MANAGER);
+    OWN_RULES.iter().map(|rule| policy(rule, name(rule))).collect()
+}
+
+fn policy(rule: &Rule, name: Option<&str>) -> PolicyRule {
     let owned = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect::<Vec<String>>();
-    RULES
-        .iter()
-        .map(|rule| PolicyRule {
-            api_groups: Some(vec![rule.group.to_owned()]),
-            resources: Some(owned(rule.resources)),
-            verbs: owned(rule.verbs),
-            ..PolicyRule::default()
-        })
-        .collect()
+    PolicyRule {
+        api_groups: Some(vec![rule.group.to_owned()]),
+        resources: Some(owned(rule.resources)),
+        resource_names: name.map(|name| vec![name.to_owned()]),
+        verbs: owned(rule.verbs),
+        ..PolicyRule::default()
+    }
 }

@@ -1,28 +1,33 @@
-//! What the operator watches, and the caches of it. The only watches of the operator start here.
+//! What the operator watches, and the caches of it. The only watches of the operator start here: one for each kind.
 //!
-//! Children are kept as metadata, but for the two kinds whose content is needed: StatefulSets (status) and reports.
+//! Children are read in full, because what they have of our last apply is compared, and reduced to a [`Child`] at once.
 
 use std::collections::HashMap;
 
 use futures::channel::mpsc::UnboundedSender;
-use futures::{Stream, StreamExt, future};
+use futures::{Stream, StreamExt, TryStreamExt, future};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{ApiResource, DynamicObject};
-use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use super::child::{Child, Content};
 use crate::api::{ZatoCluster, ZatoService};
-use crate::exchange::REPORT_LABEL;
+use crate::cluster::trouble::Trouble;
+use crate::exchange::Report;
 use crate::k8s::labels;
+
+/// Objects of one answer to a list: children are read in full, and only one page of them is in memory.
+const PAGE: u32 = 100;
 
 /// An object that may not parse.
 pub type Guarded<K> = DeserializeGuard<K>;
-type Metadata = PartialObjectMeta<DynamicObject>;
 
 /// The kinds of children, which the operator applies, watches and prunes.
 pub fn child_kinds() -> Vec<ApiResource> {
@@ -45,10 +50,7 @@ pub struct Stores {
     pub clusters: Store<Guarded<ZatoCluster>>,
     /// All services.
     pub services: Store<Guarded<ZatoService>>,
-    stateful_sets: Store<StatefulSet>,
-    reports: Store<ConfigMap>,
-    pods: Store<PartialObjectMeta<Pod>>,
-    children: HashMap<String, Store<Metadata>>,
+    children: HashMap<String, Store<Child>>,
 }
 
 /// Objects that must be looked at because something that they depend on changed.
@@ -97,54 +99,63 @@ impl Stores {
             .cloned()
     }
 
-    /// A StatefulSet.
+    /// A StatefulSet: generation and status.
     pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<StatefulSet> {
-        self.stateful_sets
-            .get(&ObjectRef::new(name).within(namespace))
-            .map(|s| (*s).clone())
+        match self
+            .child(&ApiResource::erase::<StatefulSet>(&()), namespace, name)?
+            .content
+        {
+            Content::StatefulSet(found) => Some(*found),
+            _ => None,
+        }
     }
 
-    /// The text of a report, if the pod that wrote it is the one that runs.
-    pub fn report(&self, namespace: &str, name: &str, pod: &str) -> Option<crate::exchange::Report> {
-        let text = self.reports.get(&ObjectRef::new(name).within(namespace))?;
-        let text = text.data.as_ref()?.get(crate::exchange::REPORT_KEY)?;
-        let report: crate::exchange::Report = serde_json::from_str(text).ok()?;
-        let pod = self.pods.get(&ObjectRef::new(pod).within(namespace))?;
-        (pod.uid().as_deref() == Some(&report.pod_uid)).then_some(report)
+    /// A report, if the pod that wrote it is the one that runs.
+    pub fn report(&self, namespace: &str, name: &str, pod: &str) -> Option<Report> {
+        let Content::Report(report) = self
+            .child(&ApiResource::erase::<ConfigMap>(&()), namespace, name)?
+            .content
+        else {
+            return None;
+        };
+        let pod = self.child(&ApiResource::erase::<Pod>(&()), namespace, pod)?;
+        (pod.uid == report.pod_uid).then_some(*report)
     }
 
-    /// A child's metadata.
-    pub fn child(&self, resource: &ApiResource, namespace: &str, name: &str) -> Option<Metadata> {
+    /// What keeps a pod from running.
+    pub fn trouble(&self, namespace: &str, pod: &str) -> Option<Trouble> {
+        match self
+            .child(&ApiResource::erase::<Pod>(&()), namespace, pod)?
+            .content
+        {
+            Content::Pod(trouble) => trouble,
+            _ => None,
+        }
+    }
+
+    /// A child.
+    pub fn child(&self, resource: &ApiResource, namespace: &str, name: &str) -> Option<Child> {
         let key = ObjectRef::new_with(name, resource.clone()).within(namespace);
         self.children.get(&resource.kind)?.get(&key).map(|o| (*o).clone())
     }
 
     /// All children of an owner.
-    pub fn children_of(&self, namespace: &str, owner: &str) -> Vec<(ApiResource, Metadata)> {
-        let is_owned = |o: &Metadata| {
-            o.owner_references()
-                .iter()
-                .any(|r| r.controller == Some(true) && r.uid == owner)
-        };
+    pub fn children_of(&self, namespace: &str, owner: &str) -> Vec<(ApiResource, Child)> {
+        let is_owned =
+            |child: &Child| child.namespace == namespace && child.controller.as_deref() == Some(owner);
         let mut found = vec![];
         for resource in child_kinds() {
             let Some(store) = self.children.get(&resource.kind) else {
                 continue;
             };
-            let owned = store
-                .state()
-                .into_iter()
-                .filter(|o| o.namespace().as_deref() == Some(namespace) && is_owned(o));
-            found.extend(owned.map(|o| (resource.clone(), (*o).clone())));
+            let owned = store.state().into_iter().filter(|child| is_owned(child));
+            found.extend(owned.map(|child| (resource.clone(), (*child).clone())));
         }
         found
     }
 
     /// Waits until every cache has been filled once.
     pub async fn ready(&self) -> Result<(), reflector::store::WriterDropped> {
-        self.stateful_sets.wait_until_ready().await?;
-        self.reports.wait_until_ready().await?;
-        self.pods.wait_until_ready().await?;
         for store in self.children.values() {
             store.wait_until_ready().await?;
         }
@@ -202,72 +213,75 @@ fn watch_children(
     clusters: Store<Guarded<ZatoCluster>>,
     services: Store<Guarded<ZatoService>>,
 ) -> Stores {
-    let (stateful_sets, writer) = reflector::store();
-    drive(
-        watch::<StatefulSet>(client, labels::MANAGED_BY).reflect(writer),
-        wake_cluster(wake),
-    );
-    let (reports, writer) = reflector::store();
-    drive(
-        watch::<ConfigMap>(client, REPORT_LABEL).reflect(writer),
-        wake_all(wake),
-    );
-    let (pods, writer) = reflector::store();
-    drive(
-        watch::<PartialObjectMeta<Pod>>(client, labels::MANAGED_BY).reflect(writer),
-        wake_cluster(wake),
-    );
+    let selected = || {
+        watcher::Config::default()
+            .labels(&labels::managed_selector())
+            .page_size(PAGE)
+    };
     let mut children = HashMap::new();
-    for resource in child_kinds() {
-        let api = Api::<Metadata>::all_with(client.clone(), &resource);
-        let writer = reflector::store::Writer::new(resource.clone());
-        children.insert(resource.kind, writer.as_reader());
-        let config = watcher::Config::default().labels(&labels::managed_selector());
-        drive(
-            watcher(api, config).default_backoff().reflect(writer),
-            wake_cluster(wake),
+    for resource in child_kinds().into_iter().chain([ApiResource::erase::<Pod>(&())]) {
+        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        let (writer, kind) = (
+            reflector::store::Writer::new(resource.clone()),
+            resource.kind.clone(),
         );
+        children.insert(resource.kind, writer.as_reader());
+        let reduced = watcher(api, selected()).map_ok(move |event| reduce(event, &kind));
+        let waker = wake.clone();
+        drive(reflector(writer, reduced.default_backoff()), move |child| {
+            waker.for_child(child);
+        });
     }
     Stores {
         clusters,
         services,
-        stateful_sets,
-        reports,
-        pods,
         children,
     }
 }
 
-type Events<K> = watcher::Result<watcher::Event<K>>;
+impl Wake {
+    fn cluster(&self, namespace: &str, name: Option<&String>) {
+        if let Some(name) = name {
+            let _ = self
+                .clusters
+                .unbounded_send(ObjectRef::new(name).within(namespace));
+        }
+    }
 
-fn all<K>(client: &Client) -> impl Stream<Item = Events<Guarded<K>>> + Send + use<K>
+    /// A report concerns its cluster and every service that it names.
+    fn for_child(&self, child: &Child) {
+        self.cluster(&child.namespace, child.cluster.as_ref());
+        if let Content::Report(report) = &child.content {
+            for name in report.services.keys() {
+                let _ = self
+                    .services
+                    .unbounded_send(ObjectRef::new(name).within(&child.namespace));
+            }
+        }
+    }
+}
+
+fn reduce(event: Event<DynamicObject>, kind: &str) -> Event<Child> {
+    match event {
+        Event::Apply(object) => Event::Apply(Child::reduce(object, kind)),
+        Event::Delete(object) => Event::Delete(Child::reduce(object, kind)),
+        Event::Init => Event::Init,
+        Event::InitApply(object) => Event::InitApply(Child::reduce(object, kind)),
+        Event::InitDone => Event::InitDone,
+    }
+}
+
+fn all<K>(client: &Client) -> impl Stream<Item = watcher::Result<Event<Guarded<K>>>> + Send + use<K>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
 {
     watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default()).default_backoff()
 }
 
-fn watch<K>(client: &Client, label: &str) -> impl Stream<Item = Events<K>> + Send + use<K>
-where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
-{
-    let selector = match label {
-        labels::MANAGED_BY => labels::managed_selector(),
-        label => format!("{},{label}", labels::managed_selector()),
-    };
-    watcher(
-        Api::<K>::all(client.clone()),
-        watcher::Config::default().labels(&selector),
-    )
-    .default_backoff()
-    .modify(|object| {
-        // Large, and of no use here: ownership of fields is read from the metadata caches.
-        object.managed_fields_mut().clear();
-    })
-}
-
-fn drive<K>(stream: impl Stream<Item = Events<K>> + Send + 'static, wake: impl Fn(&K) + Send + 'static)
-where
+fn drive<K>(
+    stream: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    wake: impl Fn(&K) + Send + 'static,
+) where
     K: Send + 'static,
 {
     tokio::spawn(stream.touched_objects().for_each(move |change| {
@@ -280,31 +294,4 @@ where
         }
         future::ready(())
     }));
-}
-
-fn wake_cluster<K: ResourceExt>(wake: &Wake) -> impl Fn(&K) + Send + 'static + use<K> {
-    let clusters = wake.clusters.clone();
-    move |object| {
-        if let Some(cluster) = object.labels().get(labels::INSTANCE) {
-            let reference = ObjectRef::new(cluster).within(&object.namespace().unwrap_or_default());
-            let _ = clusters.unbounded_send(reference);
-        }
-    }
-}
-
-/// A report concerns its cluster and every service that it names.
-fn wake_all(wake: &Wake) -> impl Fn(&ConfigMap) + Send + 'static + use<> {
-    let (cluster, services) = (wake_cluster(wake), wake.services.clone());
-    move |report: &ConfigMap| {
-        cluster(report);
-        let text = report
-            .data
-            .as_ref()
-            .and_then(|data| data.get(crate::exchange::REPORT_KEY));
-        let parsed = text.and_then(|text| serde_json::from_str::<crate::exchange::Report>(text).ok());
-        for name in parsed.unwrap_or_default().services.keys() {
-            let _ =
-                services.unbounded_send(ObjectRef::new(name).within(&report.namespace().unwrap_or_default()));
-        }
-    }
 }

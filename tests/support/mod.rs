@@ -1,5 +1,6 @@
 //! The vocabulary of the stories: a namespace of their own, waiting, objects.
 
+pub mod operator;
 pub mod way;
 
 use std::fmt::Debug;
@@ -11,7 +12,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
 use serde::Serialize;
@@ -119,15 +120,16 @@ impl Namespace {
 
     /// Asks until it is so.
     pub async fn until<F: Future<Output = bool>>(&self, what: &str, ask: impl Fn() -> F) {
-        let start = Instant::now();
-        while !ask().await {
-            assert!(
-                start.elapsed() < LIMIT,
-                "{what}: not within {LIMIT:?} in namespace {}",
-                self.name
-            );
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until(&format!("namespace {}: {what}", self.name), ask).await;
+    }
+}
+
+/// Asks until it is so.
+pub async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
+    let start = Instant::now();
+    while !ask().await {
+        assert!(start.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -137,37 +139,7 @@ pub fn kubeconfig() -> PathBuf {
     std::env::var_os("TEST_KUBECONFIG").map_or(node, Into::into)
 }
 
-/// kill -9 of the operator's process, which the kubelet starts again; on another cluster than the node of this checkout
-/// the nearest that the API has: the pod's deletion without grace.
-pub async fn kill_operator() {
-    if std::env::var_os("TEST_KUBECONFIG").is_none() {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/cluster/exec.sh");
-        let killed = std::process::Command::new(script)
-            .args(["pkill", "-KILL", "-f", "^/zato-operator operator"])
-            .status()
-            .unwrap();
-        assert!(
-            killed.success(),
-            "the operator runs, else it would have created nothing"
-        );
-        return;
-    }
-    let pods = Api::<Pod>::namespaced(client().await, "zato-system");
-    let params = DeleteParams {
-        grace_period_seconds: Some(0),
-        ..DeleteParams::default()
-    };
-    let selector = ListParams::default().labels("app.kubernetes.io/name=zato-operator");
-    for pod in pods.list_metadata(&selector).await.unwrap() {
-        let name = pod.metadata.name.unwrap();
-        let gone = pods.delete(&name, &params).await;
-        assert!(
-            gone.is_ok() || gone.is_err_and(|error| matches!(error, kube::Error::Api(s) if s.is_not_found()))
-        );
-    }
-}
-
-async fn client() -> Client {
+pub async fn client() -> Client {
     let kubeconfig =
         Kubeconfig::read_from(kubeconfig()).expect("run make cluster-up, or set TEST_KUBECONFIG");
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())

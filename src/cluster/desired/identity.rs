@@ -1,9 +1,10 @@
 //! Who the agents are, and what they may do: read their cluster's index and code, write their own report.
 
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 
 use super::metadata;
+use crate::cluster::credentials;
 use crate::cluster::plan::Plan;
 use crate::k8s::names;
 
@@ -12,6 +13,14 @@ pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
         metadata: metadata(plan, names::agent(&plan.name), "agent"),
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
+    }
+}
+
+/// The Secret with keys and passwords without them: labels only, and the owner that `apply` adds.
+pub(super) fn credentials(plan: &Plan) -> Secret {
+    Secret {
+        metadata: metadata(plan, names::credentials(&plan.name), credentials::COMPONENT),
+        ..Secret::default()
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn stateful_set(plan: &Plan) -> StatefulSet {
     StatefulSet {
         metadata: metadata(plan, names::server(&plan.name), "server"),
         spec: Some(StatefulSetSpec {
-            replicas: Some(1),
+            replicas: Some(i32::from(!plan.is_stopped)),
             service_name: Some(names::server(&plan.name)),
             pod_management_policy: Some("Parallel".into()),
             selector: LabelSelector {

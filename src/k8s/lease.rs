@@ -1,0 +1,299 @@
+//! Leadership by a Lease: of several operators one acts.
+//!
+//! Clocks of other machines are never believed: a lease is over when it has not changed for its duration, by the local
+//! monotonic clock. A leader stops writing some seconds before the others may take over, also one that was frozen.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use k8s_openapi::api::coordination::v1::{Lease as Object, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use kube::core::ObjectMeta;
+use kube::runtime::watcher::Event;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+
+/// How long a lease counts after its last change.
+const DURATION: Duration = Duration::from_secs(12);
+/// How long a leader acts after its last renewal.
+const ACTING: Duration = Duration::from_secs(8);
+/// Between two renewals, and after a failed one.
+const RENEWAL: Duration = Duration::from_secs(4);
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Until when this process may act.
+#[derive(Clone, Debug)]
+pub struct Leadership(Arc<Mutex<Option<Instant>>>);
+
+impl Leadership {
+    /// Whether it may act now.
+    pub fn is_held(&self) -> bool {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn set(&self, until: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+}
+
+/// The Lease that all operators of one name want.
+pub struct Lease {
+    api: Api<Object>,
+    name: String,
+    identity: String,
+    leadership: Leadership,
+}
+
+impl Lease {
+    /// A lease that is not held.
+    pub fn new(client: kube::Client, namespace: &str, name: &str, identity: String) -> Self {
+        Self {
+            api: Api::namespaced(client, namespace),
+            name: name.into(),
+            identity,
+            leadership: Leadership(Arc::default()),
+        }
+    }
+
+    /// Tells whether this process may act.
+    pub fn leadership(&self) -> Leadership {
+        self.leadership.clone()
+    }
+
+    /// Waits until the lease is ours.
+    pub async fn acquire(&self) -> Object {
+        let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
+        let mut changes = std::pin::pin!(watcher(self.api.clone(), config).default_backoff());
+        let mut seen = Seen::default();
+        loop {
+            let over = tokio::time::sleep_until((seen.since + DURATION).into());
+            tokio::select! {
+                change = changes.next() => seen.note(change),
+                () = over, if seen.is_listed => {}
+            }
+            if !seen.is_free(&self.identity, Instant::now()) {
+                continue;
+            }
+            match self.take(seen.lease.clone()).await {
+                Ok(lease) => return lease,
+                Err(error) => {
+                    // Usually another one was faster; the watch tells.
+                    tracing::info!(
+                        error = &error as &dyn std::error::Error,
+                        "the lease could not be taken"
+                    );
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Renews the lease until it is lost.
+    pub async fn hold(&self, mut lease: Object) {
+        while self.leadership.is_held() {
+            tokio::time::sleep(RENEWAL).await;
+            while self.leadership.is_held() {
+                match self.take(Some(lease.clone())).await {
+                    Ok(renewed) => {
+                        lease = renewed;
+                        break;
+                    }
+                    Err(error) => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the lease could not be renewed"
+                        );
+                        tokio::time::sleep(RETRY).await;
+                        lease = self.reread(lease).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// An answer may have been lost: what is there counts, if it is still ours.
+    async fn reread(&self, lease: Object) -> Object {
+        match self.api.get(&self.name).await {
+            Ok(found) if holder(&found) == Some(&self.identity) => found,
+            Ok(_) => {
+                self.leadership.set(None);
+                lease
+            }
+            Err(_) => lease,
+        }
+    }
+
+    /// Hands the lease over, if it is ours: the next one need not wait.
+    pub async fn release(&self) {
+        if !self.leadership.is_held() {
+            return;
+        }
+        self.leadership.set(None);
+        let Ok(mut lease) = self.api.get(&self.name).await else {
+            return;
+        };
+        if holder(&lease) == Some(&self.identity) {
+            lease.spec.get_or_insert_default().holder_identity = Some(String::new());
+            if let Err(error) = self.api.replace(&self.name, &PostParams::default(), &lease).await {
+                tracing::info!(
+                    error = &error as &dyn std::error::Error,
+                    "the lease could not be released"
+                );
+            }
+        }
+    }
+
+    /// Takes or renews: by its resource version, so that only one of two succeeds.
+    async fn take(&self, current: Option<Object>) -> kube::Result<Object> {
+        let begin = Instant::now();
+        let now = Some(MicroTime(Timestamp::now()));
+        let mut lease = current.unwrap_or_else(|| Object {
+            metadata: ObjectMeta {
+                name: Some(self.name.clone()),
+                ..ObjectMeta::default()
+            },
+            spec: Some(LeaseSpec::default()),
+        });
+        let is_new = lease.resource_version().is_none();
+        let is_ours = holder(&lease) == Some(&self.identity);
+        let spec = lease.spec.get_or_insert_default();
+        spec.lease_duration_seconds = i32::try_from(DURATION.as_secs()).ok();
+        spec.renew_time.clone_from(&now);
+        if !is_ours {
+            spec.acquire_time = now;
+            spec.lease_transitions = Some(spec.lease_transitions.unwrap_or_default() + i32::from(!is_new));
+            spec.holder_identity = Some(self.identity.clone());
+        }
+        lease.metadata.managed_fields = None;
+        let params = PostParams::default();
+        let lease = if is_new {
+            self.api.create(&params, &lease).await?
+        } else {
+            self.api.replace(&self.name, &params, &lease).await?
+        };
+        // From before the request: the others count from when it arrived.
+        self.leadership.set(Some(begin + ACTING));
+        Ok(lease)
+    }
+}
+
+fn holder(lease: &Object) -> Option<&String> {
+    lease
+        .spec
+        .as_ref()?
+        .holder_identity
+        .as_ref()
+        .filter(|holder| !holder.is_empty())
+}
+
+/// What the watch told.
+struct Seen {
+    lease: Option<Object>,
+    /// When it changed last, by our clock.
+    since: Instant,
+    is_listed: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            lease: None,
+            since: Instant::now(),
+            is_listed: false,
+        }
+    }
+}
+
+impl Seen {
+    fn note(&mut self, change: Option<watcher::Result<Event<Object>>>) {
+        match change {
+            Some(Ok(Event::Apply(lease) | Event::InitApply(lease))) => {
+                let version = |lease: &Object| lease.resource_version();
+                // A watch that starts anew tells the same again.
+                if self.lease.as_ref().and_then(version) != version(&lease) {
+                    self.since = Instant::now();
+                }
+                self.lease = Some(lease);
+            }
+            Some(Ok(Event::Delete(_))) => self.lease = None,
+            Some(Ok(Event::InitDone)) => self.is_listed = true,
+            Some(Ok(Event::Init)) | None => {}
+            Some(Err(error)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the watch of the lease failed and is tried again"
+                );
+            }
+        }
+    }
+
+    fn is_free(&self, identity: &str, now: Instant) -> bool {
+        let holder = self.lease.as_ref().and_then(holder);
+        self.is_listed && (holder.is_none_or(|holder| holder == identity) || now >= self.since + DURATION)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn seen(holder: Option<&str>) -> Seen {
+        let lease = holder.map(|holder| Object {
+            spec: Some(LeaseSpec {
+                holder_identity: Some(holder.into()),
+                ..LeaseSpec::default()
+            }),
+            ..Object::default()
+        });
+        Seen {
+            lease,
+            since: Instant::now(),
+            is_listed: true,
+        }
+    }
+
+    #[rstest]
+    #[case(None, 0, true)]
+    #[case(Some(""), 0, true)]
+    #[case(Some("me"), 0, true)]
+    #[case(Some("other"), 0, false)]
+    #[case(Some("other"), 11, false)]
+    #[case(Some("other"), 12, true)]
+    fn free_is_what_nobody_holds_or_renews(
+        #[case] holder: Option<&str>,
+        #[case] seconds: u64,
+        #[case] free: bool,
+    ) {
+        let seen = seen(holder);
+        assert_eq!(
+            seen.is_free("me", seen.since + Duration::from_secs(seconds)),
+            free
+        );
+    }
+
+    #[test]
+    fn nothing_is_free_before_it_was_looked_at() {
+        let seen = Seen {
+            is_listed: false,
+            ..seen(None)
+        };
+        assert!(!seen.is_free("me", Instant::now() + DURATION));
+    }
+
+    #[test]
+    fn a_leader_stops_before_another_may_begin() {
+        // The rest is for a request that is on its way.
+        assert!(ACTING + RENEWAL <= DURATION);
+        let leadership = Leadership(Arc::default());
+        assert!(!leadership.is_held());
+        leadership.set(Some(Instant::now() + ACTING));
+        assert!(leadership.is_held());
+        leadership.set(Some(Instant::now()));
+        assert!(!leadership.is_held());
+    }
+}
