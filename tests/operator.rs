@@ -32,7 +32,7 @@ async fn waiting_cluster(space: &Namespace, name: &str) {
     space
         .until("the status", || async {
             let status = space.get::<ZatoCluster>(name).await.status.unwrap_or_default();
-            condition(&status.conditions, "Ready").is_some_and(|c| c.message.contains("scheduled"))
+            condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "Unschedulable")
         })
         .await;
 }
@@ -107,19 +107,25 @@ async fn a_restart_writes_nothing() {
     let object = service("s", "c", &[("a.py", "x = 1\n")]);
     space.create::<ZatoService>(&object).await.unwrap();
     space
-        .until("the service's status", || async {
-            space.get::<ZatoService>("s").await.status.is_some()
+        .until("everything written", || async {
+            let cluster = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
+            let told = space.get::<ZatoService>("s").await.status.is_some();
+            // The status of the cluster is written after its children.
+            told && cluster.services.is_some_and(|services| services.total == 1)
         })
         .await;
     // Those of other stories are on their way out.
-    until("no other cluster", || async {
-        let all = Api::<ZatoCluster>::all(client().await)
-            .list_metadata(&ListParams::default())
-            .await
-            .unwrap();
-        all.iter()
-            .all(|found| found.namespace().as_deref() == Some(space.name()))
-    })
+    until(
+        "no other cluster (one that a failed story left must be deleted by hand)",
+        || async {
+            let all = Api::<ZatoCluster>::all(client().await)
+                .list_metadata(&ListParams::default())
+                .await
+                .unwrap();
+            all.iter()
+                .all(|found| found.namespace().as_deref() == Some(space.name()))
+        },
+    )
     .await;
 
     let old = operator::leader().await.unwrap();

@@ -101,6 +101,7 @@ pub async fn reconcile<K: Kind>(
         // Children go by their owner references; nothing outside the cluster must be cleaned.
         return Ok(Action::await_change());
     }
+    context.stores.wishes_ready().await;
     let begin = Instant::now();
     let done = tokio::time::timeout(LIMIT, run(object, &context)).await;
     let result = done.map_or(Err(Failure::Timeout(LIMIT)), |result| {

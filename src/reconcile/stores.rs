@@ -16,6 +16,7 @@ use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use tokio::sync::watch::{Receiver, Sender};
 
 use super::child::{Child, Content};
 use crate::api::{ZatoCluster, ZatoService};
@@ -51,6 +52,8 @@ pub struct Stores {
     /// All services.
     pub services: Store<Guarded<ZatoService>>,
     children: HashMap<String, Store<Child>>,
+    /// Whether clusters and services were listed. `Store::wait_until_ready` wakes one of several that wait, no more.
+    listed: [Receiver<bool>; 2],
 }
 
 /// Objects that must be looked at because something that they depend on changed.
@@ -154,7 +157,16 @@ impl Stores {
         found
     }
 
-    /// Waits until every cache has been filled once.
+    /// Waits until the caches of what users want have been filled once: a cluster whose services are not all known must
+    /// not be reconciled, it would lose them. The two controllers fill them, so only a reconcile can wait.
+    pub async fn wishes_ready(&self) {
+        for listed in &self.listed {
+            // An error is the end of the process.
+            let _ = listed.clone().wait_for(|listed| *listed).await;
+        }
+    }
+
+    /// Waits until every cache of children has been filled once.
     pub async fn ready(&self) -> Result<(), reflector::store::WriterDropped> {
         for store in self.children.values() {
             store.wait_until_ready().await?;
@@ -173,11 +185,19 @@ pub fn start(
 > {
     let (clusters, cluster_writer) = reflector::store();
     let (services, service_writer) = reflector::store();
-    let stores = watch_children(client, wake, clusters, services);
+    let (clusters_listed, services_listed) = (Sender::new(false), Sender::new(false));
+    let listed = [clusters_listed.subscribe(), services_listed.subscribe()];
+    let stores = Stores {
+        clusters,
+        services,
+        children: watch_children(client, wake),
+        listed,
+    };
     let (to_services, to_clusters) = (wake.clone(), wake.clone());
     let store = stores.clone();
     let cluster_changes = all::<ZatoCluster>(client)
         .reflect(cluster_writer)
+        .inspect(move |event| note_listed(event, &clusters_listed))
         .touched_objects()
         .inspect(move |change| {
             if let Ok(cluster) = change {
@@ -191,6 +211,7 @@ pub fn start(
         });
     let service_changes = all::<ZatoService>(client)
         .reflect(service_writer)
+        .inspect(move |event| note_listed(event, &services_listed))
         .touched_objects()
         .inspect(move |change| {
             if let Ok(DeserializeGuard(Ok(service))) = change {
@@ -207,12 +228,7 @@ pub fn start(
 }
 
 /// The caches of children, filled by tasks.
-fn watch_children(
-    client: &Client,
-    wake: &Wake,
-    clusters: Store<Guarded<ZatoCluster>>,
-    services: Store<Guarded<ZatoService>>,
-) -> Stores {
+fn watch_children(client: &Client, wake: &Wake) -> HashMap<String, Store<Child>> {
     let selected = || {
         watcher::Config::default()
             .labels(&labels::managed_selector())
@@ -232,10 +248,13 @@ fn watch_children(
             waker.for_child(child);
         });
     }
-    Stores {
-        clusters,
-        services,
-        children,
+    children
+}
+
+/// After the cache has taken it.
+fn note_listed<K>(event: &watcher::Result<Event<K>>, listed: &Sender<bool>) {
+    if matches!(event, Ok(Event::InitDone)) {
+        listed.send_replace(true);
     }
 }
 
