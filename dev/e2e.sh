@@ -5,6 +5,6 @@ start_node
 install_chart --set image.tag=dev --set defaultZatoImage=registry.local/zato-sim:dev
 step "the stories"
 # They wait more than they work.
-RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods
+RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods --test lifecycle
 # These end operators: one at a time, after all others.
 RUST_TEST_THREADS=1 cargo test --locked --features e2e --test operator

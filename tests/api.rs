@@ -44,6 +44,11 @@ async fn the_schema_refuses() {
             "must be a quantity above zero",
         ),
         ("ok", json!({"imagePullPolicy": "Sometimes"}), "supported values"),
+        (
+            "ok",
+            json!({"deletionPolicy": "Maybe"}),
+            "supported values: \"Retain\", \"Delete\"",
+        ),
         ("ok", json!({"image": ""}), "should be at least 1 chars"),
         (
             "ok",
@@ -114,6 +119,7 @@ async fn the_schema_accepts() {
         "topology": "Quickstart", "image": "i", "imagePullPolicy": "Never", "imagePullSecrets": [{"name": "a"}, {"name": "b"}],
         "database": {"sqlite": {"storage": {"size": "1.5Gi", "storageClassName": "none-such"}}},
         "scheduler": {"enabled": false}, "dashboard": {"enabled": false},
+        "paused": false, "stopped": true, "deletionPolicy": "Delete",
     });
     space.create::<ZatoCluster>(&cluster("full", spec)).await.unwrap();
     space

@@ -58,6 +58,10 @@ pub enum Reason {
     SyntaxError,
     /// Another, older `ZatoService` of the cluster has a file of the same name.
     FileNameTaken,
+    /// Another file of the cluster defines a service of the same name.
+    ServiceNameTaken,
+    /// A file defines a service under a name that is Zato's own.
+    InternalName,
     /// A server could not load a file.
     LoadFailed,
     /// The referenced cluster does not exist.

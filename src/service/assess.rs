@@ -85,6 +85,8 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
         let reason = match refusal {
             Refusal::Syntax(_) => Reason::SyntaxError,
             Refusal::FileNameTaken { .. } => Reason::FileNameTaken,
+            Refusal::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
+            Refusal::InternalName { .. } => Reason::InternalName,
         };
         let running = servers.iter().any(|server| server.state == "Loaded");
         let kept = if running {

@@ -15,6 +15,28 @@ pub enum Refusal {
     /// A file is not valid Python.
     #[error("{0}")]
     Syntax(#[from] SyntaxError),
+    /// A file defines a service under a name of Zato's own: it would replace that service.
+    #[error("{file} defines service {name}: names that start with zato. are Zato's own; rename it")]
+    InternalName {
+        /// The file's name.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// Another file defines a service of that name. Zato would take the one that it loads last, without a word.
+    #[error(
+        "{file} defines service {name}, which {other} of ZatoService {owner} defines, too: rename one of them"
+    )]
+    ServiceNameTaken {
+        /// The file's name.
+        file: String,
+        /// The name.
+        name: String,
+        /// The other file.
+        other: String,
+        /// The object that has it.
+        owner: String,
+    },
     /// An older service has a file of that name.
     #[error("{file} is also a file of ZatoService {other}, which is older: rename the file")]
     FileNameTaken {
@@ -46,33 +68,81 @@ impl Checked<'_> {
     }
 }
 
-/// Checks all services of a cluster, the oldest first.
+/// Checks all services of a cluster, the oldest first: of two that want the same name, the older one has it.
 pub fn checked(services: &[ZatoService]) -> Vec<Checked<'_>> {
-    let mut taken: BTreeMap<&str, String> = BTreeMap::new();
-    let mut all = vec![];
-    for service in services {
-        let name = service.name_any();
+    let mut taken = Taken::default();
+    services
+        .iter()
+        .map(|source| Checked {
+            name: source.name_any(),
+            result: taken.take(source),
+            source,
+        })
+        .collect()
+}
+
+/// What the services before this one have.
+#[derive(Default)]
+struct Taken<'a> {
+    /// The owner of each file.
+    files: BTreeMap<&'a str, String>,
+    /// The owner and the file of each service.
+    services: BTreeMap<String, (String, &'a str)>,
+}
+
+impl<'a> Taken<'a> {
+    fn take(&mut self, service: &'a ZatoService) -> Result<IndexedService, Refusal> {
+        let owner = service.name_any();
         let files = &service.spec.source.inline;
-        let clash = files
+        if let Some((file, other)) = files
             .keys()
-            .find_map(|file| taken.get(file.as_str()).map(|other| (file, other)));
-        let result = match clash {
-            Some((file, other)) => Err(Refusal::FileNameTaken {
+            .find_map(|file| Some((file, self.files.get(file.as_str())?)))
+        {
+            return Err(Refusal::FileNameTaken {
                 file: file.clone(),
                 other: other.clone(),
-            }),
-            None => indexed(service).map_err(Refusal::from),
-        };
-        if clash.is_none() {
-            taken.extend(files.keys().map(|file| (file.as_str(), name.clone())));
+            });
         }
-        all.push(Checked {
-            name,
-            result,
-            source: service,
-        });
+        // Also when it is refused below: its previous version may be in use.
+        self.files
+            .extend(files.keys().map(|file| (file.as_str(), owner.clone())));
+        let indexed = indexed(service)?;
+        let mut own = BTreeMap::new();
+        for file in files.keys() {
+            for name in indexed
+                .files
+                .get(file)
+                .into_iter()
+                .flat_map(|entry| &entry.services)
+            {
+                self.check_name(file, name, &own)?;
+                own.insert(name.clone(), (owner.clone(), file.as_str()));
+            }
+        }
+        self.services.extend(own);
+        Ok(indexed)
     }
-    all
+
+    fn check_name(
+        &self,
+        file: &str,
+        name: &str,
+        own: &BTreeMap<String, (String, &str)>,
+    ) -> Result<(), Refusal> {
+        let (file, name) = (file.to_owned(), name.to_owned());
+        if name.starts_with("zato.") {
+            return Err(Refusal::InternalName { file, name });
+        }
+        match self.services.get(&name).or_else(|| own.get(&name)) {
+            Some((owner, other)) => Err(Refusal::ServiceNameTaken {
+                file,
+                name,
+                other: (*other).to_owned(),
+                owner: owner.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
 }
 
 fn indexed(service: &ZatoService) -> Result<IndexedService, SyntaxError> {
@@ -168,6 +238,41 @@ mod tests {
                 other: "old".into()
             }
         );
+    }
+
+    fn named(name: &str) -> String {
+        format!("class A:\n    name = '{name}'\n")
+    }
+
+    #[test]
+    fn the_older_of_two_services_keeps_the_service_name() {
+        let (mine, other) = (named("api.x"), named("api.y"));
+        let services = [
+            service("old", &[("a.py", &mine)]),
+            service("new", &[("b.py", &other), ("c.py", &mine)]),
+        ];
+        let all = checked(&services);
+        assert!(all[0].result.is_ok());
+        let refusal = all[1].result.clone().unwrap_err().to_string();
+        assert_eq!(
+            refusal,
+            "c.py defines service api.x, which a.py of ZatoService old defines, too: rename one of them"
+        );
+        let twice = [service("s", &[("a.py", &mine), ("b.py", &mine)])];
+        assert!(matches!(
+            checked(&twice)[0].result,
+            Err(Refusal::ServiceNameTaken { .. })
+        ));
+    }
+
+    #[test]
+    fn a_name_of_zatos_own_is_refused() {
+        let text = named("zato.ping");
+        let services = [service("s", &[("a.py", &text)])];
+        assert!(matches!(
+            checked(&services)[0].result,
+            Err(Refusal::InternalName { .. })
+        ));
     }
 
     #[test]

@@ -1,0 +1,160 @@
+//! What a user does to a whole cluster: breaks and mends its image, stops and starts it, pauses it, deletes it with its
+//! data. Zato's stand-in runs on the node. `make e2e` brings everything up.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+mod support;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+use support::way::Way;
+use support::{Namespace, cluster, code, condition, service};
+use zato_operator::api::{ZatoCluster, ZatoService};
+
+async fn start(story: &str, spec: Value) -> Namespace {
+    let space = Namespace::new(story).await;
+    space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
+    space
+        .create::<ZatoService>(&service("greeting", "c", &[("greeting.py", &code("first"))]))
+        .await
+        .unwrap();
+    space
+}
+
+async fn set(space: &Namespace, spec: Value) {
+    space
+        .merge::<ZatoCluster>("c", &json!({"spec": spec}))
+        .await
+        .unwrap();
+}
+
+/// Status, reason and message of `Ready` of the present generation.
+async fn ready(space: &Namespace) -> Option<(String, String, String)> {
+    let found = space.get::<ZatoCluster>("c").await;
+    let ready = condition(&found.status?.conditions, "Ready")?;
+    (ready.observed_generation == found.metadata.generation).then_some((
+        ready.status,
+        ready.reason,
+        ready.message,
+    ))
+}
+
+async fn until_ready(space: &Namespace, status: &str, reason: &str) -> String {
+    space
+        .until(reason, || async {
+            ready(space)
+                .await
+                .is_some_and(|(is, why, _)| is == status && why == reason)
+        })
+        .await;
+    ready(space).await.unwrap().2
+}
+
+/// A broken image is told with its name, does not stay when it is mended, and nothing is lost.
+#[tokio::test]
+async fn a_broken_image_is_told_and_heals() {
+    let space = start(
+        "image",
+        json!({"image": "registry.local/none-such:1", "imagePullPolicy": "Never"}),
+    )
+    .await;
+    let message = until_ready(&space, "False", "ImagePullFailed").await;
+    assert!(
+        message.contains("registry.local/none-such:1") && message.contains("spec.image"),
+        "{message}"
+    );
+    let key = space.get::<Secret>("c-zato").await.data;
+
+    set(&space, json!({"image": null})).await;
+    until_ready(&space, "True", "Running").await;
+    set(&space, json!({"image": "registry.local/none-such:2"})).await;
+    let message = until_ready(&space, "False", "ImagePullFailed").await;
+    assert!(message.contains("registry.local/none-such:2"), "{message}");
+    set(&space, json!({"image": null})).await;
+    until_ready(&space, "True", "Running").await;
+    assert_eq!(space.get::<Secret>("c-zato").await.data, key);
+    let way = Way::to(&space, "service/c", 11223).await;
+    space.until("the answer", || way.answers("first")).await;
+    drop(way);
+    space.delete().await;
+}
+
+/// A stopped cluster has no pod and keeps its data; a paused one is left alone; with `Delete` data and keys go with it.
+#[tokio::test]
+async fn stopped_paused_deleted() {
+    let space = start("stop", json!({})).await;
+    until_ready(&space, "True", "Running").await;
+    let sql = |text: &str| {
+        space.exec(
+            "c-server-0",
+            "server",
+            &["sqlite3", "/opt/zato/data/zato.db", text],
+        )
+    };
+    sql("create table story (word text); insert into story values ('kept')");
+
+    set(&space, json!({"stopped": true})).await;
+    until_ready(&space, "False", "Stopped").await;
+    space
+        .until("no pod", || async {
+            space.find::<Pod>("c-server-0").await.is_none()
+        })
+        .await;
+    set(&space, json!({"stopped": false})).await;
+    until_ready(&space, "True", "Running").await;
+    assert_eq!(sql("select word from story"), "kept");
+
+    set(&space, json!({"paused": true})).await;
+    until_ready(&space, "True", "Paused").await;
+    space
+        .api::<ConfigMap>()
+        .delete("c-load-balancer", &DeleteParams::default())
+        .await
+        .unwrap();
+    set(&space, json!({"dashboard": {"enabled": false}})).await;
+    until_ready(&space, "True", "Paused").await;
+    assert!(space.find::<ConfigMap>("c-load-balancer").await.is_none());
+    set(&space, json!({"paused": false})).await;
+    space
+        .until("what was deleted in the meantime", || async {
+            space.find::<ConfigMap>("c-load-balancer").await.is_some()
+        })
+        .await;
+
+    set(&space, json!({"deletionPolicy": "Delete"})).await;
+    let owned = || async {
+        let owners =
+            |metadata: kube::core::ObjectMeta| metadata.owner_references.map_or(0, |owners| owners.len());
+        let claim = space.get::<PersistentVolumeClaim>("c-data").await;
+        let secret = space.get::<Secret>("c-zato").await;
+        (owners(claim.metadata), owners(secret.metadata))
+    };
+    space
+        .until("owners of data and keys", || async { owned().await == (1, 1) })
+        .await;
+    set(&space, json!({"deletionPolicy": "Retain"})).await;
+    space
+        .until("no owner", || async { owned().await == (0, 0) })
+        .await;
+    let key = space.get::<Secret>("c-zato").await.data;
+    assert!(key.unwrap().contains_key("key1"));
+    set(&space, json!({"deletionPolicy": "Delete"})).await;
+    space
+        .until("owners of data and keys", || async { owned().await == (1, 1) })
+        .await;
+    space
+        .api::<ZatoCluster>()
+        .delete("c", &DeleteParams::background())
+        .await
+        .unwrap();
+    space
+        .until("nothing left", || async {
+            space.find::<Secret>("c-zato").await.is_none()
+                && space.find::<PersistentVolumeClaim>("c-data").await.is_none()
+                && space.find::<StatefulSet>("c-server").await.is_none()
+        })
+        .await;
+    space.delete().await;
+}
