@@ -95,13 +95,16 @@ fn is_ready(plan: &Plan) -> Judged {
         return (false, Reason::Starting, "children are being created".into());
     };
     let pod = names::server_pod(&plan.name, 0);
+    // First: a pod in trouble is never done with its change.
+    if ready_replicas(stateful_set) == 0
+        && let Some(Trouble { reason, message }) = &plan.trouble
+    {
+        return (false, *reason, format!("pod {pod}: {message}"));
+    }
     if !is_observed(stateful_set) {
         return (false, Reason::Starting, format!("pod {pod} is being changed"));
     }
     if ready_replicas(stateful_set) == 0 {
-        if let Some(Trouble { reason, message }) = &plan.trouble {
-            return (false, *reason, format!("pod {pod}: {message}"));
-        }
         return (
             false,
             Reason::Starting,
@@ -303,7 +306,7 @@ mod tests {
             reason: Reason::ImagePullFailed,
             message,
         });
-        plan.stateful_set = Some(stateful_set(0, "a", "a"));
+        plan.stateful_set = Some(stateful_set(0, "a", "b"));
         let (ready, reason, message) = is_ready(&plan);
         assert_eq!(
             (ready, reason, message.as_str()),
