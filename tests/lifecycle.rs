@@ -165,5 +165,13 @@ async fn the_deletion_policy_is_about_data_and_keys() {
                 && space.find::<StatefulSet>("c-server").await.is_none()
         })
         .await;
+    // A cluster of the same name is a new one, with keys of its own.
+    let old = key;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    until_ready(&space, "True", "Running").await;
+    assert_ne!(space.get::<Secret>("c-zato").await.data, old);
     space.delete().await;
 }

@@ -51,7 +51,12 @@ const KEYS: [&str; 7] = [
 pub struct Fingerprint(pub String);
 
 /// Looks at the Secret, or makes it when neither it nor a database exists.
-pub async fn ensure(namespace: &str, cluster: &str, context: &Context) -> Result<Fingerprint, Error> {
+pub async fn ensure(
+    namespace: &str,
+    cluster: &str,
+    uid: &str,
+    context: &Context,
+) -> Result<Fingerprint, Error> {
     let name = names::credentials(cluster);
     let cached = context
         .stores
@@ -59,9 +64,18 @@ pub async fn ensure(namespace: &str, cluster: &str, context: &Context) -> Result
     if let Some(Child {
         content: Content::Credentials(checked),
         cluster: owner,
+        controller,
+        is_deleted,
         ..
     }) = cached
     {
+        // Of a deleted cluster of this name, and about to go with it: no database may be made with these keys.
+        if is_deleted || controller.is_some_and(|controller| controller != uid) {
+            return Err(Error::Foreign {
+                kind: "Secret".into(),
+                name,
+            });
+        }
         return judge(checked, owner.as_ref(), cluster);
     }
     // Not in the cache: new, or made by hand without our labels.

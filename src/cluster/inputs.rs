@@ -55,7 +55,8 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let services = stores.services_of(&namespace, &name);
     let needs_previous = checked(&services).iter().any(|service| service.result.is_err());
     let pod = names::server_pod(&name, 0);
-    let fingerprint = credentials::ensure(&namespace, &name, context).await?;
+    let fingerprint =
+        credentials::ensure(&namespace, &name, &cluster.uid().unwrap_or_default(), context).await?;
     let secret = stores.child(
         &ApiResource::erase::<Secret>(&()),
         &namespace,

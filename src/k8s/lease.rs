@@ -196,6 +196,8 @@ struct Seen {
     /// When it changed last, by our clock.
     since: Instant,
     is_listed: bool,
+    /// Whether the list that is under way, or was the last one, has it.
+    is_found: bool,
 }
 
 impl Default for Seen {
@@ -204,6 +206,7 @@ impl Default for Seen {
             lease: None,
             since: Instant::now(),
             is_listed: false,
+            is_found: false,
         }
     }
 }
@@ -218,16 +221,38 @@ impl Seen {
                     self.since = Instant::now();
                 }
                 self.lease = Some(lease);
+                self.is_found = true;
             }
-            Some(Ok(Event::Delete(_))) => self.lease = None,
-            Some(Ok(Event::InitDone)) => self.is_listed = true,
-            Some(Ok(Event::Init)) | None => {}
+            Some(Ok(Event::Delete(_))) => self.lose(),
+            Some(Ok(Event::Init)) => self.is_found = false,
+            Some(Ok(Event::InitDone)) => {
+                self.is_listed = true;
+                if !self.is_found {
+                    self.lose();
+                }
+            }
+            None => {}
             Some(Err(error)) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the watch of the lease failed and is tried again"
                 );
             }
+        }
+    }
+
+    /// Somebody deleted it: its holder goes on until it notices, so it counts as changed, and is made anew later.
+    fn lose(&mut self) {
+        if let Some(lease) = self
+            .lease
+            .as_mut()
+            .filter(|lease| lease.metadata.resource_version.is_some())
+        {
+            lease.metadata = ObjectMeta {
+                name: lease.metadata.name.take(),
+                ..ObjectMeta::default()
+            };
+            self.since = Instant::now();
         }
     }
 
@@ -254,6 +279,7 @@ mod tests {
             lease,
             since: Instant::now(),
             is_listed: true,
+            is_found: false,
         }
     }
 
@@ -283,6 +309,26 @@ mod tests {
             ..seen(None)
         };
         assert!(!seen.is_free("me", Instant::now() + DURATION));
+    }
+
+    /// The holder of a deleted lease acts until it notices.
+    #[test]
+    fn a_deleted_lease_is_not_free_at_once() {
+        let version = |lease: Option<Object>| lease.and_then(|lease| lease.resource_version());
+        for events in [
+            vec![Event::Delete(Object::default())],
+            vec![Event::Init, Event::InitDone],
+        ] {
+            let mut seen = seen(Some("other"));
+            seen.lease.as_mut().unwrap().metadata.resource_version = Some("1".into());
+            seen.since -= DURATION;
+            for event in events {
+                seen.note(Some(Ok(event)));
+            }
+            assert!(!seen.is_free("me", Instant::now()));
+            assert!(seen.is_free("me", Instant::now() + DURATION));
+            assert_eq!(version(seen.lease), None, "it is made anew");
+        }
     }
 
     #[test]
