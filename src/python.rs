@@ -66,7 +66,11 @@ pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
         .as_module()
         .map(|module| module.body.iter().as_slice())
         .unwrap_or_default();
-    let classes = body.iter().filter_map(Stmt::as_class_def_stmt);
+    // A service inherits from one; a class without a base may have a `name` of its own.
+    let classes = body
+        .iter()
+        .filter_map(Stmt::as_class_def_stmt)
+        .filter(|class| !class.bases().is_empty());
     Ok(classes
         .filter_map(|class| class.body.iter().find_map(assigned_name))
         .collect())
@@ -107,7 +111,7 @@ mod tests {
 
     #[test]
     fn names_are_read_from_classes() {
-        let text = "from zato.server.service import Service\nclass A(Service):\n    name = 'x.y'\nclass GetUser(Service):\n    pass\nclass Model:\n    pass\n";
+        let text = "from zato.server.service import Service\nclass A(Service):\n    name = 'x.y'\nclass GetUser(Service):\n    pass\nclass Model:\n    name = 'no.service'\n";
         assert_eq!(check("my_mod.py", text).unwrap(), BTreeSet::from(["x.y".into()]));
         assert!(check("empty.py", "").unwrap().is_empty());
     }

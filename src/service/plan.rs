@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn named(name: &str) -> String {
-        format!("class A:\n    name = '{name}'\n")
+        format!("class A(Service):\n    name = '{name}'\n")
     }
 
     #[test]
