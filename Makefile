@@ -21,7 +21,7 @@ contract: ## The contract of Zato 3.2 on its stand-in; says which cases come lat
 bench: ## Measure on a real node, beside the limit; ZATO_IMAGE=file.tar: with the real Zato
 	@dev/bench.sh $(ZATO_IMAGE)
 
-lint: packages ## Clippy, without a warning, and the chart
+lint: packages ## Clippy, without a warning
 	cargo clippy --locked --all-targets --features e2e -- -D warnings
 
 fmt: ## Format the code

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::way::Way;
-use support::{Namespace, cluster, code, condition, service, spare_pod};
-use zato_operator::api::{ZatoCluster, ZatoService};
+use support::{Namespace, code, set_code, spare_pod, start, until_ready};
 
 const EDITS: usize = 50;
 const LOOK: Duration = Duration::from_millis(10);
@@ -21,29 +20,21 @@ const FOLDER: &str = "/tmp/hot";
 
 #[tokio::main]
 async fn main() {
-    let space = Namespace::new("bench").await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
-    space
-        .create::<ZatoService>(&service("greeting", "c", &[("greeting.py", &code("start"))]))
-        .await
-        .unwrap();
-    space.until("the cluster Ready", || ready(&space)).await;
+    let space = start("bench", json!({})).await;
+    until_ready(&space, "True", "Running").await;
     spare_pod(&space, "limit", server_alone).await;
     let (operated, alone) = (
         Way::to(&space, "service/c", 11223).await,
         Way::to(&space, "pod/limit", 17010).await,
     );
     space
-        .until("the first answer", || operated.answers("start"))
+        .until("the first answer", || operated.answers("first"))
         .await;
     space
         .until("the first answer of Zato alone", || async {
             // Again and again: a file that comes before the first look of Zato's observer is never seen.
-            rename(&space, "start");
-            alone.answers("start").await
+            rename(&space, "first");
+            alone.answers("first").await
         })
         .await;
     let (mut edits, mut limits) = (vec![], vec![]);
@@ -51,8 +42,7 @@ async fn main() {
         let answer = format!("answer{round:03}");
         tokio::time::sleep(phase(round)).await;
         let begin = Instant::now();
-        let patch = json!({"spec": {"source": {"inline": {"greeting.py": code(&answer)}}}});
-        space.merge::<ZatoService>("greeting", &patch).await.unwrap();
+        set_code(&space, &code(&answer)).await;
         edits.push(time_to(&operated, &answer, begin).await);
         tokio::time::sleep(phase(round)).await;
         rename(&space, &answer);
@@ -73,11 +63,6 @@ async fn main() {
     println!("  {:<24} {:>7.2}   {:>7.2}", "ratio", ratio(50), ratio(95));
     drop((operated, alone));
     space.delete().await;
-}
-
-async fn ready(space: &Namespace) -> bool {
-    let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
-    condition(&status.conditions, "Ready").is_some_and(|c| c.status == "True")
 }
 
 /// The server as in the cluster's pod, with a folder of its own for hot deployment and nothing that waits for it.

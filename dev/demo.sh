@@ -7,6 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 archive=${1:-target/images/zato-sim.tar}
 namespace=zato-demo
+LABEL=made-by=demo
 
 # --- a cluster of the user's -------------------------------------------------
 
@@ -20,6 +21,12 @@ the images: they are made here, and in no registry.
   local context server
   context=$(kubectl config current-context) || die "KUBECONFIG=$KUBECONFIG names no current context"
   server=$(kubectl config view --minify --output 'jsonpath={.clusters[0].cluster.server}')
+  # Only a release that a demo made is changed.
+  if helm --namespace zato-system status zato-operator >/dev/null 2>&1 &&
+    [ -z "$(helm --namespace zato-system list --selector "$LABEL" --short)" ]; then
+    die "the cluster $server has a release zato-operator in namespace zato-system already, which no demo made: it would be
+changed. Use another cluster, or apply examples/quickstart with the operator that is there."
+  fi
   cat <<END
 KUBECONFIG is set. In cluster $server (context $context) the demo
   - installs custom resource definitions of zato.io and a ClusterRole (chart zato-operator, namespace zato-system),
@@ -46,7 +53,7 @@ use_users_cluster() {
   dev/images.sh
   push target/images/zato-operator.tar zato-operator
   push "$archive" zato
-  install_chart --set image.repository="$IMAGE_REGISTRY/zato-operator" \
+  install_chart --labels "$LABEL" --set image.repository="$IMAGE_REGISTRY/zato-operator" \
     --set-string image.tag="$(tag_of target/images/zato-operator.tar)" \
     --set defaultZatoImage="$IMAGE_REGISTRY/zato:$(tag_of "$archive")"
 }
@@ -56,7 +63,7 @@ use_users_cluster() {
 use_own_node() {
   start_node
   dev/cluster/load.sh "$archive"
-  install_chart --set image.tag=dev --set defaultZatoImage="$(image_of "$archive")"
+  install_operator "$(image_of "$archive")"
 }
 
 # -----------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 # The stories against the operator on a real node.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 start_node
-install_chart --set image.tag=dev --set defaultZatoImage=registry.local/zato-sim:dev
+install_operator registry.local/zato-sim:dev
 step "the stories"
 # They wait more than they work.
 RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods --test lifecycle

@@ -24,6 +24,11 @@ install_chart() { # helm arguments...
   step "the chart"
   helm upgrade --install zato-operator charts/zato-operator --namespace zato-system --create-namespace \
     "$@" --wait --timeout 2m >/dev/null
+}
+
+# Installs the operator of this checkout on the node of this checkout.
+install_operator() { # Zato image
+  install_chart --set image.tag=dev --set defaultZatoImage="$1"
   # The tag stays the same when the image changes.
   kubectl -n zato-system rollout restart deployment/zato-operator >/dev/null
   kubectl -n zato-system rollout status deployment/zato-operator --timeout=2m >/dev/null

@@ -17,7 +17,7 @@ use tower::retry::RetryLayer;
 
 use crate::api::{ZatoCluster, ZatoService};
 use crate::k8s::labels;
-use crate::k8s::lease::Lease;
+use crate::k8s::lease::{self, Lease};
 use crate::reconcile::engine::Settings;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::{health, logging};
@@ -70,6 +70,9 @@ enum Agent {
 }
 
 type Failure = Box<dyn std::error::Error>;
+
+/// How long running reconciles may go on after SIGTERM.
+const ENDING: Duration = Duration::from_secs(5);
 
 impl Cli {
     /// Runs the role until it ends.
@@ -164,7 +167,8 @@ async fn lead(
     }
     // Also while another one leads: it could lead at any moment.
     ready.send_replace(None);
-    let lease = Lease::new(client, &operator.namespace, labels::MANAGER, operator.identity);
+    let identity = operator.identity;
+    let lease = Lease::new(client, &operator.namespace, labels::MANAGER, identity.clone());
     let held = tokio::select! {
         held = lease.acquire() => held,
         () = stop.cancelled() => return Ok(()),
@@ -174,11 +178,14 @@ async fn lead(
     let settings = Settings {
         zato_image: operator.default_zato_image,
         agent_image: operator.image,
+        identity,
     };
     let leadership = lease.leadership();
     let client = self::client(config, move || leadership.is_held(), &metrics)?;
     tokio::select! {
-        () = reconcile::controller::run(client, settings, metrics, stop) => {}
+        () = reconcile::controller::run(client, settings, metrics, stop.clone()) => {}
+        // Every step can be interrupted; what runs gets a moment.
+        () = async { stop.cancelled().await; tokio::time::sleep(ENDING).await } => {}
         // A process that starts anew is simpler to be sure of than one that stops all it does.
         () = lease.hold(held) => return Err("the lease is lost".into()),
     }
@@ -186,15 +193,15 @@ async fn lead(
     Ok(())
 }
 
-/// A configuration that gives up in seconds: the default one repeats a refused request for many minutes.
+/// A configuration that neither waits nor repeats for minutes, as the default one does.
 async fn config() -> Result<kube::Config, Failure> {
     let mut config = kube::Config::infer().await?;
-    config.connect_timeout = Some(Duration::from_secs(10));
+    config.connect_timeout = Some(lease::CONNECTING);
     config.default_retry = false;
     Ok(config)
 }
 
-/// A client that refuses to write when the lease is over, whoever asks and however long a request waited; and counts.
+/// A client that counts, and refuses to write when the lease is over, whoever asks and however often it repeats.
 fn client(
     config: kube::Config,
     may_write: impl Fn() -> bool + Clone + Send + 'static,
@@ -202,12 +209,10 @@ fn client(
 ) -> Result<kube::Client, Failure> {
     let requests = metrics.requests.clone();
     let guard = FilterLayer::new(move |request: Request<Body>| {
-        if request.method() != Method::GET && !may_write() {
-            return Err("the lease is over: nothing is written");
-        }
+        admit(request.method(), may_write())?;
         let method = request.method().to_string();
         requests.get_or_create(&metrics::Method { method }).inc();
-        Ok(request)
+        Ok::<_, Refused>(request)
     });
     let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5), 4, true)?;
     Ok(ClientBuilder::try_from(config)?
@@ -216,4 +221,33 @@ fn client(
         .with_layer(&BufferLayer::new(1024))
         .with_layer(&RetryLayer::new(retry))
         .build())
+}
+
+/// A write of an operator that does not lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the lease is over: nothing is written")]
+struct Refused;
+
+fn admit(method: &Method, may_write: bool) -> Result<(), Refused> {
+    if may_write || method == Method::GET {
+        Ok(())
+    } else {
+        Err(Refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_lease_nothing_is_written() {
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(
+                (admit(&method, false), admit(&method, true)),
+                (Err(Refused), Ok(()))
+            );
+        }
+        assert_eq!(admit(&Method::GET, false), Ok(()));
+    }
 }

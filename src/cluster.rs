@@ -7,9 +7,14 @@ pub mod inputs;
 pub mod plan;
 pub mod trouble;
 
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use kube::api::ApiResource;
 
+use crate::api::zato_cluster::DeletionPolicy;
 use crate::api::{ZatoCluster, ZatoClusterStatus};
+use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
 use crate::reconcile::kind::{Conditions, Kind, Manifest, Outcome, Verdict};
@@ -27,6 +32,21 @@ impl Kind for ZatoCluster {
     type Inputs = inputs::Inputs;
     type Plan = plan::Plan;
 
+    fn retained(&self) -> Vec<(ApiResource, String)> {
+        if self.spec.deletion_policy == DeletionPolicy::Delete {
+            return vec![];
+        }
+        vec![
+            (
+                ApiResource::erase::<PersistentVolumeClaim>(&()),
+                names::data(&self.name_any()),
+            ),
+            (
+                ApiResource::erase::<Secret>(&()),
+                names::credentials(&self.name_any()),
+            ),
+        ]
+    }
     fn paused(&self) -> Option<ZatoClusterStatus> {
         self.spec.paused.then(|| assess::paused(self))
     }

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
 use crate::api::{ZatoCluster, ZatoService, ZatoServiceStatus};
-use crate::exchange::Report;
+use crate::exchange::{Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
@@ -29,6 +29,8 @@ pub struct Inputs {
     pub cluster: Option<ZatoCluster>,
     /// All services of that cluster, the oldest first.
     pub siblings: Vec<ZatoService>,
+    /// What its servers were told last.
+    pub deployed: Index,
     /// The reports of its servers, by pod.
     pub reports: Vec<(String, Option<Report>)>,
 }
@@ -47,6 +49,10 @@ impl Kind for ZatoService {
         Ok(Inputs {
             cluster: context.stores.cluster(&namespace, cluster),
             siblings: context.stores.services_of(&namespace, cluster),
+            deployed: context
+                .stores
+                .index(&namespace, &names::agent(cluster))
+                .unwrap_or_default(),
             reports: vec![(pod, report)],
         })
     }

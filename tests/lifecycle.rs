@@ -10,46 +10,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use support::way::Way;
-use support::{Namespace, cluster, code, condition, service};
-use zato_operator::api::{ZatoCluster, ZatoService};
-
-async fn start(story: &str, spec: Value) -> Namespace {
-    let space = Namespace::new(story).await;
-    space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
-    space
-        .create::<ZatoService>(&service("greeting", "c", &[("greeting.py", &code("first"))]))
-        .await
-        .unwrap();
-    space
-}
+use support::{Namespace, cluster, sql, start, until_ready};
+use zato_operator::api::ZatoCluster;
 
 async fn set(space: &Namespace, spec: Value) {
     space
         .merge::<ZatoCluster>("c", &json!({"spec": spec}))
         .await
         .unwrap();
-}
-
-/// Status, reason and message of `Ready` of the present generation.
-async fn ready(space: &Namespace) -> Option<(String, String, String)> {
-    let found = space.get::<ZatoCluster>("c").await;
-    let ready = condition(&found.status?.conditions, "Ready")?;
-    (ready.observed_generation == found.metadata.generation).then_some((
-        ready.status,
-        ready.reason,
-        ready.message,
-    ))
-}
-
-async fn until_ready(space: &Namespace, status: &str, reason: &str) -> String {
-    space
-        .until(reason, || async {
-            ready(space)
-                .await
-                .is_some_and(|(is, why, _)| is == status && why == reason)
-        })
-        .await;
-    ready(space).await.unwrap().2
 }
 
 /// A broken image is told with its name, does not stay when it is mended, and nothing is lost.
@@ -86,14 +54,10 @@ async fn a_broken_image_is_told_and_heals() {
 async fn stopped_and_paused() {
     let space = start("stop", json!({})).await;
     until_ready(&space, "True", "Running").await;
-    let sql = |text: &str| {
-        space.exec(
-            "c-server-0",
-            "server",
-            &["sqlite3", "/opt/zato/data/zato.db", text],
-        )
-    };
-    sql("create table story (word text); insert into story values ('kept')");
+    sql(
+        &space,
+        "create table story (word text); insert into story values ('kept')",
+    );
 
     set(&space, json!({"stopped": true})).await;
     until_ready(&space, "False", "Stopped").await;
@@ -104,7 +68,7 @@ async fn stopped_and_paused() {
         .await;
     set(&space, json!({"stopped": false})).await;
     until_ready(&space, "True", "Running").await;
-    assert_eq!(sql("select word from story"), "kept");
+    assert_eq!(sql(&space, "select word from story"), "kept");
 
     set(&space, json!({"paused": true})).await;
     until_ready(&space, "True", "Paused").await;
@@ -149,9 +113,20 @@ async fn the_deletion_policy_is_about_data_and_keys() {
         .until("no owners", || async { owned().await == [false, false] })
         .await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, key);
+    // Also while nothing else is done: who deletes a paused cluster must not lose what should be kept.
     set(&space, json!({"deletionPolicy": "Delete"})).await;
     space
         .until("owners again", || async { owned().await == [true, true] })
+        .await;
+    set(&space, json!({"deletionPolicy": "Retain", "paused": true})).await;
+    space
+        .until("no owners while paused", || async {
+            owned().await == [false, false]
+        })
+        .await;
+    set(&space, json!({"deletionPolicy": "Delete", "paused": false})).await;
+    space
+        .until("owners at last", || async { owned().await == [true, true] })
         .await;
     space
         .api::<ZatoCluster>()

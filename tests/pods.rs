@@ -14,13 +14,8 @@ use kube::ResourceExt;
 use kube::api::DeleteParams;
 use serde_json::json;
 use support::way::Way;
-use support::{Namespace, cluster, code, condition, service};
+use support::{Namespace, cluster, code, condition, service, set_code, sql, start, until_ready};
 use zato_operator::api::{ZatoCluster, ZatoService};
-
-async fn set_code(space: &Namespace, text: &str) {
-    let patch = json!({"spec": {"source": {"inline": {"greeting.py": text}}}});
-    space.merge::<ZatoService>("greeting", &patch).await.unwrap();
-}
 
 async fn service_ready(
     space: &Namespace,
@@ -32,13 +27,8 @@ async fn service_ready(
     condition(&status.conditions, "Ready")
 }
 
-async fn cluster_ready(space: &Namespace) -> bool {
-    let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
-    condition(&status.conditions, "Ready").is_some_and(|c| c.status == "True")
-}
-
 async fn running(space: &Namespace) {
-    space.until("the cluster Ready", || cluster_ready(space)).await;
+    until_ready(space, "True", "Running").await;
     space
         .until("the service Ready", || async {
             service_ready(space).await.is_some_and(|c| c.status == "True")
@@ -60,24 +50,11 @@ async fn pod(space: &Namespace) -> (Option<String>, i32) {
     )
 }
 
-async fn start(story: &str) -> Namespace {
-    let space = Namespace::new(story).await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
-    space
-        .create::<ZatoService>(&service("greeting", "c", &[("greeting.py", &code("first"))]))
-        .await
-        .unwrap();
-    space
-}
-
 /// The main path: a service answers; edits answer without a restart, the last of two at once too; code that is not
 /// Python, or that does not load, is told, and what was there goes on answering; nothing else is reachable.
 #[tokio::test]
 async fn a_service_follows_its_edits() {
-    let space = start("edits").await;
+    let space = start("edits", json!({})).await;
     running(&space).await;
     let way = Way::to(&space, "service/c", 11223).await;
     let before = pod(&space).await;
@@ -138,17 +115,13 @@ const SLOW: &str = "import time\nfrom zato.server.service import Service\n\nclas
 /// with its data and services.
 #[tokio::test]
 async fn a_deleted_pod_comes_back() {
-    let space = start("comes-back").await;
+    let space = start("comes-back", json!({})).await;
     running(&space).await;
     let (uid, _) = pod(&space).await;
-    let sql = |text: &str| {
-        space.exec(
-            "c-server-0",
-            "server",
-            &["sqlite3", "/opt/zato/data/zato.db", text],
-        )
-    };
-    sql("create table story (word text); insert into story values ('kept')");
+    sql(
+        &space,
+        "create table story (word text); insert into story values ('kept')",
+    );
 
     space
         .create::<ZatoService>(&service("slow", "c", &[("slow.py", SLOW)]))
@@ -191,7 +164,7 @@ async fn a_deleted_pod_comes_back() {
     let (status, body) = slow.await.unwrap();
     assert_eq!(status, 200, "{body}");
     running(&space).await;
-    assert_eq!(sql("select word from story"), "kept");
+    assert_eq!(sql(&space, "select word from story"), "kept");
     let way = Way::to(&space, "service/c", 11223).await;
     space.until("the answer", || way.answers("first")).await;
     drop(way);
@@ -201,7 +174,7 @@ async fn a_deleted_pod_comes_back() {
 /// The operator is killed at several moments of a creation; the end is the same, and there is one key.
 #[tokio::test]
 async fn a_creation_survives_a_killed_operator() {
-    let space = start("killed").await;
+    let space = start("killed", json!({})).await;
     for child in ["c-zato", "c-agent"] {
         space
             .until(child, || async { space.find::<Secret>(child).await.is_some() })

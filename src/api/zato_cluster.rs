@@ -63,7 +63,7 @@ pub struct ZatoClusterSpec {
     pub dashboard: Component,
 
     /// The operator does nothing for this cluster while this is true, and `Ready` keeps what it said last, with the
-    /// reason `Paused`.
+    /// reason `Paused`. Only `deletionPolicy: Retain` counts all the same.
     #[serde(default)]
     pub paused: bool,
 
@@ -71,7 +71,8 @@ pub struct ZatoClusterSpec {
     #[serde(default)]
     pub stopped: bool,
 
-    /// What becomes of the volume and the keys when this object is deleted.
+    /// What becomes of the volume and the keys when this object is deleted. A change counts when
+    /// `status.observedGeneration` has caught up.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 }

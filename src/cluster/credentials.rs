@@ -33,9 +33,6 @@ pub const SCHEDULER_PASSWORD: &str = "schedulerPassword";
 /// Makes the servers' tokens.
 pub const TOKEN_SALT: &str = "tokenSalt";
 
-/// The value of the component label.
-pub const COMPONENT: &str = "credentials";
-
 const KEYS: [&str; 7] = [
     KEY1,
     JWT_SECRET,
@@ -168,7 +165,7 @@ fn generate(cluster: &str) -> Secret {
     Secret {
         metadata: ObjectMeta {
             name: Some(names::credentials(cluster)),
-            labels: Some(labels::child(cluster, COMPONENT)),
+            labels: Some(labels::child(cluster, labels::CREDENTIALS)),
             ..ObjectMeta::default()
         },
         data: Some(data),

@@ -12,6 +12,7 @@ mod storage;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::plan::Plan;
+use crate::api::zato_cluster::DeletionPolicy;
 use crate::k8s::labels;
 use crate::reconcile::kind::Manifest;
 
@@ -62,7 +63,7 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
     ]
     .into_iter()
     .chain(
-        plan.changes_secret_owner
+        (plan.is_secret_labelled && plan.deletion_policy == DeletionPolicy::Delete)
             .then(|| Manifest::precious(&identity::credentials(plan), plan.deletion_policy)),
     )
     .chain(
@@ -89,7 +90,6 @@ fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::zato_cluster::DeletionPolicy;
     use crate::cluster::plan::tests::plan_of;
     use crate::reconcile::kind::Ownership;
 
@@ -124,7 +124,7 @@ mod tests {
         let mut plan = plan_of(&[]);
         let (kept, secret) = precious(&plan);
         assert_eq!((kept.ownership, secret), (Ownership::Kept, None));
-        (plan.deletion_policy, plan.changes_secret_owner) = (DeletionPolicy::Delete, true);
+        plan.deletion_policy = DeletionPolicy::Delete;
         let (owned, secret) = precious(&plan);
         let secret = secret.unwrap();
         assert_eq!(

@@ -14,7 +14,7 @@ use crate::exchange::{INDEX_KEY, Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::reconcile::engine::{Context, Settings};
-use crate::service::plan::checked;
+use crate::service::plan::{Checked, checked};
 
 /// What was read.
 #[derive(Debug)]
@@ -25,11 +25,10 @@ pub struct Inputs {
     pub fingerprint: Fingerprint,
     /// The services that name this cluster, the oldest first.
     pub services: Vec<ZatoService>,
-    /// What the servers were told last; read only when a service is invalid, so that its old version can be kept.
+    /// What the servers were told last.
     pub previous: Previous,
-    /// Whether the credentials Secret has the operator's labels, and whether it has an owner. One without labels is a
-    /// user's own.
-    pub secret: (bool, bool),
+    /// Whether the credentials Secret has the operator's labels. One without them is a user's own.
+    pub is_secret_labelled: bool,
     /// What keeps the first server's pod from running.
     pub trouble: Option<Trouble>,
     /// The StatefulSet, if it exists.
@@ -43,7 +42,7 @@ pub struct Inputs {
 pub struct Previous {
     /// The index.
     pub index: Index,
-    /// Contents by file name.
+    /// Contents by file name. Empty when the index says all that is wanted: then nothing of it is needed.
     pub files: BTreeMap<String, String>,
 }
 
@@ -52,28 +51,26 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let namespace = cluster.namespace().unwrap_or_default();
     let name = cluster.name_any();
     let stores = &context.stores;
-    let services = stores.services_of(&namespace, &name);
-    let needs_previous = checked(&services).iter().any(|service| service.result.is_err());
     let pod = names::server_pod(&name, 0);
-    let fingerprint =
-        credentials::ensure(&namespace, &name, &cluster.uid().unwrap_or_default(), context).await?;
-    let secret = stores.child(
-        &ApiResource::erase::<Secret>(&()),
-        &namespace,
-        &names::credentials(&name),
-    );
+    let uid = cluster.uid().unwrap_or_default();
+    let fingerprint = credentials::ensure(&namespace, &name, &uid, context).await?;
+    let secrets = ApiResource::erase::<Secret>(&());
+    let services = stores.services_of(&namespace, &name);
+    let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
     Ok(Inputs {
-        secret: (
-            secret.is_some(),
-            secret.is_some_and(|secret| secret.controller.is_some()),
-        ),
+        is_secret_labelled: stores
+            .child(&secrets, &namespace, &names::credentials(&name))
+            .is_some(),
         trouble: stores.trouble(&namespace, &pod),
         settings: context.settings.clone(),
         fingerprint,
-        previous: if needs_previous {
-            previous(&namespace, &name, context).await?
+        previous: if is_deployed(&services, &cached) {
+            Previous {
+                index: cached,
+                files: BTreeMap::new(),
+            }
         } else {
-            Previous::default()
+            previous(&namespace, &name, context).await?
         },
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
         report: stores.report(&namespace, &names::report(&name, 0), &pod),
@@ -81,23 +78,31 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     })
 }
 
+/// Whether an index says exactly what the services want.
+fn is_deployed(services: &[ZatoService], index: &Index) -> bool {
+    let wanted = checked(services, index);
+    let is_current = |service: &Checked<'_>| match (&service.result, index.services.get(&service.name)) {
+        (Ok(version), Some(deployed)) => version.revision == deployed.revision,
+        _ => false,
+    };
+    wanted.len() == index.services.len() && wanted.iter().all(is_current)
+}
+
+/// From the API server: the cache may be behind our own last apply.
 async fn previous(namespace: &str, cluster: &str, context: &Context) -> Result<Previous, Error> {
     let secrets = Api::<Secret>::namespaced(context.client.clone(), namespace);
     let shards = Api::<ConfigMap>::namespaced(context.client.clone(), namespace);
     let index = secrets
         .get_opt(&names::agent(cluster))
         .await?
-        .and_then(|secret| secret.data);
-    let index = index
-        .as_ref()
-        .and_then(|data| data.get(INDEX_KEY))
-        .map(|text| serde_json::from_slice(&text.0));
+        .and_then(|secret| secret.data?.remove(INDEX_KEY))
+        .and_then(|text| serde_json::from_slice(&text.0).ok());
     let files = shards
         .get_opt(&names::code(cluster, 0))
         .await?
         .and_then(|shard| shard.data);
     Ok(Previous {
-        index: index.and_then(Result::ok).unwrap_or_default(),
+        index: index.unwrap_or_default(),
         files: files.unwrap_or_default(),
     })
 }

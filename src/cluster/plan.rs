@@ -6,14 +6,14 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Previous};
 use super::trouble::Trouble;
 use crate::api::ZatoCluster;
 use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
 use crate::exchange::{Index, IndexedService, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
-use crate::service::plan::{Checked, checked};
+use crate::service::plan::{Checked, checked, indexed};
 
 /// What will be done.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub struct Plan {
     pub is_stopped: bool,
     /// What becomes of data and keys.
     pub deletion_policy: DeletionPolicy,
-    /// Whether the owner of the credentials Secret must be set or removed.
-    pub changes_secret_owner: bool,
+    /// Whether the credentials Secret is the operator's, and not a user's own.
+    pub is_secret_labelled: bool,
     /// What keeps the pod from running.
     pub trouble: Option<Trouble>,
     /// The fingerprint of the key.
@@ -73,8 +73,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
             why: why.into(),
         });
     }
-    let (is_labelled, is_owned) = inputs.secret;
-    let services = checked(&inputs.services);
+    let services = checked(&inputs.services, &inputs.previous.index);
     let revisions = services
         .iter()
         .map(|s| (s.name.clone(), s.result.as_ref().ok().map(|r| r.revision.clone())))
@@ -95,8 +94,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         has_dashboard: cluster.spec.dashboard.enabled,
         is_stopped: cluster.spec.stopped,
         deletion_policy: cluster.spec.deletion_policy,
-        changes_secret_owner: is_labelled
-            && (is_owned || cluster.spec.deletion_policy == DeletionPolicy::Delete),
+        is_secret_labelled: inputs.is_secret_labelled,
         trouble: inputs.trouble,
         fingerprint: inputs.fingerprint,
         index,
@@ -132,27 +130,32 @@ fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, 
     (Index::sealed(indexed), files)
 }
 
+/// The previous version, from its contents: those are written before the index that tells their hashes.
 fn previous(service: &str, inputs: &Inputs, files: &mut BTreeMap<String, String>) -> Option<IndexedService> {
-    let old = inputs.previous.index.services.get(service)?;
+    let Previous {
+        index,
+        files: contents,
+    } = &inputs.previous;
+    let old = index.services.get(service)?;
+    // All of its files or none: half a service is not the old version.
     let texts: Option<Vec<_>> = old
         .files
         .keys()
-        .map(|name| Some((name.clone(), inputs.previous.files.get(name)?.clone())))
+        .map(|name| contents.get_key_value(name))
         .collect();
-    // All of its files or none: half a service is not the old version.
     let texts = texts?;
-    if texts.iter().any(|(name, _)| files.contains_key(name)) {
-        return None;
+    let mut kept = indexed(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))).ok()?;
+    for (name, file) in &mut kept.files {
+        file.shard.clone_from(&old.files[name].shard);
     }
-    files.extend(texts);
-    Some(old.clone())
+    files.extend(texts.into_iter().map(|(name, text)| (name.clone(), text.clone())));
+    Some(kept)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::api::ZatoService;
-    use crate::cluster::inputs::Previous;
     use crate::reconcile::engine::Settings;
 
     pub(crate) fn cluster(spec: serde_json::Value) -> ZatoCluster {
@@ -176,11 +179,12 @@ pub(crate) mod tests {
             settings: Settings {
                 zato_image: "registry.local/zato:3.2".into(),
                 agent_image: "registry.local/agent:1".into(),
+                identity: "operator-0".into(),
             },
             fingerprint: Fingerprint("0123456789abcdef".into()),
             services: services.iter().map(|(name, text)| service(name, text)).collect(),
             previous: Previous::default(),
-            secret: (true, false),
+            is_secret_labelled: true,
             trouble: None,
             stateful_set: None,
             report: None,
@@ -210,6 +214,40 @@ pub(crate) mod tests {
         let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
         assert_eq!((after.index, after.files), (before.index, before.files));
         assert_eq!(after.revisions["s"], None);
+    }
+
+    /// The operator may end between the two writes.
+    #[test]
+    fn a_shard_that_is_ahead_of_its_index_is_the_previous_version() {
+        let (before, ahead) = (plan_of(&[("s", "x = 1\n")]), plan_of(&[("s", "x = 2\n")]));
+        let mut inputs = inputs(&[("s", "(")]);
+        inputs.previous = Previous {
+            index: before.index,
+            files: ahead.files.clone(),
+        };
+        let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
+        assert_eq!((after.index, after.files), (ahead.index, ahead.files));
+    }
+
+    /// The case that two services could block each other with: an older one is renamed and broken, a newer one takes
+    /// its file.
+    #[test]
+    fn a_kept_version_and_a_new_one_never_share_a_file() {
+        let before = plan_of(&[("a", "x = 1\n")]);
+        let file = |name: &str, file: &str, text: &str| {
+            let mut service = service(name, text);
+            let text = service.spec.source.inline.pop_first().unwrap().1;
+            service.spec.source.inline.insert(file.into(), text);
+            service
+        };
+        let mut inputs = inputs(&[]);
+        inputs.services = vec![file("a", "a2.py", "("), file("b", "a.py", "x = 2\n")];
+        inputs.previous = Previous {
+            index: before.index.clone(),
+            files: before.files.clone(),
+        };
+        let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
+        assert_eq!((after.index, after.files), (before.index, before.files));
     }
 
     #[test]

@@ -11,6 +11,11 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The label that names the part of the cluster.
 pub const COMPONENT: &str = "app.kubernetes.io/component";
 
+/// The part that the agents read, and what they are.
+pub const AGENT: &str = "agent";
+/// The part with keys and passwords.
+pub const CREDENTIALS: &str = "credentials";
+
 /// The selector of everything that the operator manages.
 pub fn managed_selector() -> String {
     format!("{MANAGED_BY}={MANAGER}")

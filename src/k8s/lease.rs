@@ -1,7 +1,8 @@
 //! Leadership by a Lease: of several operators one acts.
 //!
 //! Clocks of other machines are never believed: a lease is over when it has not changed for its duration, by the local
-//! monotonic clock. A leader stops writing some seconds before the others may take over, also one that was frozen.
+//! monotonic clock. A leader stops writing some seconds before the others may take over, also a process that was
+//! frozen; the clock stands still while a whole machine is suspended, and such a leader may write once more.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,11 +19,14 @@ use kube::{Api, ResourceExt};
 
 /// How long a lease counts after its last change.
 const DURATION: Duration = Duration::from_secs(12);
-/// How long a leader acts after its last renewal.
+/// How long a leader acts after its last renewal. What is left is for a write that is on its way: see [`CONNECTING`].
 const ACTING: Duration = Duration::from_secs(8);
 /// Between two renewals, and after a failed one.
 const RENEWAL: Duration = Duration::from_secs(4);
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a write may wait for a connection after it was let through.
+pub const CONNECTING: Duration = Duration::from_secs(3);
 
 /// Until when this process may act.
 #[derive(Clone, Debug)]
@@ -31,8 +35,18 @@ pub struct Leadership(Arc<Mutex<Option<Instant>>>);
 impl Leadership {
     /// Whether it may act now.
     pub fn is_held(&self) -> bool {
-        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
+        self.until().is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Waits until it may not act any more.
+    async fn over(&self) {
+        while let Some(until) = self.until().filter(|until| Instant::now() < *until) {
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
+    fn until(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, until: Option<Instant>) {
@@ -92,24 +106,29 @@ impl Lease {
         }
     }
 
-    /// Renews the lease until it is lost.
-    pub async fn hold(&self, mut lease: Object) {
+    /// Renews the lease until it is lost, also when a request for it never ends.
+    pub async fn hold(&self, lease: Object) {
+        tokio::select! {
+            () = self.renew(lease) => {}
+            () = self.leadership.over() => {}
+        }
+    }
+
+    async fn renew(&self, mut lease: Object) {
+        tokio::time::sleep(RENEWAL).await;
         while self.leadership.is_held() {
-            tokio::time::sleep(RENEWAL).await;
-            while self.leadership.is_held() {
-                match self.take(Some(lease.clone())).await {
-                    Ok(renewed) => {
-                        lease = renewed;
-                        break;
-                    }
-                    Err(error) => {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "the lease could not be renewed"
-                        );
-                        tokio::time::sleep(RETRY).await;
-                        lease = self.reread(lease).await;
-                    }
+            match self.take(Some(lease.clone())).await {
+                Ok(renewed) => {
+                    lease = renewed;
+                    tokio::time::sleep(RENEWAL).await;
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the lease could not be renewed"
+                    );
+                    tokio::time::sleep(RETRY).await;
+                    lease = self.reread(lease).await;
                 }
             }
         }
@@ -331,10 +350,19 @@ mod tests {
         }
     }
 
+    /// Whatever the renewal waits for.
+    #[tokio::test]
+    async fn leadership_is_over_by_itself() {
+        let leadership = Leadership(Arc::default());
+        leadership.over().await;
+        leadership.set(Some(Instant::now() + Duration::from_millis(20)));
+        leadership.over().await;
+        assert!(!leadership.is_held());
+    }
+
     #[test]
     fn a_leader_stops_before_another_may_begin() {
-        // The rest is for a request that is on its way.
-        assert!(ACTING + RENEWAL <= DURATION);
+        assert!(ACTING + CONNECTING < DURATION);
         let leadership = Leadership(Arc::default());
         assert!(!leadership.is_held());
         leadership.set(Some(Instant::now() + ACTING));

@@ -43,6 +43,29 @@ impl Applied {
     }
 }
 
+/// Takes away the owner of what must not go with it: before all else, because an object that waits, or fails, can be
+/// deleted, too.
+pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error> {
+    let (namespace, uid) = (owner.namespace().unwrap_or_default(), owner.uid());
+    for (resource, name) in owner.retained() {
+        let child = context.stores.child(&resource, &namespace, &name);
+        let Some(uid) = child
+            .and_then(|child| child.controller)
+            .filter(|c| Some(c) == uid.as_ref())
+        else {
+            continue;
+        };
+        let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), &namespace, &resource);
+        let patch = serde_json::json!({"metadata": {"ownerReferences": [{"$patch": "delete", "uid": uid}]}});
+        let params = PatchParams {
+            field_manager: Some(labels::MANAGER.into()),
+            ..PatchParams::default()
+        };
+        api.patch(&name, &params, &Patch::Strategic(patch)).await?;
+    }
+    Ok(())
+}
+
 /// Applies all children in order, then deletes those of ours that are no longer wanted.
 pub async fn apply<K: Kind>(owner: &K, desired: Vec<Manifest>, context: &Context) -> Result<(), Error> {
     let namespace = owner.namespace().unwrap_or_default();

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::owned;
 use crate::cluster::credentials::{self, Fingerprint};
 use crate::cluster::trouble::{self, Trouble};
-use crate::exchange::{REPORT_KEY, REPORT_LABEL, Report};
+use crate::exchange::{INDEX_KEY, Index, REPORT_KEY, REPORT_LABEL, Report};
 use crate::k8s::labels;
 
 /// One child.
@@ -47,6 +47,8 @@ pub enum Content {
     StatefulSet(Box<StatefulSet>),
     /// An agent's report.
     Report(Box<Report>),
+    /// What the servers of a cluster were told last.
+    Index(Box<Index>),
     /// What keeps a pod from running, if anything does.
     Pod(Option<Trouble>),
     /// Whether the keys are usable, and their fingerprint; else why not.
@@ -98,7 +100,10 @@ impl Content {
             "ConfigMap" if is(REPORT_LABEL, "true") => parse::<ConfigMap>(whole)
                 .and_then(|report| serde_json::from_str(report.data?.get(REPORT_KEY)?).ok())
                 .map_or(Self::None, Self::Report),
-            "Secret" if is(labels::COMPONENT, credentials::COMPONENT) => {
+            "Secret" if is(labels::COMPONENT, labels::AGENT) => parse::<Secret>(whole)
+                .and_then(|secret| serde_json::from_slice(&secret.data?.get(INDEX_KEY)?.0).ok())
+                .map_or(Self::None, Self::Index),
+            "Secret" if is(labels::COMPONENT, labels::CREDENTIALS) => {
                 let secret = parse::<Secret>(whole).unwrap_or_default();
                 Self::Credentials(credentials::check(&secret))
             }

@@ -28,7 +28,7 @@ pub async fn run(client: Client, settings: Settings, metrics: Metrics, stop: Can
     let watches = stores::start(&client, &Wake { clusters, services });
     let reporter = Reporter {
         controller: labels::MANAGER.into(),
-        instance: std::env::var("POD_NAME").ok(),
+        instance: Some(settings.identity.clone()),
     };
     let recorder = Recorder::new(client.clone(), reporter);
     let stores = watches.stores.clone();

@@ -43,6 +43,8 @@ pub struct Settings {
     pub zato_image: String,
     /// The operator's own image, which the agents run.
     pub agent_image: String,
+    /// Who this operator is, in events.
+    pub identity: String,
 }
 
 /// A reconcile that failed, or took too long.
@@ -121,11 +123,15 @@ pub async fn reconcile<K: Kind>(
 }
 
 async fn run<K: Kind>(object: &K, context: &Context) -> Result<Action, Error> {
-    if let Some(status) = object.paused() {
+    let released = apply::release(object, context).await;
+    if let (Ok(()), Some(status)) = (&released, object.paused()) {
         report::report(object, status, context).await?;
         return Ok(Action::await_change());
     }
-    let result = advance(object, context).await;
+    let result = match released {
+        Ok(()) => advance(object, context).await,
+        Err(error) => Err(error),
+    };
     let outcome = match &result {
         Ok(plan) => Outcome::Applied { plan },
         Err(error) => Outcome::Failed(error),

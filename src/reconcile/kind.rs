@@ -100,6 +100,10 @@ pub trait Kind:
     /// What will be done: checked, with all defaults.
     type Plan: Send + Sync;
 
+    /// Children with data or keys that must not go with this object, whatever else is paused or fails: kinds and names.
+    fn retained(&self) -> Vec<(ApiResource, String)> {
+        vec![]
+    }
     /// The status while the user wants nothing to be done; none: go on.
     fn paused(&self) -> Option<Self::Status> {
         None

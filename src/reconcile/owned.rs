@@ -73,7 +73,7 @@ fn project_item(item: &Value, fields: &Map<String, Value>) -> Option<Value> {
     })
 }
 
-/// The value as text with sorted keys, without what is null or empty: the API server leaves such fields out.
+/// The value as text with sorted keys.
 fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write_canonical(value, &mut text);
@@ -83,7 +83,7 @@ fn canonical(value: &Value) -> String {
 fn write_canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(object) => {
-            let mut keys: Vec<_> = object.iter().filter(|(_, value)| !is_empty(value)).collect();
+            let mut keys: Vec<_> = object.iter().collect();
             keys.sort_by_key(|(key, _)| *key);
             text.push('{');
             for (key, value) in keys {
@@ -107,15 +107,6 @@ fn write_canonical(value: &Value, text: &mut String) {
     }
 }
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(object) => object.values().all(is_empty),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +122,7 @@ mod tests {
 
     fn manifest() -> Value {
         json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "labels": {"a": "1"}}, "spec": {
-            "ports": [{"port": 80, "name": "http"}], "words": ["one"], "volume": {}, "data": {}, "atomic": {"q": [1]}}})
+            "ports": [{"port": 80, "name": "http"}], "words": ["one"], "volume": {}, "atomic": {"q": [1]}}})
     }
 
     fn fields() -> Value {
@@ -157,6 +148,9 @@ mod tests {
         let mut changed = live();
         changed["spec"]["ports"][1]["name"] = "other".into();
         assert!(!is_current(&changed, fields()));
+        let mut replaced = live();
+        replaced["spec"]["volume"] = Value::Null;
+        assert!(!is_current(&replaced, fields()));
         let mut atomic = live();
         atomic["spec"]["atomic"]["q"] = json!([2]);
         assert!(!is_current(&atomic, fields()));

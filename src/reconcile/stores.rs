@@ -21,7 +21,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use super::child::{Child, Content};
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::trouble::Trouble;
-use crate::exchange::Report;
+use crate::exchange::{Index, Report};
 use crate::k8s::labels;
 
 /// Objects of one answer to a list: children are read in full, and only one page of them is in memory.
@@ -65,6 +65,14 @@ pub struct Wake {
     pub services: UnboundedSender<ObjectRef<Guarded<ZatoService>>>,
 }
 
+/// Knows whom a change concerns.
+#[derive(Clone)]
+struct Waker {
+    wake: Wake,
+    clusters: Store<Guarded<ZatoCluster>>,
+    services: Store<Guarded<ZatoService>>,
+}
+
 /// What [`start`] returns: the caches, and the streams that drive the two controllers.
 pub struct Watches<C, S> {
     /// The caches.
@@ -78,15 +86,8 @@ pub struct Watches<C, S> {
 impl Stores {
     /// The services that name a cluster, the oldest first.
     pub fn services_of(&self, namespace: &str, cluster: &str) -> Vec<ZatoService> {
-        let mut found: Vec<ZatoService> = self
-            .services
-            .state()
-            .iter()
-            .filter_map(|guard| guard.0.as_ref().ok())
-            .filter(|s| s.namespace().as_deref() == Some(namespace) && s.spec.cluster_ref.name == cluster)
-            .filter(|s| s.metadata.deletion_timestamp.is_none())
-            .cloned()
-            .collect();
+        let mut found = services_of(&self.services, namespace, cluster);
+        found.retain(|service| service.metadata.deletion_timestamp.is_none());
         found.sort_by_key(|s| (s.metadata.creation_timestamp.as_ref().map(|t| t.0), s.name_any()));
         found
     }
@@ -123,6 +124,17 @@ impl Stores {
         };
         let pod = self.child(&ApiResource::erase::<Pod>(&()), namespace, pod)?;
         (pod.uid == report.pod_uid).then_some(*report)
+    }
+
+    /// What the servers of a cluster were told last, as far as the cache knows.
+    pub fn index(&self, namespace: &str, name: &str) -> Option<Index> {
+        match self
+            .child(&ApiResource::erase::<Secret>(&()), namespace, name)?
+            .content
+        {
+            Content::Index(index) => Some(*index),
+            _ => None,
+        }
     }
 
     /// What keeps a pod from running.
@@ -187,37 +199,38 @@ pub fn start(
     let (services, service_writer) = reflector::store();
     let (clusters_listed, services_listed) = (Sender::new(false), Sender::new(false));
     let listed = [clusters_listed.subscribe(), services_listed.subscribe()];
+    let waker = Waker {
+        wake: wake.clone(),
+        clusters: clusters.clone(),
+        services: services.clone(),
+    };
     let stores = Stores {
         clusters,
         services,
-        children: watch_children(client, wake),
+        children: watch_children(client, &waker),
         listed,
     };
-    let (to_services, to_clusters) = (wake.clone(), wake.clone());
-    let store = stores.clone();
+    let (of_clusters, of_services) = (waker.clone(), waker);
+    let (again_clusters, again_services) = (of_clusters.clone(), of_services.clone());
     let cluster_changes = all::<ZatoCluster>(client)
         .reflect(cluster_writer)
-        .inspect(move |event| note_listed(event, &clusters_listed))
+        .inspect(move |event| again_clusters.after_list(event, || clusters_listed.send_replace(true)))
         .touched_objects()
         .inspect(move |change| {
             if let Ok(cluster) = change {
-                let namespace = cluster.namespace().unwrap_or_default();
-                for service in store.services_of(&namespace, &cluster.name_any()) {
-                    let _ = to_services
-                        .services
-                        .unbounded_send(ObjectRef::new(&service.name_any()).within(&namespace));
-                }
+                of_clusters.services(&cluster.namespace().unwrap_or_default(), &cluster.name_any());
             }
         });
     let service_changes = all::<ZatoService>(client)
         .reflect(service_writer)
-        .inspect(move |event| note_listed(event, &services_listed))
+        .inspect(move |event| again_services.after_list(event, || services_listed.send_replace(true)))
         .touched_objects()
         .inspect(move |change| {
             if let Ok(DeserializeGuard(Ok(service))) = change {
-                let namespace = service.namespace().unwrap_or_default();
-                let cluster = ObjectRef::new(&service.spec.cluster_ref.name).within(&namespace);
-                let _ = to_clusters.clusters.unbounded_send(cluster);
+                of_services.cluster(
+                    &service.namespace().unwrap_or_default(),
+                    &service.spec.cluster_ref.name,
+                );
             }
         });
     Watches {
@@ -228,56 +241,89 @@ pub fn start(
 }
 
 /// The caches of children, filled by tasks.
-fn watch_children(client: &Client, wake: &Wake) -> HashMap<String, Store<Child>> {
-    let selected = || {
-        watcher::Config::default()
-            .labels(&labels::managed_selector())
-            .page_size(PAGE)
-    };
+fn watch_children(client: &Client, waker: &Waker) -> HashMap<String, Store<Child>> {
     let mut children = HashMap::new();
     for resource in child_kinds().into_iter().chain([ApiResource::erase::<Pod>(&())]) {
         let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
-        let (writer, kind) = (
-            reflector::store::Writer::new(resource.clone()),
-            resource.kind.clone(),
-        );
-        children.insert(resource.kind, writer.as_reader());
-        let reduced = watcher(api, selected()).map_ok(move |event| reduce(event, &kind));
-        let waker = wake.clone();
-        drive(reflector(writer, reduced.default_backoff()), move |child| {
-            waker.for_child(child);
-        });
+        let selected = watcher::Config::default()
+            .labels(&labels::managed_selector())
+            .page_size(PAGE);
+        let writer = reflector::store::Writer::new(resource.clone());
+        children.insert(resource.kind.clone(), writer.as_reader());
+        let reduced = watcher(api, selected).map_ok(move |event| reduce(event, &resource.kind));
+        tokio::spawn(tell(reflector(writer, reduced.default_backoff()), waker.clone()));
     }
     children
 }
 
-/// After the cache has taken it.
-fn note_listed<K>(event: &watcher::Result<Event<K>>, listed: &Sender<bool>) {
-    if matches!(event, Ok(Event::InitDone)) {
-        listed.send_replace(true);
+/// Tells whom a change of a child concerns. The cache has it already.
+async fn tell(changes: impl Stream<Item = watcher::Result<Event<Child>>>, waker: Waker) {
+    let (mut was_listed, again) = (false, waker.clone());
+    changes
+        .inspect(move |event| again.after_list(event, || std::mem::replace(&mut was_listed, true)))
+        .touched_objects()
+        .for_each(|change| {
+            match &change {
+                Ok(child) => waker.for_child(child),
+                Err(error) => tracing::warn!(
+                    error = error as &dyn std::error::Error,
+                    "a watch failed and is tried again"
+                ),
+            }
+            future::ready(())
+        })
+        .await;
+}
+
+impl Waker {
+    fn cluster(&self, namespace: &str, name: &str) {
+        let _ = self
+            .wake
+            .clusters
+            .unbounded_send(ObjectRef::new(name).within(namespace));
+    }
+
+    fn services(&self, namespace: &str, cluster: &str) {
+        for service in services_of(&self.services, namespace, cluster) {
+            let reference = ObjectRef::new(&service.name_any()).within(namespace);
+            let _ = self.wake.services.unbounded_send(reference);
+        }
+    }
+
+    /// A child concerns its cluster; what servers were told and what they report concerns the services, too.
+    fn for_child(&self, child: &Child) {
+        let Some(cluster) = &child.cluster else { return };
+        self.cluster(&child.namespace, cluster);
+        if matches!(child.content, Content::Report(_) | Content::Index(_)) {
+            self.services(&child.namespace, cluster);
+        }
+    }
+
+    /// After a list that is not the first: what was deleted in the meantime told nobody, and what the list brought was
+    /// judged by the cache as it was before its end. `was_listed` notes this one and says whether there was one before.
+    fn after_list<K>(&self, event: &watcher::Result<Event<K>>, was_listed: impl FnOnce() -> bool) {
+        if !matches!(event, Ok(Event::InitDone)) || !was_listed() {
+            return;
+        }
+        for cluster in self.clusters.state() {
+            let _ = self.wake.clusters.unbounded_send(ObjectRef::from_obj(&*cluster));
+        }
+        for service in self.services.state() {
+            let _ = self.wake.services.unbounded_send(ObjectRef::from_obj(&*service));
+        }
     }
 }
 
-impl Wake {
-    fn cluster(&self, namespace: &str, name: Option<&String>) {
-        if let Some(name) = name {
-            let _ = self
-                .clusters
-                .unbounded_send(ObjectRef::new(name).within(namespace));
-        }
-    }
-
-    /// A report concerns its cluster and every service that it names.
-    fn for_child(&self, child: &Child) {
-        self.cluster(&child.namespace, child.cluster.as_ref());
-        if let Content::Report(report) = &child.content {
-            for name in report.services.keys() {
-                let _ = self
-                    .services
-                    .unbounded_send(ObjectRef::new(name).within(&child.namespace));
-            }
-        }
-    }
+fn services_of(services: &Store<Guarded<ZatoService>>, namespace: &str, cluster: &str) -> Vec<ZatoService> {
+    let names_it = |service: &&ZatoService| {
+        service.metadata.namespace.as_deref() == Some(namespace) && service.spec.cluster_ref.name == cluster
+    };
+    let all = services.state();
+    all.iter()
+        .filter_map(|guard| guard.0.as_ref().ok())
+        .filter(names_it)
+        .cloned()
+        .collect()
 }
 
 fn reduce(event: Event<DynamicObject>, kind: &str) -> Event<Child> {
@@ -297,20 +343,78 @@ where
     watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default()).default_backoff()
 }
 
-fn drive<K>(
-    stream: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
-    wake: impl Fn(&K) + Send + 'static,
-) where
-    K: Send + 'static,
-{
-    tokio::spawn(stream.touched_objects().for_each(move |change| {
-        match &change {
-            Ok(object) => wake(object),
-            Err(error) => tracing::warn!(
-                error = error as &dyn std::error::Error,
-                "a watch failed and is tried again"
-            ),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::channel::mpsc;
+    use futures::stream;
+
+    fn named<K: DeserializeOwned>(kind: &str, spec: serde_json::Value) -> Guarded<K> {
+        DeserializeGuard(Ok(serde_json::from_value(serde_json::json!({
+            "apiVersion": "zato.io/v1alpha1", "kind": kind, "metadata": {"name": "x", "namespace": "n"}, "spec": spec,
+        }))
+        .unwrap()))
+    }
+
+    /// Whom `events` of a child's watch wake: clusters and services.
+    async fn woken(events: Vec<Event<Child>>) -> (usize, usize) {
+        let ((clusters, mut cluster_writer), (services, mut service_writer)) =
+            (reflector::store(), reflector::store());
+        cluster_writer.apply_watcher_event(&Event::Apply(named("ZatoCluster", serde_json::json!({}))));
+        let spec = serde_json::json!({"clusterRef": {"name": "x"}, "source": {"inline": {"a.py": ""}}});
+        service_writer.apply_watcher_event(&Event::Apply(named("ZatoService", spec)));
+        let ((to_clusters, woken_clusters), (to_services, woken_services)) =
+            (mpsc::unbounded(), mpsc::unbounded());
+        let wake = Wake {
+            clusters: to_clusters,
+            services: to_services,
+        };
+        tell(
+            stream::iter(events.into_iter().map(Ok)),
+            Waker {
+                wake,
+                clusters,
+                services,
+            },
+        )
+        .await;
+        (woken_clusters.count().await, woken_services.count().await)
+    }
+
+    fn child(content: Content) -> Child {
+        Child {
+            name: "c".into(),
+            namespace: "n".into(),
+            uid: "u".into(),
+            controller: None,
+            cluster: Some("x".into()),
+            is_deleted: false,
+            digest: String::new(),
+            content,
         }
-        future::ready(())
-    }));
+    }
+
+    #[tokio::test]
+    async fn a_change_wakes_whom_it_concerns() {
+        assert_eq!(woken(vec![Event::Apply(child(Content::None))]).await, (1, 0));
+        assert_eq!(woken(vec![Event::Delete(child(Content::None))]).await, (1, 0));
+        assert_eq!(
+            woken(vec![Event::Apply(child(Content::Report(Box::default())))]).await,
+            (1, 1)
+        );
+        assert_eq!(
+            woken(vec![Event::Apply(child(Content::Index(Box::default())))]).await,
+            (1, 1)
+        );
+    }
+
+    /// What was deleted while a watch was down has no event of its own.
+    #[tokio::test]
+    async fn another_list_wakes_everybody() {
+        assert_eq!(woken(vec![Event::Init, Event::InitDone]).await, (0, 0));
+        assert_eq!(
+            woken(vec![Event::Init, Event::InitDone, Event::Init, Event::InitDone]).await,
+            (1, 1)
+        );
+    }
 }

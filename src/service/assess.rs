@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::plan::{Plan, Refusal};
+use super::plan::{ClusterState, Plan, Refusal};
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_service::ServiceOnServer;
 use crate::api::{ZatoService, ZatoServiceStatus};
@@ -82,33 +82,23 @@ pub fn summary(reason: Reason, message: &str) -> String {
 
 fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
     if let Some(refusal) = &plan.refusal {
-        let reason = match refusal {
-            Refusal::Syntax(_) => Reason::SyntaxError,
-            Refusal::FileNameTaken { .. } => Reason::FileNameTaken,
-            Refusal::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
-            Refusal::InternalName { .. } => Reason::InternalName,
-        };
-        let running = servers.iter().any(|server| server.state == "Loaded");
-        let kept = if running {
-            "; the previous version goes on answering"
-        } else {
-            ""
-        };
-        return (false, reason, format!("{refusal}{kept}"));
+        return refused(refusal, servers);
     }
-    if !plan.has_cluster {
-        return (
-            false,
-            Reason::ClusterNotFound,
-            "the ZatoCluster of spec.clusterRef does not exist: create it".into(),
-        );
-    }
-    if servers.is_empty() {
-        return (
-            false,
-            Reason::ClusterNotReady,
-            "no server of the cluster runs yet".into(),
-        );
+    let of_cluster = |reason, message: &str| (false, reason, message.to_owned());
+    match plan.cluster {
+        ClusterState::Missing => {
+            return of_cluster(
+                Reason::ClusterNotFound,
+                "the ZatoCluster of spec.clusterRef does not exist: create it",
+            );
+        }
+        ClusterState::Stopped => {
+            return of_cluster(Reason::Stopped, "the cluster is stopped: no server runs");
+        }
+        ClusterState::Active if servers.is_empty() => {
+            return of_cluster(Reason::ClusterNotReady, "no server of the cluster runs yet");
+        }
+        ClusterState::Active | ClusterState::Paused => {}
     }
     let current = |server: &&ServiceOnServer| server.revision.as_deref() == Some(&plan.revision);
     if let Some(failed) = servers
@@ -124,11 +114,17 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
         .filter(current)
         .filter(|server| server.state == "Loaded")
         .count();
-    if loaded == servers.len() {
+    if loaded > 0 && loaded == servers.len() {
         return (
             true,
             Reason::Deployed,
             format!("answers on {loaded} of {loaded} servers"),
+        );
+    }
+    if plan.cluster == ClusterState::Paused {
+        return of_cluster(
+            Reason::Paused,
+            "the cluster is paused: deployed when its spec.paused is false",
         );
     }
     (
@@ -136,6 +132,22 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
         Reason::Deploying,
         format!("loaded on {loaded} of {} servers", servers.len()),
     )
+}
+
+fn refused(refusal: &Refusal, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
+    let reason = match refusal {
+        Refusal::Syntax(_) => Reason::SyntaxError,
+        Refusal::FileNameTaken { .. } => Reason::FileNameTaken,
+        Refusal::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
+        Refusal::InternalName { .. } => Reason::InternalName,
+    };
+    let is_running = servers.iter().any(|server| server.state == "Loaded");
+    let kept = if is_running {
+        "; the previous version goes on answering"
+    } else {
+        ""
+    };
+    (false, reason, format!("{refusal}{kept}"))
 }
 
 fn servers(service: &str, plan: &Plan) -> Vec<ServiceOnServer> {
@@ -184,7 +196,7 @@ mod tests {
         }
     }
 
-    fn judged(refused: bool, has_cluster: bool, report: Option<Report>) -> (bool, Reason, String) {
+    fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool, Reason, String) {
         let syntax = SyntaxError {
             file: "a.py".into(),
             line: 2,
@@ -194,55 +206,95 @@ mod tests {
         let plan = Plan {
             revision: "now".into(),
             refusal: refused.then_some(Refusal::Syntax(syntax)),
-            has_cluster,
+            cluster,
             reports: vec![("demo-server-0".into(), report)],
         };
         judge(&plan, &servers("s", &plan))
     }
 
     #[rstest]
-    #[case(false, false, None, false, Reason::ClusterNotFound)]
-    #[case(false, true, None, false, Reason::ClusterNotReady)]
-    #[case(false, true, Some(Report::default()), false, Reason::Deploying)]
-    #[case(false, true, Some(report("old", LoadState::Loaded)), false, Reason::Deploying)]
-    #[case(false, true, Some(report("old", LoadState::Failed)), false, Reason::Deploying)]
+    #[case(false, ClusterState::Missing, None, false, Reason::ClusterNotFound)]
+    #[case(false, ClusterState::Active, None, false, Reason::ClusterNotReady)]
     #[case(
         false,
-        true,
+        ClusterState::Active,
+        Some(Report::default()),
+        false,
+        Reason::Deploying
+    )]
+    #[case(
+        false,
+        ClusterState::Active,
+        Some(report("old", LoadState::Loaded)),
+        false,
+        Reason::Deploying
+    )]
+    #[case(
+        false,
+        ClusterState::Active,
+        Some(report("old", LoadState::Failed)),
+        false,
+        Reason::Deploying
+    )]
+    #[case(
+        false,
+        ClusterState::Active,
         Some(report("now", LoadState::Loading)),
         false,
         Reason::Deploying
     )]
     #[case(
         false,
-        true,
+        ClusterState::Active,
         Some(report("now", LoadState::Failed)),
         false,
         Reason::LoadFailed
     )]
-    #[case(false, true, Some(report("now", LoadState::Loaded)), true, Reason::Deployed)]
+    #[case(
+        false,
+        ClusterState::Active,
+        Some(report("now", LoadState::Loaded)),
+        true,
+        Reason::Deployed
+    )]
     #[case(
         true,
-        true,
+        ClusterState::Active,
         Some(report("old", LoadState::Loaded)),
         false,
         Reason::SyntaxError
     )]
-    #[case(true, false, None, false, Reason::SyntaxError)]
+    #[case(true, ClusterState::Missing, None, false, Reason::SyntaxError)]
+    #[case(false, ClusterState::Stopped, None, false, Reason::Stopped)]
+    #[case(false, ClusterState::Paused, None, false, Reason::Paused)]
+    #[case(
+        false,
+        ClusterState::Paused,
+        Some(report("old", LoadState::Loaded)),
+        false,
+        Reason::Paused
+    )]
+    #[case(
+        false,
+        ClusterState::Paused,
+        Some(report("now", LoadState::Loaded)),
+        true,
+        Reason::Deployed
+    )]
     fn truth_table(
         #[case] refused: bool,
-        #[case] has_cluster: bool,
+        #[case] cluster: ClusterState,
         #[case] report: Option<Report>,
         #[case] ready: bool,
         #[case] reason: Reason,
     ) {
-        let (is_ready, why, _) = judged(refused, has_cluster, report);
+        let (is_ready, why, _) = judged(refused, cluster, report);
         assert_eq!((is_ready, why), (ready, reason));
     }
 
     #[test]
     fn a_syntax_error_is_told_with_its_place_and_what_goes_on() {
-        let (_, _, message) = judged(true, true, Some(report("old", LoadState::Loaded)));
+        let (_, _, message) = judged(true, ClusterState::Active, Some(report("old", LoadState::Loaded)));
         assert_eq!(
             message,
             "a.py:2:3: Expected an expression; the previous version goes on answering"

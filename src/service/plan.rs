@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::Inputs;
-use crate::api::ZatoService;
-use crate::exchange::{IndexedFile, IndexedService, Report, hash, revision};
+use crate::api::{ZatoCluster, ZatoService};
+use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash, revision};
 use crate::python::{self, SyntaxError};
 
 /// Why a service is not sent to servers.
@@ -37,12 +37,12 @@ pub enum Refusal {
         /// The object that has it.
         owner: String,
     },
-    /// An older service has a file of that name.
-    #[error("{file} is also a file of ZatoService {other}, which is older: rename the file")]
+    /// Another service has a file of that name.
+    #[error("{file} is also a file of ZatoService {other}: rename the file")]
     FileNameTaken {
         /// The file's name.
         file: String,
-        /// The older service.
+        /// The other service.
         other: String,
     },
 }
@@ -68,9 +68,12 @@ impl Checked<'_> {
     }
 }
 
-/// Checks all services of a cluster, the oldest first: of two that want the same name, the older one has it.
-pub fn checked(services: &[ZatoService]) -> Vec<Checked<'_>> {
-    let mut taken = Taken::default();
+/// Checks all services of a cluster, the oldest first, against what its servers were told last.
+///
+/// A name that is deployed is its owner's until the servers are told otherwise, so that a version which is kept never
+/// meets another one; a name that is not belongs to the older of two.
+pub fn checked<'a>(services: &'a [ZatoService], deployed: &Index) -> Vec<Checked<'a>> {
+    let mut taken = Taken::of(services, deployed);
     services
         .iter()
         .map(|source| Checked {
@@ -81,98 +84,99 @@ pub fn checked(services: &[ZatoService]) -> Vec<Checked<'_>> {
         .collect()
 }
 
-/// What the services before this one have.
+/// Who has which name.
 #[derive(Default)]
-struct Taken<'a> {
+struct Taken {
     /// The owner of each file.
-    files: BTreeMap<&'a str, String>,
+    files: BTreeMap<String, String>,
     /// The owner and the file of each service.
-    services: BTreeMap<String, (String, &'a str)>,
+    services: BTreeMap<String, (String, String)>,
 }
 
-impl<'a> Taken<'a> {
-    fn take(&mut self, service: &'a ZatoService) -> Result<IndexedService, Refusal> {
-        let owner = service.name_any();
-        let files = &service.spec.source.inline;
-        if let Some((file, other)) = files
-            .keys()
-            .find_map(|file| Some((file, self.files.get(file.as_str())?)))
-        {
-            return Err(Refusal::FileNameTaken {
-                file: file.clone(),
-                other: other.clone(),
-            });
-        }
-        // Also when it is refused below: its previous version may be in use.
-        self.files
-            .extend(files.keys().map(|file| (file.as_str(), owner.clone())));
-        let indexed = indexed(service)?;
-        let mut own = BTreeMap::new();
-        for file in files.keys() {
-            for name in indexed
-                .files
-                .get(file)
-                .into_iter()
-                .flat_map(|entry| &entry.services)
-            {
-                self.check_name(file, name, &own)?;
-                own.insert(name.clone(), (owner.clone(), file.as_str()));
+impl Taken {
+    fn of(services: &[ZatoService], deployed: &Index) -> Self {
+        let mut taken = Self::default();
+        for (owner, version) in &deployed.services {
+            if services.iter().any(|service| service.name_any() == *owner) {
+                taken.reserve(owner, version);
             }
         }
-        self.services.extend(own);
-        Ok(indexed)
+        taken
     }
 
-    fn check_name(
-        &self,
-        file: &str,
-        name: &str,
-        own: &BTreeMap<String, (String, &str)>,
-    ) -> Result<(), Refusal> {
+    fn reserve(&mut self, owner: &str, version: &IndexedService) {
+        for (file, entry) in &version.files {
+            self.files.entry(file.clone()).or_insert_with(|| owner.to_owned());
+            for name in &entry.services {
+                let place = || (owner.to_owned(), file.clone());
+                self.services.entry(name.clone()).or_insert_with(place);
+            }
+        }
+    }
+
+    fn take(&mut self, service: &ZatoService) -> Result<IndexedService, Refusal> {
+        let owner = service.name_any();
+        for file in service.spec.source.inline.keys() {
+            if let Some(other) = self.files.get(file).filter(|other| **other != owner) {
+                return Err(Refusal::FileNameTaken {
+                    file: file.clone(),
+                    other: other.clone(),
+                });
+            }
+        }
+        let version = indexed(texts(service))?;
+        let mut own: BTreeMap<&str, &str> = BTreeMap::new();
+        for (file, entry) in &version.files {
+            for name in &entry.services {
+                self.check_name(&owner, file, name, own.insert(name, file))?;
+            }
+        }
+        self.reserve(&owner, &version);
+        Ok(version)
+    }
+
+    /// `before`: the file of the same service that defines the name already.
+    fn check_name(&self, owner: &str, file: &str, name: &str, before: Option<&str>) -> Result<(), Refusal> {
         let (file, name) = (file.to_owned(), name.to_owned());
         if name.starts_with("zato.") {
             return Err(Refusal::InternalName { file, name });
         }
-        match self.services.get(&name).or_else(|| own.get(&name)) {
-            Some((owner, other)) => Err(Refusal::ServiceNameTaken {
-                file,
-                name,
-                other: (*other).to_owned(),
-                owner: owner.clone(),
-            }),
-            None => Ok(()),
-        }
+        let other = match (before, self.services.get(&name)) {
+            (Some(other), _) => (owner.to_owned(), other.to_owned()),
+            (None, Some(other)) if other.0 != owner => other.clone(),
+            _ => return Ok(()),
+        };
+        Err(Refusal::ServiceNameTaken {
+            file,
+            name,
+            other: other.1,
+            owner: other.0,
+        })
     }
 }
 
-fn indexed(service: &ZatoService) -> Result<IndexedService, SyntaxError> {
-    let mut files = BTreeMap::new();
-    for (name, text) in &service.spec.source.inline {
-        let services = python::check(name, &text.0)?;
-        files.insert(
-            name.clone(),
-            IndexedFile {
-                sha256: hash(text.0.as_bytes()),
-                shard: String::new(),
-                services,
-            },
-        );
+fn texts(service: &ZatoService) -> impl Iterator<Item = (&str, &str)> + Clone {
+    let files = &service.spec.source.inline;
+    files.iter().map(|(name, text)| (name.as_str(), text.0.as_str()))
+}
+
+/// The entry of a set of files, without shards.
+pub fn indexed<'a>(
+    files: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Result<IndexedService, SyntaxError> {
+    let mut entries = BTreeMap::new();
+    for (name, text) in files.clone() {
+        let entry = IndexedFile {
+            sha256: hash(text.as_bytes()),
+            shard: String::new(),
+            services: python::check(name, text)?,
+        };
+        entries.insert(name.to_owned(), entry);
     }
     Ok(IndexedService {
-        revision: revision_of(service),
-        files,
+        revision: revision(files),
+        files: entries,
     })
-}
-
-fn revision_of(service: &ZatoService) -> String {
-    revision(
-        service
-            .spec
-            .source
-            .inline
-            .iter()
-            .map(|(name, text)| (name.as_str(), text.0.as_str())),
-    )
 }
 
 /// What is known of one service.
@@ -182,10 +186,34 @@ pub struct Plan {
     pub revision: String,
     /// Why it is not sent, if it is not.
     pub refusal: Option<Refusal>,
-    /// Whether its cluster exists.
-    pub has_cluster: bool,
+    /// The state of its cluster.
+    pub cluster: ClusterState,
     /// What each server reports.
     pub reports: Vec<(String, Option<Report>)>,
+}
+
+/// What a service must know of its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterState {
+    /// It does not exist.
+    Missing,
+    /// Nothing is done for it.
+    Paused,
+    /// No server may run.
+    Stopped,
+    /// It is as usual.
+    Active,
+}
+
+impl ClusterState {
+    fn of(cluster: Option<&ZatoCluster>) -> Self {
+        match cluster.map(|cluster| &cluster.spec) {
+            None => Self::Missing,
+            Some(spec) if spec.paused => Self::Paused,
+            Some(spec) if spec.stopped => Self::Stopped,
+            Some(_) => Self::Active,
+        }
+    }
 }
 
 /// Plans one service.
@@ -197,13 +225,13 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
         Some(sibling) => *sibling = service.clone(),
         None => siblings.push(service.clone()),
     }
-    let own = checked(&siblings)
+    let own = checked(&siblings, &inputs.deployed)
         .into_iter()
         .find(|checked| checked.name == name);
     Plan {
-        revision: revision_of(service),
+        revision: revision(texts(service)),
         refusal: own.and_then(|checked| checked.result.err()),
-        has_cluster: inputs.cluster.is_some(),
+        cluster: ClusterState::of(inputs.cluster.as_ref()),
         reports: inputs.reports,
     }
 }
@@ -228,7 +256,7 @@ mod tests {
             service("old", &[("a.py", "x = 1\n")]),
             service("new", &[("a.py", "x = 2\n"), ("b.py", "")]),
         ];
-        let all = checked(&services);
+        let all = checked(&services, &Index::default());
         assert!(all[0].result.is_ok());
         let refusal = all[1].result.clone().unwrap_err();
         assert_eq!(
@@ -251,7 +279,7 @@ mod tests {
             service("old", &[("a.py", &mine)]),
             service("new", &[("b.py", &other), ("c.py", &mine)]),
         ];
-        let all = checked(&services);
+        let all = checked(&services, &Index::default());
         assert!(all[0].result.is_ok());
         let refusal = all[1].result.clone().unwrap_err().to_string();
         assert_eq!(
@@ -260,9 +288,43 @@ mod tests {
         );
         let twice = [service("s", &[("a.py", &mine), ("b.py", &mine)])];
         assert!(matches!(
-            checked(&twice)[0].result,
+            checked(&twice, &Index::default())[0].result,
             Err(Refusal::ServiceNameTaken { .. })
         ));
+    }
+
+    fn deployed(services: &[ZatoService]) -> Index {
+        let all = checked(services, &Index::default());
+        Index::sealed(all.into_iter().map(|c| (c.name, c.result.unwrap())).collect())
+    }
+
+    /// Else a kept version and a new one would meet under one name, and no server could have both.
+    #[test]
+    fn what_is_deployed_keeps_its_names_until_it_is_replaced() {
+        let text = named("api.x");
+        let before = deployed(&[service("old", &[("a.py", &text)])]);
+        let renamed_and_broken = service("old", &[("b.py", "(")]);
+        for (file, text) in [("a.py", "x = 1\n"), ("c.py", text.as_str())] {
+            let services = [renamed_and_broken.clone(), service("new", &[(file, text)])];
+            assert!(checked(&services, &before)[1].result.is_err(), "{file}");
+        }
+        // An older service does not push a deployed one out either.
+        let services = [
+            service("older", &[("z.py", &text)]),
+            service("old", &[("a.py", &text)]),
+        ];
+        let all = checked(&services, &before);
+        assert!(all[0].result.is_err() && all[1].result.is_ok());
+        // Once its owner has gone, or has another version deployed, the name is free.
+        let new = [service("new", &[("a.py", &text)])];
+        assert!(checked(&new, &before)[0].result.is_ok());
+        let other = named("api.y");
+        let moved = [
+            service("old", &[("b.py", &other)]),
+            service("new", &[("a.py", &text)]),
+        ];
+        assert!(checked(&moved, &before)[1].result.is_err());
+        assert!(checked(&moved, &deployed(&moved[..1]))[1].result.is_ok());
     }
 
     #[test]
@@ -270,7 +332,7 @@ mod tests {
         let text = named("zato.ping");
         let services = [service("s", &[("a.py", &text)])];
         assert!(matches!(
-            checked(&services)[0].result,
+            checked(&services, &Index::default())[0].result,
             Err(Refusal::InternalName { .. })
         ));
     }
@@ -278,7 +340,10 @@ mod tests {
     #[test]
     fn one_bad_file_refuses_the_whole_service() {
         let services = [service("s", &[("a.py", "x = 1\n"), ("b.py", "def (:\n")])];
-        assert!(matches!(checked(&services)[0].result, Err(Refusal::Syntax(_))));
+        assert!(matches!(
+            checked(&services, &Index::default())[0].result,
+            Err(Refusal::Syntax(_))
+        ));
     }
 
     #[test]
@@ -286,6 +351,7 @@ mod tests {
         let inputs = Inputs {
             cluster: None,
             siblings: vec![service("s", &[("a.py", "(")])],
+            deployed: Index::default(),
             reports: vec![],
         };
         let plan = plan(&service("s", &[("a.py", "x = 1\n")]), inputs);

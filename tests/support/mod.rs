@@ -167,6 +167,45 @@ pub fn code(answer: &str) -> String {
     )
 }
 
+/// A namespace with cluster "c" and a service that gives the answer "first".
+pub async fn start(story: &str, spec: Value) -> Namespace {
+    let space = Namespace::new(story).await;
+    space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
+    let greeting = service("greeting", "c", &[("greeting.py", &code("first"))]);
+    space.create::<ZatoService>(&greeting).await.unwrap();
+    space
+}
+
+/// Changes the code of that service.
+pub async fn set_code(space: &Namespace, text: &str) {
+    let patch = json!({"spec": {"source": {"inline": {"greeting.py": text}}}});
+    space.merge::<ZatoService>("greeting", &patch).await.unwrap();
+}
+
+/// `Ready` of cluster "c" about its present spec.
+pub async fn cluster_ready(space: &Namespace) -> Option<Condition> {
+    let found = space.get::<ZatoCluster>("c").await;
+    let ready = condition(&found.status?.conditions, "Ready")?;
+    (ready.observed_generation == found.metadata.generation).then_some(ready)
+}
+
+/// Waits for a status and a reason of cluster "c"; the message.
+pub async fn until_ready(space: &Namespace, status: &str, reason: &str) -> String {
+    space
+        .until(reason, || async {
+            let ready = cluster_ready(space).await;
+            ready.is_some_and(|ready| ready.status == status && ready.reason == reason)
+        })
+        .await;
+    cluster_ready(space).await.unwrap().message
+}
+
+/// Asks the database of cluster "c".
+pub fn sql(space: &Namespace, text: &str) -> String {
+    let command = ["sqlite3", "/opt/zato/data/zato.db", text];
+    space.exec("c-server-0", "server", &command)
+}
+
 /// The pod of cluster "c" once more, to do something to it that no pod of a cluster may suffer: its database is its
 /// own and goes with it, nothing restarts it, and no Service leads to it.
 pub async fn spare_pod(space: &Namespace, name: &str, change: impl FnOnce(&mut Value)) {

@@ -17,6 +17,19 @@ pub async fn pods() -> Vec<Pod> {
     pods.list(&selector).await.unwrap().items
 }
 
+/// How often the kubelet started the process of a pod anew.
+pub async fn restarts(pod: &str) -> i32 {
+    let pod = Api::<Pod>::namespaced(super::client().await, NAMESPACE)
+        .get(pod)
+        .await
+        .unwrap();
+    let containers = pod
+        .status
+        .and_then(|status| status.container_statuses)
+        .unwrap_or_default();
+    containers.iter().map(|container| container.restart_count).sum()
+}
+
 /// The pod that leads.
 pub async fn leader() -> Option<String> {
     let leases = Api::<Lease>::namespaced(super::client().await, NAMESPACE);

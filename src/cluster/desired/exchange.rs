@@ -8,13 +8,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use super::metadata;
 use crate::cluster::plan::Plan;
 use crate::exchange::{INDEX_KEY, REPORT_LABEL};
-use crate::k8s::names;
+use crate::k8s::{labels, names};
 
 /// The contents of all files.
 pub(super) fn shard(plan: &Plan) -> ConfigMap {
     ConfigMap {
         metadata: metadata(plan, names::code(&plan.name, 0), "code"),
-        data: Some(plan.files.clone()),
+        // The API server keeps no empty map.
+        data: (!plan.files.is_empty()).then(|| plan.files.clone()),
         ..ConfigMap::default()
     }
 }
@@ -23,7 +24,7 @@ pub(super) fn shard(plan: &Plan) -> ConfigMap {
 pub(super) fn index(plan: &Plan) -> Secret {
     let text = serde_json::to_vec(&plan.index).unwrap_or_default();
     Secret {
-        metadata: metadata(plan, names::agent(&plan.name), "agent"),
+        metadata: metadata(plan, names::agent(&plan.name), labels::AGENT),
         data: Some(BTreeMap::from([(INDEX_KEY.into(), ByteString(text))])),
         ..Secret::default()
     }

@@ -4,13 +4,12 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 
 use super::metadata;
-use crate::cluster::credentials;
 use crate::cluster::plan::Plan;
-use crate::k8s::names;
+use crate::k8s::{labels, names};
 
 pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
     ServiceAccount {
-        metadata: metadata(plan, names::agent(&plan.name), "agent"),
+        metadata: metadata(plan, names::agent(&plan.name), labels::AGENT),
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     }
@@ -19,7 +18,7 @@ pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
 /// The Secret with keys and passwords without them: labels only, and the owner that `apply` adds.
 pub(super) fn credentials(plan: &Plan) -> Secret {
     Secret {
-        metadata: metadata(plan, names::credentials(&plan.name), credentials::COMPONENT),
+        metadata: metadata(plan, names::credentials(&plan.name), labels::CREDENTIALS),
         ..Secret::default()
     }
 }
@@ -33,7 +32,7 @@ pub(super) fn role(plan: &Plan) -> Role {
         ..PolicyRule::default()
     };
     Role {
-        metadata: metadata(plan, names::agent(&plan.name), "agent"),
+        metadata: metadata(plan, names::agent(&plan.name), labels::AGENT),
         rules: Some(vec![
             rule("secrets", names::agent(&plan.name), &["get", "list", "watch"]),
             rule("configmaps", names::code(&plan.name, 0), &["get"]),
@@ -44,7 +43,7 @@ pub(super) fn role(plan: &Plan) -> Role {
 
 pub(super) fn role_binding(plan: &Plan) -> RoleBinding {
     RoleBinding {
-        metadata: metadata(plan, names::agent(&plan.name), "agent"),
+        metadata: metadata(plan, names::agent(&plan.name), labels::AGENT),
         role_ref: RoleRef {
             api_group: "rbac.authorization.k8s.io".into(),
             kind: "Role".into(),
