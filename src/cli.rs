@@ -50,6 +50,9 @@ struct Operator {
     /// The operator's own image, which agents run.
     #[arg(long, env = "OPERATOR_IMAGE")]
     image: String,
+    /// Look after these namespaces only. Default: all.
+    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
+    watch_namespaces: Vec<String>,
     /// Where the Lease is by which one of several operators leads.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     namespace: String,
@@ -182,8 +185,17 @@ async fn lead(
     };
     let leadership = lease.leadership();
     let client = self::client(config, move || leadership.is_held(), &metrics)?;
+    let work = scopes(operator.watch_namespaces).into_iter().map(|namespace| {
+        reconcile::controller::run(
+            client.clone(),
+            namespace,
+            settings.clone(),
+            metrics.clone(),
+            stop.clone(),
+        )
+    });
     tokio::select! {
-        () = reconcile::controller::run(client, settings, metrics, stop.clone()) => {}
+        _ = futures::future::join_all(work) => {}
         // Every step can be interrupted; what runs gets a moment.
         () = async { stop.cancelled().await; tokio::time::sleep(ENDING).await } => {}
         // A process that starts anew is simpler to be sure of than one that stops all it does.
@@ -191,6 +203,17 @@ async fn lead(
     }
     lease.release().await;
     Ok(())
+}
+
+/// What is looked after; none: every namespace.
+fn scopes(mut namespaces: Vec<String>) -> Vec<Option<String>> {
+    namespaces.retain(|namespace| !namespace.is_empty());
+    namespaces.sort();
+    namespaces.dedup();
+    if namespaces.is_empty() {
+        return vec![None];
+    }
+    namespaces.into_iter().map(Some).collect()
 }
 
 /// A configuration that neither waits nor repeats for minutes, as the default one does.
@@ -239,6 +262,13 @@ fn admit(method: &Method, may_write: bool) -> Result<(), Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_namespaces_all_are_looked_after() {
+        let of = |names: &[&str]| scopes(names.iter().map(|&name| name.into()).collect());
+        assert_eq!(of(&[""]), [None]);
+        assert_eq!(of(&["b", "a", "b"]), [Some("a".into()), Some("b".into())]);
+    }
 
     #[test]
     fn without_the_lease_nothing_is_written() {

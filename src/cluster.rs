@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod desired;
 pub mod inputs;
 pub mod plan;
+pub mod shards;
 pub mod trouble;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};

@@ -44,6 +44,8 @@ pub struct IndexedService {
 pub struct IndexedFile {
     /// SHA-256 of its content, hexadecimal.
     pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
     /// The ConfigMap that has the content.
     pub shard: String,
     /// The names under which Zato will know the services of this file; empty when it defines none.
@@ -106,6 +108,13 @@ pub enum LoadState {
     Failed,
 }
 
+impl IndexedService {
+    /// The size of its files.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+}
+
 impl Index {
     /// The index with its revision filled in.
     pub fn sealed(services: BTreeMap<String, IndexedService>) -> Self {
@@ -114,6 +123,11 @@ impl Index {
             revision: short_hash(text.as_bytes()),
             services,
         }
+    }
+
+    /// The ConfigMaps that have its files.
+    pub fn shards(&self) -> BTreeSet<&str> {
+        self.files().map(|(_, _, entry)| entry.shard.as_str()).collect()
     }
 
     /// Every file of the index, with the name of its `ZatoService`.

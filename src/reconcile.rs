@@ -8,7 +8,9 @@ pub mod error;
 pub mod kind;
 pub mod owned;
 pub mod rbac;
+pub mod references;
 pub mod report;
 pub mod stores;
+pub mod waker;
 
 pub use error::Error;

@@ -2,6 +2,8 @@
 
 pub mod assess;
 pub mod plan;
+pub mod refusal;
+pub mod source;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
@@ -27,8 +29,8 @@ impl Conditions for ZatoServiceStatus {
 pub struct Inputs {
     /// The cluster, if it exists.
     pub cluster: Option<ZatoCluster>,
-    /// All services of that cluster, the oldest first.
-    pub siblings: Vec<ZatoService>,
+    /// All services of that cluster with their files, the oldest first.
+    pub services: Vec<source::Sourced>,
     /// What its servers were told last.
     pub deployed: Index,
     /// The reports of its servers, by pod.
@@ -43,12 +45,13 @@ impl Kind for ZatoService {
         let namespace = self.namespace().unwrap_or_default();
         let cluster = &self.spec.cluster_ref.name;
         let pod = names::server_pod(cluster, 0);
+        let services = context.stores.services_of(&namespace, cluster);
         let report = context
             .stores
             .report(&namespace, &names::report(cluster, 0), &pod);
         Ok(Inputs {
             cluster: context.stores.cluster(&namespace, cluster),
-            siblings: context.stores.services_of(&namespace, cluster),
+            services: source::read(&with(services, self), context).await?,
             deployed: context
                 .stores
                 .index(&namespace, &names::agent(cluster))
@@ -64,5 +67,38 @@ impl Kind for ZatoService {
     }
     fn assess(&self, outcome: Outcome<'_, plan::Plan>) -> Verdict<ZatoServiceStatus> {
         assess::assess(self, outcome)
+    }
+}
+
+/// The caches may be behind the object that is reconciled.
+fn with(mut services: Vec<ZatoService>, own: &ZatoService) -> Vec<ZatoService> {
+    match services
+        .iter_mut()
+        .find(|service| service.name_any() == own.name_any())
+    {
+        Some(service) => *service = own.clone(),
+        None => services.push(own.clone()),
+    }
+    services
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str, text: &str) -> ZatoService {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": name},
+            "spec": {"clusterRef": {"name": "demo"}, "source": {"inline": {"a.py": text}}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_object_at_hand_counts_and_not_an_older_copy_in_the_cache() {
+        let own = service("s", "new");
+        let cached = vec![service("s", "old"), service("other", "x")];
+        assert_eq!(with(cached, &own), [own.clone(), service("other", "x")]);
+        assert_eq!(with(vec![], &own), [own]);
     }
 }

@@ -1,6 +1,6 @@
 //! Follows the index, and fetches the shards that it names until their contents are those that it means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -88,9 +88,8 @@ async fn take(index: &Index, shards: &Api<ConfigMap>, wanted: &Sender<Option<Wan
 }
 
 async fn fetch(index: &Index, shards: &Api<ConfigMap>) -> kube::Result<Option<Wanted>> {
-    let names: BTreeSet<&str> = index.files().map(|(_, _, entry)| entry.shard.as_str()).collect();
     let mut contents: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
-    for name in names {
+    for name in index.shards() {
         let data = shards.get_opt(name).await?.and_then(|shard| shard.data);
         contents.insert(name, data.unwrap_or_default());
     }

@@ -9,6 +9,8 @@ pub enum ConditionType {
     Ready,
     /// Every `ZatoService` of the cluster is loaded in the revision that its spec has.
     ServicesLoaded,
+    /// No file has a name that makes Zato touch files of its own installation.
+    FileNamesSafe,
 }
 
 /// Why a condition has its status.
@@ -56,6 +58,12 @@ pub enum Reason {
     Deploying,
     /// A file is not valid Python; it was not sent to any server.
     SyntaxError,
+    /// A ConfigMap of `spec.source` does not exist.
+    ConfigMapNotFound,
+    /// A ConfigMap of `spec.source` holds something that is no file of Python source.
+    SourceInvalid,
+    /// The services of the cluster have more code than fits.
+    TooMuchCode,
     /// Another, older `ZatoService` of the cluster has a file of the same name.
     FileNameTaken,
     /// Another file of the cluster defines a service of the same name.
@@ -64,6 +72,10 @@ pub enum Reason {
     InternalName,
     /// A server could not load a file.
     LoadFailed,
+    /// Every file has a name that is safe.
+    Safe,
+    /// A file has a name by which Zato takes files of its own for its importers.
+    TouchesZato,
     /// The referenced cluster does not exist.
     ClusterNotFound,
     /// The referenced cluster has no running server yet.

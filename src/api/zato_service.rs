@@ -52,16 +52,33 @@ pub struct ClusterReference {
     pub name: String,
 }
 
-/// Where the code comes from.
+/// Where the code comes from: exactly one of the members.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.inline) != has(self.configMaps)").message("exactly one of inline and configMaps must be given"))]
 pub struct Source {
     /// The files, by name. At most 32 files and 200 KiB in all: `kubectl apply` keeps a copy in an annotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("minProperties" = 1, "maxProperties" = 32))]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]*[.]py$') && size(name) <= 100)")
         .message("each file name must be a Python module name with .py, such as accounts.py, of at most 100 characters"))]
     #[x_kube(validation = Rule::new("self.map(name, size(self[name])).sum() <= 204800")
         .message("the files must not have more than 204800 characters in all"))]
-    pub inline: BTreeMap<String, FileText>,
+    pub inline: Option<BTreeMap<String, FileText>>,
+    /// ConfigMaps of the same namespace. Each key of their `data` is a file: a Python module name with `.py`, at most
+    /// 200 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub config_maps: Option<Vec<ConfigMapReference>>,
+}
+
+/// A ConfigMap of the same namespace.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct ConfigMapReference {
+    /// The ConfigMap's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
 }
 
 /// The text of one file.

@@ -70,8 +70,8 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         plan.has_dashboard
             .then(|| Manifest::owned(&network::dashboard(plan))),
     )
+    .chain(exchange::shards(plan).iter().map(Manifest::owned))
     .chain([
-        Manifest::owned(&exchange::shard(plan)),
         Manifest::owned(&exchange::index(plan)),
         Manifest::owned(&exchange::report(plan)),
         Manifest::owned(&pod::stateful_set(plan)),

@@ -9,12 +9,13 @@ use kube::{Api, ResourceExt};
 
 use super::credentials::{self, Fingerprint};
 use super::trouble::Trouble;
-use crate::api::{ZatoCluster, ZatoService};
+use crate::api::ZatoCluster;
 use crate::exchange::{INDEX_KEY, Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::reconcile::engine::{Context, Settings};
 use crate::service::plan::{Checked, checked};
+use crate::service::source::{self, Sourced};
 
 /// What was read.
 #[derive(Debug)]
@@ -23,8 +24,8 @@ pub struct Inputs {
     pub settings: Settings,
     /// The fingerprint of the key.
     pub fingerprint: Fingerprint,
-    /// The services that name this cluster, the oldest first.
-    pub services: Vec<ZatoService>,
+    /// The services that name this cluster with their files, the oldest first.
+    pub services: Vec<Sourced>,
     /// What the servers were told last.
     pub previous: Previous,
     /// Whether the credentials Secret has the operator's labels. One without them is a user's own.
@@ -42,8 +43,8 @@ pub struct Inputs {
 pub struct Previous {
     /// The index.
     pub index: Index,
-    /// Contents by file name. Empty when the index says all that is wanted: then nothing of it is needed.
-    pub files: BTreeMap<String, String>,
+    /// Contents by shard and file name. Empty when the index says all that is wanted: then nothing of it is needed.
+    pub shards: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Reads all that `plan` needs.
@@ -55,7 +56,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let uid = cluster.uid().unwrap_or_default();
     let fingerprint = credentials::ensure(&namespace, &name, &uid, context).await?;
     let secrets = ApiResource::erase::<Secret>(&());
-    let services = stores.services_of(&namespace, &name);
+    let services = source::read(&stores.services_of(&namespace, &name), context).await?;
     let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
     Ok(Inputs {
         is_secret_labelled: stores
@@ -67,7 +68,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         previous: if is_deployed(&services, &cached) {
             Previous {
                 index: cached,
-                files: BTreeMap::new(),
+                shards: BTreeMap::new(),
             }
         } else {
             previous(&namespace, &name, context).await?
@@ -79,7 +80,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
 }
 
 /// Whether an index says exactly what the services want.
-fn is_deployed(services: &[ZatoService], index: &Index) -> bool {
+fn is_deployed(services: &[Sourced], index: &Index) -> bool {
     let wanted = checked(services, index);
     let is_current = |service: &Checked<'_>| match (&service.result, index.services.get(&service.name)) {
         (Ok(version), Some(deployed)) => version.revision == deployed.revision,
@@ -92,17 +93,19 @@ fn is_deployed(services: &[ZatoService], index: &Index) -> bool {
 async fn previous(namespace: &str, cluster: &str, context: &Context) -> Result<Previous, Error> {
     let secrets = Api::<Secret>::namespaced(context.client.clone(), namespace);
     let shards = Api::<ConfigMap>::namespaced(context.client.clone(), namespace);
-    let index = secrets
+    let index: Index = secrets
         .get_opt(&names::agent(cluster))
         .await?
         .and_then(|secret| secret.data?.remove(INDEX_KEY))
-        .and_then(|text| serde_json::from_slice(&text.0).ok());
-    let files = shards
-        .get_opt(&names::code(cluster, 0))
-        .await?
-        .and_then(|shard| shard.data);
+        .and_then(|text| serde_json::from_slice(&text.0).ok())
+        .unwrap_or_default();
+    let mut contents = BTreeMap::new();
+    for name in index.shards() {
+        let shard = shards.get_opt(name).await?.and_then(|shard| shard.data);
+        contents.insert(name.to_owned(), shard.unwrap_or_default());
+    }
     Ok(Previous {
-        index: index.unwrap_or_default(),
-        files: files.unwrap_or_default(),
+        shards: contents,
+        index,
     })
 }

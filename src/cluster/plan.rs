@@ -7,10 +7,11 @@ use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
 use super::inputs::{Inputs, Previous};
+use super::shards;
 use super::trouble::Trouble;
 use crate::api::ZatoCluster;
-use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
-use crate::exchange::{Index, IndexedService, Report};
+use crate::api::zato_cluster::{Configuration, DeletionPolicy, ImagePullPolicy, Storage};
+use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash};
 use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::service::plan::{Checked, checked, indexed};
@@ -48,8 +49,10 @@ pub struct Plan {
     pub fingerprint: Fingerprint,
     /// What servers must have.
     pub index: Index,
-    /// The contents of shard 0.
-    pub files: BTreeMap<String, String>,
+    /// The contents of the shards: by shard and file name.
+    pub shards: BTreeMap<String, BTreeMap<String, String>>,
+    /// Settings of users: by file, section and key.
+    pub configuration: Configuration,
     /// Services, and the revision that each has now, if it is valid.
     pub revisions: BTreeMap<String, Option<String>>,
     /// The StatefulSet as it was when this began.
@@ -78,7 +81,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         .iter()
         .map(|s| (s.name.clone(), s.result.as_ref().ok().map(|r| r.revision.clone())))
         .collect();
-    let (index, files) = index(&name, services, &inputs);
+    let (index, shards) = index(&name, services, &inputs);
     Ok(Plan {
         image,
         pull_policy: cluster.spec.image_pull_policy,
@@ -98,7 +101,8 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         trouble: inputs.trouble,
         fingerprint: inputs.fingerprint,
         index,
-        files,
+        shards,
+        configuration: cluster.spec.config.clone(),
         revisions,
         stateful_set: inputs.stateful_set,
         report: inputs.report,
@@ -107,56 +111,73 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     })
 }
 
+/// The contents of files, by name.
+type Texts = BTreeMap<String, String>;
+
 /// The index and the contents: the current version of each valid service, the previous one of each invalid one.
-fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, BTreeMap<String, String>) {
-    let (mut indexed, mut files) = (BTreeMap::new(), BTreeMap::new());
-    let shard = names::code(cluster, 0);
+fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, BTreeMap<String, Texts>) {
+    let (mut indexed, mut texts) = (BTreeMap::new(), Texts::new());
     for service in services {
         match service.result.clone() {
-            Ok(mut current) => {
-                for (name, file) in &mut current.files {
-                    file.shard.clone_from(&shard);
-                    files.insert(name.clone(), service.text_of(name).to_owned());
-                }
+            Ok(current) => {
+                let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
+                texts.extend(current.files.keys().map(text));
                 indexed.insert(service.name, current);
             }
             Err(_) => {
-                if let Some(old) = previous(&service.name, inputs, &mut files) {
+                if let Some(old) = previous(&service.name, &inputs.previous, &mut texts) {
                     indexed.insert(service.name, old);
                 }
             }
         }
     }
-    (Index::sealed(indexed), files)
+    shards::assign(cluster, &mut indexed, &inputs.previous.index);
+    let index = Index::sealed(indexed);
+    // The first one always exists.
+    let mut contents = BTreeMap::from([(names::code(cluster, 0), Texts::new())]);
+    for (_, file, entry) in index.files() {
+        let text = texts.remove(file).unwrap_or_default();
+        contents
+            .entry(entry.shard.clone())
+            .or_default()
+            .insert(file.to_owned(), text);
+    }
+    (index, contents)
 }
 
 /// The previous version, from its contents: those are written before the index that tells their hashes.
-fn previous(service: &str, inputs: &Inputs, files: &mut BTreeMap<String, String>) -> Option<IndexedService> {
-    let Previous {
-        index,
-        files: contents,
-    } = &inputs.previous;
-    let old = index.services.get(service)?;
+fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<IndexedService> {
+    let old = before.index.services.get(service)?;
     // All of its files or none: half a service is not the old version.
-    let texts: Option<Vec<_>> = old
+    let found: Option<Vec<_>> = old
         .files
-        .keys()
-        .map(|name| contents.get_key_value(name))
+        .iter()
+        .map(|(file, entry)| Some((file, text(file, entry, before)?)))
         .collect();
-    let texts = texts?;
-    let mut kept = indexed(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))).ok()?;
-    for (name, file) in &mut kept.files {
-        file.shard.clone_from(&old.files[name].shard);
-    }
-    files.extend(texts.into_iter().map(|(name, text)| (name.clone(), text.clone())));
+    let found = found?;
+    let kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
+    texts.extend(
+        found
+            .into_iter()
+            .map(|(name, text)| (name.clone(), text.to_owned())),
+    );
     Some(kept)
+}
+
+/// What the index says; else what a shard has that is ahead of it.
+fn text<'a>(file: &str, entry: &IndexedFile, before: &'a Previous) -> Option<&'a str> {
+    let mut found = before.shards.values().filter_map(|shard| shard.get(file));
+    let (first, is_it) = (found.clone().next(), |text: &&String| {
+        hash(text.as_bytes()) == entry.sha256
+    });
+    found.find(is_it).or(first).map(String::as_str)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::api::ZatoService;
     use crate::reconcile::engine::Settings;
+    use crate::service::source::Sourced;
 
     pub(crate) fn cluster(spec: serde_json::Value) -> ZatoCluster {
         let object = serde_json::json!({
@@ -166,12 +187,11 @@ pub(crate) mod tests {
         serde_json::from_value(object).unwrap()
     }
 
-    fn service(name: &str, text: &str) -> ZatoService {
-        let object = serde_json::json!({
-            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": name, "namespace": "default"},
-            "spec": {"clusterRef": {"name": "demo"}, "source": {"inline": {format!("{name}.py"): text}}},
-        });
-        serde_json::from_value(object).unwrap()
+    fn service(name: &str, file: &str, text: &str) -> Sourced {
+        Sourced {
+            name: name.into(),
+            files: Ok([(file.to_owned(), text.to_owned())].into()),
+        }
     }
 
     fn inputs(services: &[(&str, &str)]) -> Inputs {
@@ -182,7 +202,10 @@ pub(crate) mod tests {
                 identity: "operator-0".into(),
             },
             fingerprint: Fingerprint("0123456789abcdef".into()),
-            services: services.iter().map(|(name, text)| service(name, text)).collect(),
+            services: services
+                .iter()
+                .map(|(name, text)| service(name, &format!("{name}.py"), text))
+                .collect(),
             previous: Previous::default(),
             is_secret_labelled: true,
             trouble: None,
@@ -209,10 +232,10 @@ pub(crate) mod tests {
         let mut inputs = inputs(&[("s", "(")]);
         inputs.previous = Previous {
             index: before.index.clone(),
-            files: before.files.clone(),
+            shards: before.shards.clone(),
         };
         let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
-        assert_eq!((after.index, after.files), (before.index, before.files));
+        assert_eq!((after.index, after.shards), (before.index, before.shards));
         assert_eq!(after.revisions["s"], None);
     }
 
@@ -223,10 +246,10 @@ pub(crate) mod tests {
         let mut inputs = inputs(&[("s", "(")]);
         inputs.previous = Previous {
             index: before.index,
-            files: ahead.files.clone(),
+            shards: ahead.shards.clone(),
         };
         let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
-        assert_eq!((after.index, after.files), (ahead.index, ahead.files));
+        assert_eq!((after.index, after.shards), (ahead.index, ahead.shards));
     }
 
     /// The case that two services could block each other with: an older one is renamed and broken, a newer one takes
@@ -234,26 +257,36 @@ pub(crate) mod tests {
     #[test]
     fn a_kept_version_and_a_new_one_never_share_a_file() {
         let before = plan_of(&[("a", "x = 1\n")]);
-        let file = |name: &str, file: &str, text: &str| {
-            let mut service = service(name, text);
-            let text = service.spec.source.inline.pop_first().unwrap().1;
-            service.spec.source.inline.insert(file.into(), text);
-            service
-        };
         let mut inputs = inputs(&[]);
-        inputs.services = vec![file("a", "a2.py", "("), file("b", "a.py", "x = 2\n")];
+        inputs.services = vec![service("a", "a2.py", "("), service("b", "a.py", "x = 2\n")];
         inputs.previous = Previous {
             index: before.index.clone(),
-            files: before.files.clone(),
+            shards: before.shards.clone(),
         };
         let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
-        assert_eq!((after.index, after.files), (before.index, before.files));
+        assert_eq!((after.index, after.shards), (before.index, before.shards));
     }
 
     #[test]
     fn an_invalid_service_without_a_previous_version_is_left_out() {
         let plan = plan_of(&[("good", "x = 1\n"), ("bad", "(")]);
         assert_eq!(plan.index.services.keys().collect::<Vec<_>>(), ["good"]);
-        assert_eq!(plan.files.keys().collect::<Vec<_>>(), ["good.py"]);
+        assert_eq!(plan.shards["demo-code-0"].keys().collect::<Vec<_>>(), ["good.py"]);
+    }
+
+    /// The operator may end after a file was moved to another shard, before it left its old one.
+    #[test]
+    fn of_two_contents_the_one_that_the_index_says_is_the_previous_one() {
+        let before = plan_of(&[("s", "x = 1\n")]);
+        let mut inputs = inputs(&[("s", "(")]);
+        let moved = [("s.py".to_owned(), "x = 2\n".to_owned())].into();
+        let mut shards = BTreeMap::from([("demo-code-".to_owned(), moved)]);
+        shards.extend(before.shards.clone());
+        inputs.previous = Previous {
+            index: before.index.clone(),
+            shards,
+        };
+        let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
+        assert_eq!(after.index, before.index);
     }
 }

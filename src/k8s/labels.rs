@@ -21,6 +21,11 @@ pub fn managed_selector() -> String {
     format!("{MANAGED_BY}={MANAGER}")
 }
 
+/// Selects what others made.
+pub fn others_selector() -> String {
+    format!("{MANAGED_BY}!={MANAGER}")
+}
+
 /// The labels of one child.
 pub fn child(cluster: &str, component: &str) -> BTreeMap<String, String> {
     let mut labels = selector(cluster, component);

@@ -4,6 +4,10 @@
 pub fn credentials(cluster: &str) -> String {
     format!("{cluster}-zato")
 }
+/// The cluster whose credentials a Secret of this name is.
+pub fn cluster_of_credentials(secret: &str) -> Option<&str> {
+    secret.strip_suffix("-zato")
+}
 /// The index that agents watch, and the agents' ServiceAccount, Role and RoleBinding.
 pub fn agent(cluster: &str) -> String {
     format!("{cluster}-agent")
@@ -11,6 +15,10 @@ pub fn agent(cluster: &str) -> String {
 /// One shard of the code.
 pub fn code(cluster: &str, shard: usize) -> String {
     format!("{cluster}-code-{shard}")
+}
+/// All shards that a cluster can have.
+pub fn shards(cluster: &str) -> impl Iterator<Item = String> {
+    (0..crate::cluster::shards::COUNT).map(move |shard| code(cluster, shard))
 }
 /// The StatefulSet and the headless Service of the servers.
 pub fn server(cluster: &str) -> String {

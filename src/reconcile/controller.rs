@@ -14,25 +14,42 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::{self, Context, Settings};
 use super::kind::Kind;
-use super::stores::{self, Wake};
+use super::references::References;
+use super::stores::{self, Scope};
+use super::waker::Wake;
 use crate::k8s::labels;
 use crate::telemetry::metrics::Metrics;
 
 /// Objects that are reconciled at the same time.
 const CONCURRENCY: u16 = 8;
 
-/// Reconciles until `stop`; running reconciles are finished.
-pub async fn run(client: Client, settings: Settings, metrics: Metrics, stop: CancellationToken) {
+/// Reconciles what is in a namespace (none: in all of them) until `stop`; running reconciles are finished.
+pub async fn run(
+    client: Client,
+    namespace: Option<String>,
+    settings: Settings,
+    metrics: Metrics,
+    stop: CancellationToken,
+) {
     let (clusters, wake_clusters) = mpsc::unbounded();
     let (services, wake_services) = mpsc::unbounded();
-    let watches = stores::start(&client, &Wake { clusters, services });
+    let references = References::default();
+    let scope = Scope::new(client.clone(), namespace);
+    let watches = stores::start(&scope, &references, &Wake { clusters, services });
     let reporter = Reporter {
         controller: labels::MANAGER.into(),
         instance: Some(settings.identity.clone()),
     };
     let recorder = Recorder::new(client.clone(), reporter);
     let stores = watches.stores.clone();
-    let context = Arc::new(Context::new(client, recorder, stores.clone(), settings, metrics));
+    let context = Arc::new(Context::new(
+        client,
+        recorder,
+        stores.clone(),
+        references,
+        settings,
+        metrics,
+    ));
     // Children must be known before anything is decided: else what exists would be looked up one by one.
     tokio::select! {
         ready = stores.ready() => if ready.is_err() { return },

@@ -11,6 +11,7 @@ use kube::{Client, ResourceExt};
 
 use super::apply::{self, Applied};
 use super::kind::{Kind, Outcome};
+use super::references::References;
 use super::stores::Stores;
 use super::{Error, report};
 use crate::telemetry::metrics::Metrics;
@@ -26,6 +27,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// What was watched.
     pub stores: Stores,
+    /// What was read of objects of users.
+    pub references: References,
     /// What was applied.
     pub applied: Applied,
     /// Settings of this operator.
@@ -64,6 +67,7 @@ impl Context {
         client: Client,
         recorder: Recorder,
         stores: Stores,
+        references: References,
         settings: Settings,
         metrics: Metrics,
     ) -> Self {
@@ -71,6 +75,7 @@ impl Context {
             client,
             recorder,
             stores,
+            references,
             settings,
             metrics,
             applied: Applied::default(),

@@ -74,10 +74,10 @@ impl Error {
     pub fn retry_after(&self, failures: u32) -> Option<Duration> {
         match self {
             Self::Unparseable(_) | Self::Invalid { .. } => None,
-            // A watch wakes us for what is ours; a foreign or lost object is looked at now and then.
-            Self::Foreign { .. } | Self::KeyMissing { .. } | Self::Credentials { .. } => {
-                Some(Duration::from_secs(30))
-            }
+            // Watches tell of the Secret and the claim.
+            Self::KeyMissing { .. } | Self::Credentials { .. } => None,
+            // No watch sees an object that is not ours.
+            Self::Foreign { .. } => Some(Duration::from_secs(30)),
             Self::Api(_) => Some(Duration::from_secs(1 << failures.min(8)).min(Duration::from_mins(5))),
         }
     }

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use futures::channel::mpsc::UnboundedSender;
-use futures::{Stream, StreamExt, TryStreamExt, future};
+use futures::{Stream, StreamExt, TryStreamExt};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
@@ -19,6 +19,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::child::{Child, Content};
+use super::references::{self, References};
+use super::waker::{self, Wake, Waker, services_of};
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::trouble::Trouble;
 use crate::exchange::{Index, Report};
@@ -44,6 +46,39 @@ pub fn child_kinds() -> Vec<ApiResource> {
     ]
 }
 
+/// Where the operator looks.
+#[derive(Clone)]
+pub struct Scope {
+    client: Client,
+    /// None: everywhere.
+    namespace: Option<String>,
+}
+
+impl Scope {
+    /// One namespace, or all of them.
+    pub fn new(client: Client, namespace: Option<String>) -> Self {
+        Self { client, namespace }
+    }
+
+    /// The objects of a kind.
+    pub fn of<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    fn dynamic(&self, resource: &ApiResource) -> Api<DynamicObject> {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
+            None => Api::all_with(self.client.clone(), resource),
+        }
+    }
+}
+
 /// The caches.
 #[derive(Clone)]
 pub struct Stores {
@@ -54,23 +89,6 @@ pub struct Stores {
     children: HashMap<String, Store<Child>>,
     /// Whether clusters and services were listed. `Store::wait_until_ready` wakes one of several that wait, no more.
     listed: [Receiver<bool>; 2],
-}
-
-/// Objects that must be looked at because something that they depend on changed.
-#[derive(Clone)]
-pub struct Wake {
-    /// Clusters.
-    pub clusters: UnboundedSender<ObjectRef<Guarded<ZatoCluster>>>,
-    /// Services.
-    pub services: UnboundedSender<ObjectRef<Guarded<ZatoService>>>,
-}
-
-/// Knows whom a change concerns.
-#[derive(Clone)]
-struct Waker {
-    wake: Wake,
-    clusters: Store<Guarded<ZatoCluster>>,
-    services: Store<Guarded<ZatoService>>,
 }
 
 /// What [`start`] returns: the caches, and the streams that drive the two controllers.
@@ -189,7 +207,8 @@ impl Stores {
 
 /// Starts all watches. Those of children run as tasks until the process ends.
 pub fn start(
-    client: &Client,
+    scope: &Scope,
+    references: &References,
     wake: &Wake,
 ) -> Watches<
     impl Stream<Item = Result<Guarded<ZatoCluster>, watcher::Error>> + use<>,
@@ -199,20 +218,21 @@ pub fn start(
     let (services, service_writer) = reflector::store();
     let (clusters_listed, services_listed) = (Sender::new(false), Sender::new(false));
     let listed = [clusters_listed.subscribe(), services_listed.subscribe()];
-    let waker = Waker {
-        wake: wake.clone(),
-        clusters: clusters.clone(),
-        services: services.clone(),
-    };
+    let waker = Waker::new(wake.clone(), clusters.clone(), services.clone());
+    tokio::spawn(references::follow(
+        scope.clone(),
+        references.clone(),
+        waker.clone(),
+    ));
     let stores = Stores {
         clusters,
         services,
-        children: watch_children(client, &waker),
+        children: watch_children(scope, &waker),
         listed,
     };
     let (of_clusters, of_services) = (waker.clone(), waker);
     let (again_clusters, again_services) = (of_clusters.clone(), of_services.clone());
-    let cluster_changes = all::<ZatoCluster>(client)
+    let cluster_changes = all::<ZatoCluster>(scope)
         .reflect(cluster_writer)
         .inspect(move |event| again_clusters.after_list(event, || clusters_listed.send_replace(true)))
         .touched_objects()
@@ -221,7 +241,7 @@ pub fn start(
                 of_clusters.services(&cluster.namespace().unwrap_or_default(), &cluster.name_any());
             }
         });
-    let service_changes = all::<ZatoService>(client)
+    let service_changes = all::<ZatoService>(scope)
         .reflect(service_writer)
         .inspect(move |event| again_services.after_list(event, || services_listed.send_replace(true)))
         .touched_objects()
@@ -241,89 +261,22 @@ pub fn start(
 }
 
 /// The caches of children, filled by tasks.
-fn watch_children(client: &Client, waker: &Waker) -> HashMap<String, Store<Child>> {
+fn watch_children(scope: &Scope, waker: &Waker) -> HashMap<String, Store<Child>> {
     let mut children = HashMap::new();
     for resource in child_kinds().into_iter().chain([ApiResource::erase::<Pod>(&())]) {
-        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        let api = scope.dynamic(&resource);
         let selected = watcher::Config::default()
             .labels(&labels::managed_selector())
             .page_size(PAGE);
         let writer = reflector::store::Writer::new(resource.clone());
         children.insert(resource.kind.clone(), writer.as_reader());
         let reduced = watcher(api, selected).map_ok(move |event| reduce(event, &resource.kind));
-        tokio::spawn(tell(reflector(writer, reduced.default_backoff()), waker.clone()));
+        tokio::spawn(waker::tell(
+            reflector(writer, reduced.default_backoff()),
+            waker.clone(),
+        ));
     }
     children
-}
-
-/// Tells whom a change of a child concerns. The cache has it already.
-async fn tell(changes: impl Stream<Item = watcher::Result<Event<Child>>>, waker: Waker) {
-    let (mut was_listed, again) = (false, waker.clone());
-    changes
-        .inspect(move |event| again.after_list(event, || std::mem::replace(&mut was_listed, true)))
-        .touched_objects()
-        .for_each(|change| {
-            match &change {
-                Ok(child) => waker.for_child(child),
-                Err(error) => tracing::warn!(
-                    error = error as &dyn std::error::Error,
-                    "a watch failed and is tried again"
-                ),
-            }
-            future::ready(())
-        })
-        .await;
-}
-
-impl Waker {
-    fn cluster(&self, namespace: &str, name: &str) {
-        let _ = self
-            .wake
-            .clusters
-            .unbounded_send(ObjectRef::new(name).within(namespace));
-    }
-
-    fn services(&self, namespace: &str, cluster: &str) {
-        for service in services_of(&self.services, namespace, cluster) {
-            let reference = ObjectRef::new(&service.name_any()).within(namespace);
-            let _ = self.wake.services.unbounded_send(reference);
-        }
-    }
-
-    /// A child concerns its cluster; what servers were told and what they report concerns the services, too.
-    fn for_child(&self, child: &Child) {
-        let Some(cluster) = &child.cluster else { return };
-        self.cluster(&child.namespace, cluster);
-        if matches!(child.content, Content::Report(_) | Content::Index(_)) {
-            self.services(&child.namespace, cluster);
-        }
-    }
-
-    /// After a list that is not the first: what was deleted in the meantime told nobody, and what the list brought was
-    /// judged by the cache as it was before its end. `was_listed` notes this one and says whether there was one before.
-    fn after_list<K>(&self, event: &watcher::Result<Event<K>>, was_listed: impl FnOnce() -> bool) {
-        if !matches!(event, Ok(Event::InitDone)) || !was_listed() {
-            return;
-        }
-        for cluster in self.clusters.state() {
-            let _ = self.wake.clusters.unbounded_send(ObjectRef::from_obj(&*cluster));
-        }
-        for service in self.services.state() {
-            let _ = self.wake.services.unbounded_send(ObjectRef::from_obj(&*service));
-        }
-    }
-}
-
-fn services_of(services: &Store<Guarded<ZatoService>>, namespace: &str, cluster: &str) -> Vec<ZatoService> {
-    let names_it = |service: &&ZatoService| {
-        service.metadata.namespace.as_deref() == Some(namespace) && service.spec.cluster_ref.name == cluster
-    };
-    let all = services.state();
-    all.iter()
-        .filter_map(|guard| guard.0.as_ref().ok())
-        .filter(names_it)
-        .cloned()
-        .collect()
 }
 
 fn reduce(event: Event<DynamicObject>, kind: &str) -> Event<Child> {
@@ -336,85 +289,14 @@ fn reduce(event: Event<DynamicObject>, kind: &str) -> Event<Child> {
     }
 }
 
-fn all<K>(client: &Client) -> impl Stream<Item = watcher::Result<Event<Guarded<K>>>> + Send + use<K>
+fn all<K>(scope: &Scope) -> impl Stream<Item = watcher::Result<Event<Guarded<K>>>> + Send + use<K>
 where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
 {
-    watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default()).default_backoff()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures::channel::mpsc;
-    use futures::stream;
-
-    fn named<K: DeserializeOwned>(kind: &str, spec: serde_json::Value) -> Guarded<K> {
-        DeserializeGuard(Ok(serde_json::from_value(serde_json::json!({
-            "apiVersion": "zato.io/v1alpha1", "kind": kind, "metadata": {"name": "x", "namespace": "n"}, "spec": spec,
-        }))
-        .unwrap()))
-    }
-
-    /// Whom `events` of a child's watch wake: clusters and services.
-    async fn woken(events: Vec<Event<Child>>) -> (usize, usize) {
-        let ((clusters, mut cluster_writer), (services, mut service_writer)) =
-            (reflector::store(), reflector::store());
-        cluster_writer.apply_watcher_event(&Event::Apply(named("ZatoCluster", serde_json::json!({}))));
-        let spec = serde_json::json!({"clusterRef": {"name": "x"}, "source": {"inline": {"a.py": ""}}});
-        service_writer.apply_watcher_event(&Event::Apply(named("ZatoService", spec)));
-        let ((to_clusters, woken_clusters), (to_services, woken_services)) =
-            (mpsc::unbounded(), mpsc::unbounded());
-        let wake = Wake {
-            clusters: to_clusters,
-            services: to_services,
-        };
-        tell(
-            stream::iter(events.into_iter().map(Ok)),
-            Waker {
-                wake,
-                clusters,
-                services,
-            },
-        )
-        .await;
-        (woken_clusters.count().await, woken_services.count().await)
-    }
-
-    fn child(content: Content) -> Child {
-        Child {
-            name: "c".into(),
-            namespace: "n".into(),
-            uid: "u".into(),
-            controller: None,
-            cluster: Some("x".into()),
-            is_deleted: false,
-            digest: String::new(),
-            content,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_change_wakes_whom_it_concerns() {
-        assert_eq!(woken(vec![Event::Apply(child(Content::None))]).await, (1, 0));
-        assert_eq!(woken(vec![Event::Delete(child(Content::None))]).await, (1, 0));
-        assert_eq!(
-            woken(vec![Event::Apply(child(Content::Report(Box::default())))]).await,
-            (1, 1)
-        );
-        assert_eq!(
-            woken(vec![Event::Apply(child(Content::Index(Box::default())))]).await,
-            (1, 1)
-        );
-    }
-
-    /// What was deleted while a watch was down has no event of its own.
-    #[tokio::test]
-    async fn another_list_wakes_everybody() {
-        assert_eq!(woken(vec![Event::Init, Event::InitDone]).await, (0, 0));
-        assert_eq!(
-            woken(vec![Event::Init, Event::InitDone, Event::Init, Event::InitDone]).await,
-            (1, 1)
-        );
-    }
+    watcher(scope.of::<Guarded<K>>(), watcher::Config::default()).default_backoff()
 }

@@ -2,7 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::plan::{ClusterState, Plan, Refusal};
+use super::plan::{ClusterState, Plan};
+use super::refusal::Refusal;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_service::ServiceOnServer;
 use crate::api::{ZatoService, ZatoServiceStatus};
@@ -10,34 +11,38 @@ use crate::exchange::{LoadState, Report, ServiceReport};
 use crate::reconcile::kind::{Outcome, Verdict};
 use kube::ResourceExt;
 
+type Judged = (bool, Reason, String);
+
 /// Concludes the status of one service.
 pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<ZatoServiceStatus> {
     let generation = service.metadata.generation;
-    let (ready, revision, servers) = match outcome {
+    let old = service.status.clone().unwrap_or_default();
+    let of = |kind, (is_true, reason, message): Judged| condition(kind, is_true, reason, message, generation);
+    let (ready, names, revision, servers) = match outcome {
         Outcome::Applied { plan } => {
             let servers = servers(&service.name_any(), plan);
-            (judge(plan, &servers), Some(plan.revision.clone()), servers)
+            let names = of(ConditionType::FileNamesSafe, file_names(plan));
+            (judge(plan, &servers), Some(names), plan.revision.clone(), servers)
         }
         Outcome::Failed(error) => {
-            let old = service.status.clone().unwrap_or_default();
+            let names = old
+                .conditions
+                .into_iter()
+                .find(|c| c.type_ == ConditionType::FileNamesSafe.to_string());
             (
                 (false, error.reason(), error.to_string()),
+                names,
                 old.revision,
                 old.servers,
             )
         }
     };
-    let (is_ready, reason, message) = ready;
     let status = ZatoServiceStatus {
         observed_generation: generation,
-        summary: summary(reason, &message),
-        conditions: vec![condition(
-            ConditionType::Ready,
-            is_ready,
-            reason,
-            message,
-            generation,
-        )],
+        summary: summary(ready.1, &ready.2),
+        conditions: std::iter::once(of(ConditionType::Ready, ready))
+            .chain(names)
+            .collect(),
         revision,
         servers,
     };
@@ -80,6 +85,22 @@ pub fn summary(reason: Reason, message: &str) -> String {
     }
 }
 
+/// A warning, no more: what is deployed works.
+fn file_names(plan: &Plan) -> Judged {
+    if plan.unsafe_names.is_empty() {
+        return (
+            true,
+            Reason::Safe,
+            "no file has a name that Zato takes for one of its own".into(),
+        );
+    }
+    let names = plan.unsafe_names.join(", ");
+    let message = format!(
+        "{names}: Zato finds that name in imports of its own code and touches those files at each deployment; rename it"
+    );
+    (false, Reason::TouchesZato, message)
+}
+
 fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
     if let Some(refusal) = &plan.refusal {
         return refused(refusal, servers);
@@ -100,7 +121,7 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
         }
         ClusterState::Active | ClusterState::Paused => {}
     }
-    let current = |server: &&ServiceOnServer| server.revision.as_deref() == Some(&plan.revision);
+    let current = |server: &&ServiceOnServer| server.revision == plan.revision;
     if let Some(failed) = servers
         .iter()
         .filter(current)
@@ -135,19 +156,13 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
 }
 
 fn refused(refusal: &Refusal, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
-    let reason = match refusal {
-        Refusal::Syntax(_) => Reason::SyntaxError,
-        Refusal::FileNameTaken { .. } => Reason::FileNameTaken,
-        Refusal::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
-        Refusal::InternalName { .. } => Reason::InternalName,
-    };
     let is_running = servers.iter().any(|server| server.state == "Loaded");
     let kept = if is_running {
         "; the previous version goes on answering"
     } else {
         ""
     };
-    (false, reason, format!("{refusal}{kept}"))
+    (false, refusal.reason(), format!("{refusal}{kept}"))
 }
 
 fn servers(service: &str, plan: &Plan) -> Vec<ServiceOnServer> {
@@ -204,7 +219,8 @@ mod tests {
             cause: "Expected an expression".into(),
         };
         let plan = Plan {
-            revision: "now".into(),
+            revision: Some("now".into()),
+            unsafe_names: vec![],
             refusal: refused.then_some(Refusal::Syntax(syntax)),
             cluster,
             reports: vec![("demo-server-0".into(), report)],

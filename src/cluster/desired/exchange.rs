@@ -11,13 +11,14 @@ use crate::exchange::{INDEX_KEY, REPORT_LABEL};
 use crate::k8s::{labels, names};
 
 /// The contents of all files.
-pub(super) fn shard(plan: &Plan) -> ConfigMap {
-    ConfigMap {
-        metadata: metadata(plan, names::code(&plan.name, 0), "code"),
+pub(super) fn shards(plan: &Plan) -> Vec<ConfigMap> {
+    let shard = |(name, texts): (&String, &BTreeMap<String, String>)| ConfigMap {
+        metadata: metadata(plan, name.clone(), "code"),
         // The API server keeps no empty map.
-        data: (!plan.files.is_empty()).then(|| plan.files.clone()),
+        data: (!texts.is_empty()).then(|| texts.clone()),
         ..ConfigMap::default()
-    }
+    };
+    plan.shards.iter().map(shard).collect()
 }
 
 /// What servers must have.

@@ -24,19 +24,23 @@ pub(super) fn credentials(plan: &Plan) -> Secret {
 }
 
 pub(super) fn role(plan: &Plan) -> Role {
-    let rule = |resource: &str, name: String, verbs: &[&str]| PolicyRule {
+    let rule = |resource: &str, names: Vec<String>, verbs: &[&str]| PolicyRule {
         api_groups: Some(vec![String::new()]),
         resources: Some(vec![resource.into()]),
-        resource_names: Some(vec![name]),
+        resource_names: Some(names),
         verbs: verbs.iter().map(|&verb| verb.into()).collect(),
         ..PolicyRule::default()
     };
     Role {
         metadata: metadata(plan, names::agent(&plan.name), labels::AGENT),
         rules: Some(vec![
-            rule("secrets", names::agent(&plan.name), &["get", "list", "watch"]),
-            rule("configmaps", names::code(&plan.name, 0), &["get"]),
-            rule("configmaps", names::report(&plan.name, 0), &["patch"]),
+            rule(
+                "secrets",
+                vec![names::agent(&plan.name)],
+                &["get", "list", "watch"],
+            ),
+            rule("configmaps", names::shards(&plan.name).collect(), &["get"]),
+            rule("configmaps", vec![names::report(&plan.name, 0)], &["patch"]),
         ]),
     }
 }

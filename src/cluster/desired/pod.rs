@@ -4,6 +4,7 @@
 //! volumes. Every Zato process is the first process of its container and ends on SIGTERM.
 
 mod containers;
+mod environment;
 mod volumes;
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};

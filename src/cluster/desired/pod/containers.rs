@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
-    ObjectFieldSelector, Probe, ResourceRequirements, SecretKeySelector, SecurityContext, SleepAction,
-    VolumeMount,
+    Capabilities, Container, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, Probe,
+    ResourceRequirements, SecurityContext, SleepAction, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::environment::{self, env, field, salt};
 use super::volumes;
-use crate::cluster::credentials::TOKEN_SALT;
 use crate::cluster::desired::{network, paths, ports};
 use crate::cluster::plan::Plan;
-use crate::k8s::names;
 
 /// How long a server goes on serving while the load balancers forget it.
 pub(super) const PRE_STOP_SECONDS: i64 = 5;
@@ -135,7 +133,7 @@ pub(super) fn server(plan: &Plan) -> Container {
         .map(Into::into)
         .to_vec();
     let mut container = zato(plan, "server", command, "350Mi");
-    container.env = Some(server_environment(plan));
+    container.env = Some(environment::server(plan));
     // Writable: after a change of a module with models, Zato touches the files that import it.
     container.volume_mounts = Some(mounts(
         "server",
@@ -163,30 +161,6 @@ pub(super) fn server(plan: &Plan) -> Container {
         ..Lifecycle::default()
     });
     container
-}
-
-fn server_environment(plan: &Plan) -> Vec<EnvVar> {
-    let setting = |key: &str, value: &str| env(&format!("Zato_Config_Server_server__conf_{key}"), value);
-    vec![
-        field("POD_NAME", "metadata.name"),
-        salt(plan),
-        // Without it no observer of files starts.
-        env("ZATO_HOT_DEPLOY_PREFER_SNAPSHOTS", "1"),
-        env("ZATO_HOT_DEPLOY_DIR", paths::HOT),
-        env("Zato_Hot_Deploy_Interval", "1"),
-        // Else the second of two edits of equal size within one second is never loaded.
-        env("PYTHONDONTWRITEBYTECODE", "1"),
-        setting("main_token", "$(POD_NAME).$(TOKEN_SALT)"),
-        setting(
-            "main_gunicorn_graceful_timeout",
-            &GRACEFUL_TIMEOUT_SECONDS.to_string(),
-        ),
-        setting("preferred_address_address", "127.0.0.1"),
-        setting("misc_return_tracebacks", "False"),
-        // pubapi may call services of users only; any name that is no channel does it.
-        setting("misc_service_invoker_allow_internal", "none"),
-        setting("logging_rest_log_ignore", "/zato/ping,/zato/admin/invoke"),
-    ]
 }
 
 pub(super) fn scheduler(plan: &Plan) -> Container {
@@ -311,45 +285,5 @@ fn get(path: &str, port: i32, period: i32) -> Probe {
         period_seconds: Some(period),
         timeout_seconds: Some(5),
         ..Probe::default()
-    }
-}
-
-fn env(name: &str, value: &str) -> EnvVar {
-    EnvVar {
-        name: name.into(),
-        value: Some(value.into()),
-        value_from: None,
-    }
-}
-
-fn field(name: &str, path: &str) -> EnvVar {
-    let field_ref = Some(ObjectFieldSelector {
-        field_path: path.into(),
-        api_version: Some("v1".into()),
-    });
-    EnvVar {
-        name: name.into(),
-        value: None,
-        value_from: Some(EnvVarSource {
-            field_ref,
-            ..EnvVarSource::default()
-        }),
-    }
-}
-
-fn salt(plan: &Plan) -> EnvVar {
-    let secret_key_ref = Some(SecretKeySelector {
-        name: names::credentials(&plan.name),
-        key: TOKEN_SALT.into(),
-        optional: None,
-    });
-    let value_from = Some(EnvVarSource {
-        secret_key_ref,
-        ..EnvVarSource::default()
-    });
-    EnvVar {
-        name: "TOKEN_SALT".into(),
-        value: None,
-        value_from,
     }
 }

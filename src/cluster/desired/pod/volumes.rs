@@ -18,7 +18,7 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const SECRET_MODE: i32 = 0o440;
 
 pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
-    vec![
+    let volumes = vec![
         Volume {
             name: "data".into(),
             persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
@@ -33,10 +33,13 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
         empty("tmp", None),
         secret("credentials", names::credentials(&plan.name)),
         secret("index", names::agent(&plan.name)),
-        config_map("code-0", names::code(&plan.name, 0)),
-        config_map("load-balancer", names::load_balancer(&plan.name)),
+        config_map("load-balancer", names::load_balancer(&plan.name), None),
         token(),
-    ]
+    ];
+    // All that there can ever be: another one must not change the pod.
+    let shards = names::shards(&plan.name).enumerate();
+    let shards = shards.map(|(shard, name)| config_map(&format!("code-{shard}"), name, Some(true)));
+    volumes.into_iter().chain(shards).collect()
 }
 
 /// A component's own temporary folder.
@@ -73,13 +76,11 @@ pub(super) fn credentials() -> VolumeMount {
 
 /// What only the agent sees.
 pub(super) fn agent(plan: &Plan) -> Vec<VolumeMount> {
-    let shard = format!("{}/{}", paths::CODE, names::code(&plan.name, 0));
-    let inputs = [
-        mount("index", paths::INDEX),
-        mount("code-0", &shard),
-        mount("token", TOKEN),
-    ];
-    inputs.into_iter().map(read_only).chain([credentials()]).collect()
+    let shard = |(shard, name)| mount(&format!("code-{shard}"), &format!("{}/{name}", paths::CODE));
+    let shards = names::shards(&plan.name).enumerate().map(shard);
+    let inputs = [mount("index", paths::INDEX), mount("token", TOKEN)];
+    let inputs = inputs.into_iter().chain(shards).map(read_only);
+    inputs.chain([credentials()]).collect()
 }
 
 pub(super) fn read_only(mount: VolumeMount) -> VolumeMount {
@@ -123,9 +124,10 @@ fn secret(name: &str, secret: String) -> Volume {
     }
 }
 
-fn config_map(name: &str, config_map: String) -> Volume {
+fn config_map(name: &str, config_map: String, optional: Option<bool>) -> Volume {
     let source = ConfigMapVolumeSource {
         name: config_map,
+        optional,
         ..ConfigMapVolumeSource::default()
     };
     Volume {

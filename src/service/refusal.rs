@@ -1,0 +1,83 @@
+//! Why a service is not sent to servers: what is wrong, where, and what to do.
+
+use crate::api::conditions::Reason;
+use crate::python::SyntaxError;
+
+/// Why a service is not sent to servers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A file is not valid Python.
+    #[error("{0}")]
+    Syntax(#[from] SyntaxError),
+    /// A ConfigMap of the source does not exist.
+    #[error("ConfigMap {0} of spec.source does not exist: create it")]
+    ConfigMapNotFound(String),
+    /// A key of a ConfigMap cannot be a file.
+    #[error("ConfigMap {config_map}: {key} {why}")]
+    Source {
+        /// The ConfigMap's name.
+        config_map: String,
+        /// Its key.
+        key: String,
+        /// What is wrong and what to do.
+        why: &'static str,
+    },
+    /// Two ConfigMaps of the source have the same key.
+    #[error("ConfigMap {config_map}: {key} is also a key of ConfigMap {other}: rename one of them")]
+    KeyTwice {
+        /// The ConfigMap's name.
+        config_map: String,
+        /// Its key.
+        key: String,
+        /// The other ConfigMap.
+        other: String,
+    },
+    /// More code than the cluster's shards hold.
+    #[error("the services of the cluster would have {0} bytes of code, and {1} fit: make files smaller")]
+    TooMuchCode(u64, u64),
+    /// A file defines a service under a name of Zato's own: it would replace that service.
+    #[error("{file} defines service {name}: names that start with zato. are Zato's own; rename it")]
+    InternalName {
+        /// The file's name.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// Another file defines a service of that name. Zato would take the one that it loads last, without a word.
+    #[error(
+        "{file} defines service {name}, which {other} of ZatoService {owner} defines, too: rename one of them"
+    )]
+    ServiceNameTaken {
+        /// The file's name.
+        file: String,
+        /// The name.
+        name: String,
+        /// The other file.
+        other: String,
+        /// The object that has it.
+        owner: String,
+    },
+    /// Another service has a file of that name.
+    #[error("{file} is also a file of ZatoService {other}: rename the file")]
+    FileNameTaken {
+        /// The file's name.
+        file: String,
+        /// The other service.
+        other: String,
+    },
+}
+
+impl Refusal {
+    /// The reason that `Ready` gets.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Syntax(_) => Reason::SyntaxError,
+            Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
+            Self::Source { .. } | Self::KeyTwice { .. } => Reason::SourceInvalid,
+            Self::TooMuchCode(..) => Reason::TooMuchCode,
+            Self::FileNameTaken { .. } => Reason::FileNameTaken,
+            Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
+            Self::InternalName { .. } => Reason::InternalName,
+        }
+    }
+}

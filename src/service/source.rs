@@ -1,0 +1,164 @@
+//! The files of a service, wherever they come from.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+
+use super::refusal::Refusal;
+use crate::api::ZatoService;
+use crate::reconcile::Error;
+use crate::reconcile::engine::Context;
+
+/// The same limits as the schema has for files in the object itself.
+const FILE_BYTES: usize = 204_800;
+const NAME_CHARACTERS: usize = 100;
+
+/// A service with its files.
+#[derive(Clone, Debug)]
+pub struct Sourced {
+    /// The service's name.
+    pub name: String,
+    /// Texts by file name, or why there are none.
+    pub files: Result<BTreeMap<String, String>, Refusal>,
+}
+
+/// Reads the files of services. ConfigMaps are read once for each change of them.
+pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sourced>, Error> {
+    let mut sourced = Vec::with_capacity(services.len());
+    for service in services {
+        sourced.push(Sourced {
+            name: service.name_any(),
+            files: files(service, context).await?,
+        });
+    }
+    Ok(sourced)
+}
+
+type Files = Result<BTreeMap<String, String>, Refusal>;
+
+async fn files(service: &ZatoService, context: &Context) -> Result<Files, Error> {
+    let namespace = service.namespace().unwrap_or_default();
+    let source = &service.spec.source;
+    if let Some(inline) = &source.inline {
+        let file =
+            |(name, text): (&String, &crate::api::zato_service::FileText)| (name.clone(), text.0.clone());
+        return Ok(Ok(inline.iter().map(file).collect()));
+    }
+    let mut found = vec![];
+    for reference in source.config_maps.iter().flatten() {
+        let content = context
+            .references
+            .config_map(&context.client, &namespace, &reference.name)
+            .await?;
+        found.push((reference.name.clone(), content));
+    }
+    Ok(merge(&found))
+}
+
+/// What a ConfigMap holds: texts, and the names of what is no text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// `data`.
+    pub texts: BTreeMap<String, String>,
+    /// The keys of `binaryData`.
+    pub binary: Vec<String>,
+}
+
+/// The files of several ConfigMaps; none: it does not exist.
+fn merge(config_maps: &[(String, Option<std::sync::Arc<Content>>)]) -> Files {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut files = BTreeMap::new();
+    for (config_map, content) in config_maps {
+        let content = content
+            .as_ref()
+            .ok_or_else(|| Refusal::ConfigMapNotFound(config_map.clone()))?;
+        let refused = |key: &str, why| Refusal::Source {
+            config_map: config_map.clone(),
+            key: key.into(),
+            why,
+        };
+        if let Some(key) = content.binary.first() {
+            return Err(refused(key, "is no text in UTF-8: it stands in binaryData"));
+        }
+        for (key, text) in &content.texts {
+            if let Some(why) = wrong(key, text) {
+                return Err(refused(key, why));
+            }
+            if let Some(other) = owners.insert(key, config_map) {
+                return Err(Refusal::KeyTwice {
+                    config_map: config_map.clone(),
+                    key: key.clone(),
+                    other: other.into(),
+                });
+            }
+            files.insert(key.clone(), text.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn wrong(name: &str, text: &str) -> Option<&'static str> {
+    let module = name.strip_suffix(".py").unwrap_or_default();
+    let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    if !module.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic()) || !module.chars().all(is_word) {
+        return Some("is no Python module name with .py, such as accounts.py: rename the key");
+    }
+    if name.len() > NAME_CHARACTERS {
+        return Some("has more than 100 characters: rename the key");
+    }
+    (text.len() > FILE_BYTES).then_some("has more than 204800 bytes: divide it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::sync::Arc;
+
+    fn content(files: &[(&str, &str)]) -> Option<Arc<Content>> {
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        Some(Arc::new(Content {
+            texts: files.iter().map(owned).collect(),
+            binary: vec![],
+        }))
+    }
+
+    #[test]
+    fn files_of_several_config_maps_come_together() {
+        let merged = merge(&[
+            ("one".into(), content(&[("a.py", "1")])),
+            ("two".into(), content(&[("b.py", "2")])),
+        ]);
+        assert_eq!(merged.unwrap().keys().collect::<Vec<_>>(), ["a.py", "b.py"]);
+    }
+
+    #[rstest]
+    #[case(&[("one", None)], "ConfigMap one of spec.source does not exist: create it")]
+    #[case(&[("one", content(&[("a.txt", "")]))], "ConfigMap one: a.txt is no Python module name")]
+    #[case(&[("one", content(&[("1a.py", "")]))], "ConfigMap one: 1a.py is no Python module name")]
+    #[case(&[("one", content(&[(".py", "")]))], "ConfigMap one: .py is no Python module name")]
+    #[case(&[("one", content(&[("a.py", "")])), ("two", content(&[("a.py", "")]))], "ConfigMap two: a.py is also a key of ConfigMap one")]
+    fn what_is_wrong_is_told(#[case] config_maps: &[(&str, Option<Arc<Content>>)], #[case] wanted: &str) {
+        let owned: Vec<_> = config_maps
+            .iter()
+            .map(|(name, content)| ((*name).to_owned(), content.clone()))
+            .collect();
+        let message = merge(&owned).unwrap_err().to_string();
+        assert!(message.starts_with(wanted), "{message}");
+    }
+
+    #[test]
+    fn limits_hold() {
+        assert_eq!(wrong("a.py", &"#".repeat(FILE_BYTES)), None);
+        assert!(wrong("a.py", &"#".repeat(FILE_BYTES + 1)).is_some());
+        assert!(wrong(&format!("{}.py", "a".repeat(98)), "").is_some());
+        let binary = Content {
+            texts: BTreeMap::new(),
+            binary: vec!["a.py".into()],
+        };
+        assert!(matches!(
+            merge(&[("one".into(), Some(Arc::new(binary)))]),
+            Err(Refusal::Source { .. })
+        ));
+    }
+}
