@@ -10,6 +10,7 @@ pub mod harden;
 pub mod keeper;
 pub mod log;
 pub mod probes;
+pub mod removal;
 pub mod report;
 pub mod watch;
 pub mod zato;

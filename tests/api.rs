@@ -52,6 +52,31 @@ async fn the_schema_refuses() {
         ("ok", json!({"image": ""}), "should be at least 1 chars"),
         (
             "ok",
+            json!({"config": {"pickup.conf": {"a": {"b": "c"}}}}),
+            "files of spec.config are server.conf and sso.conf",
+        ),
+        (
+            "ok",
+            json!({"config": {"server.conf": {"main": {"token": "x"}}}}),
+            "the operator owns",
+        ),
+        (
+            "ok",
+            json!({"config": {"server.conf": {"odb": {"pool_size": "1"}}}}),
+            "the operator owns",
+        ),
+        (
+            "ok",
+            json!({"config": {"sso.conf": {"main": {"a b": "x"}}}}),
+            "sections are names of letters",
+        ),
+        (
+            "ok",
+            json!({"config": {"sso.conf": {"main": {"a": true}}}}),
+            "must be of type string",
+        ),
+        (
+            "ok",
             json!({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]}),
             "Duplicate value",
         ),
@@ -79,7 +104,15 @@ async fn the_schema_refuses() {
         ),
         (
             json!({"clusterRef": {"name": "c"}, "source": {}}),
-            "Required value",
+            "exactly one of inline and configMaps",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": ""}, "configMaps": [{"name": "m"}]}}),
+            "exactly one of inline and configMaps",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"configMaps": []}}),
+            "should have at least 1 items",
         ),
         (
             json!({"source": {"inline": {"a.py": ""}}}),
@@ -120,6 +153,7 @@ async fn the_schema_accepts() {
         "database": {"sqlite": {"storage": {"size": "1.5Gi", "storageClassName": "none-such"}}},
         "scheduler": {"enabled": false}, "dashboard": {"enabled": false},
         "paused": false, "stopped": true, "deletionPolicy": "Delete",
+        "config": {"server.conf": {"misc": {"http_server_header": "Acme"}}, "sso.conf": {"signup": {"is_approval_needed": "False"}}},
     });
     space.create::<ZatoCluster>(&cluster("full", spec)).await.unwrap();
     space
@@ -290,6 +324,136 @@ async fn code_travels_and_bad_code_does_not() {
         .until("the missing cluster told", || async {
             let status = space.get::<ZatoService>("lost").await.status.unwrap_or_default();
             condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "ClusterNotFound")
+        })
+        .await;
+    space.delete().await;
+}
+
+/// Code from ConfigMaps: what lacks is told and comes as soon as it is there; a change travels; what is no file is told;
+/// more than one shard is used when one is full.
+#[tokio::test]
+async fn code_comes_from_config_maps() {
+    let space = Namespace::new("sources").await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    let object = json!({
+        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"},
+        "spec": {"clusterRef": {"name": "c"}, "source": {"configMaps": [{"name": "one"}, {"name": "two"}]}},
+    });
+    space.create::<ZatoService>(&object).await.unwrap();
+    let config_map = |name: &str, data: serde_json::Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
+    space
+        .create::<ConfigMap>(&config_map("one", json!({"one.py": GOOD})))
+        .await
+        .unwrap();
+    let told = async |reason: &str, message: &str| {
+        let ready = async || condition(&space.get::<ZatoService>("s").await.status?.conditions, "Ready");
+        space
+            .until(message, || async {
+                ready()
+                    .await
+                    .is_some_and(|c| c.reason == reason && c.message.contains(message))
+            })
+            .await;
+    };
+    told("ConfigMapNotFound", "ConfigMap two of spec.source does not exist").await;
+    space
+        .create::<ConfigMap>(&config_map("two", json!({"notes.txt": ""})))
+        .await
+        .unwrap();
+    told(
+        "SourceInvalid",
+        "ConfigMap two: notes.txt is no Python module name",
+    )
+    .await;
+    space
+        .merge::<ConfigMap>("two", &json!({"data": {"notes.txt": null, "one.py": "x = 1\n"}}))
+        .await
+        .unwrap();
+    told(
+        "SourceInvalid",
+        "ConfigMap two: one.py is also a key of ConfigMap one",
+    )
+    .await;
+
+    let filler: std::collections::BTreeMap<_, _> = (0..5)
+        .map(|n| {
+            (
+                format!("filler_{n}.py"),
+                Some(format!("x = '{}'\n", "#".repeat(200_000))),
+            )
+        })
+        .chain([("one.py".to_owned(), None), ("notes.txt".to_owned(), None)])
+        .collect();
+    space
+        .merge::<ConfigMap>("two", &json!({"data": filler}))
+        .await
+        .unwrap();
+    let text = async |shard: &str, file: &str| space.find::<ConfigMap>(shard).await?.data?.get(file).cloned();
+    space
+        .until("the code in the first shard", || async {
+            text("c-code-0", "filler_0.py").await.is_some()
+        })
+        .await;
+    let edited = GOOD.replace("api.a", "api.b") + &format!("# {}\n", "#".repeat(150_000));
+    space
+        .merge::<ConfigMap>("one", &json!({"data": {"one.py": edited}}))
+        .await
+        .unwrap();
+    space
+        .until("the edited file in the second shard", || async {
+            text("c-code-1", "one.py").await.as_deref() == Some(&edited)
+        })
+        .await;
+    space
+        .until("the file out of the first shard", || async {
+            text("c-code-0", "one.py").await.is_none()
+        })
+        .await;
+    space
+        .merge::<ConfigMap>("one", &json!({"data": {"one.py": GOOD}}))
+        .await
+        .unwrap();
+    space
+        .until("the small file where it was", || async {
+            text("c-code-1", "one.py").await.as_deref() == Some(GOOD)
+        })
+        .await;
+    space
+        .api::<ConfigMap>()
+        .delete("one", &DeleteParams::default())
+        .await
+        .unwrap();
+    told("ConfigMapNotFound", "ConfigMap one of spec.source does not exist").await;
+    assert_eq!(
+        text("c-code-1", "one.py").await.as_deref(),
+        Some(GOOD),
+        "the last version is kept"
+    );
+    space.delete().await;
+}
+
+/// A file name by which Zato touches its own files is a warning.
+#[tokio::test]
+async fn an_unsafe_file_name_is_told() {
+    let space = Namespace::new("names").await;
+    space
+        .create::<ZatoService>(&service("s", "nobody", &[("api.py", GOOD)]))
+        .await
+        .unwrap();
+    let safe = || async {
+        condition(
+            &space.get::<ZatoService>("s").await.status?.conditions,
+            "FileNamesSafe",
+        )
+    };
+    space
+        .until("the warning", || async {
+            safe()
+                .await
+                .is_some_and(|c| c.status == "False" && c.message.starts_with("api.py: "))
         })
         .await;
     space.delete().await;

@@ -108,6 +108,54 @@ async fn a_service_follows_its_edits() {
     space.delete().await;
 }
 
+/// What a user takes away answers no longer, and nothing else stops: a service that went from its file, one that went
+/// with its object, and back again.
+#[tokio::test]
+async fn a_removed_service_is_refused() {
+    let space = start("removal", json!({})).await;
+    let named = |name: &str| code("other").replace("story.greeting", name);
+    let two = named("story.one") + &named("story.two").replace("Greeting", "Second");
+    space
+        .create::<ZatoService>(&service("others", "c", &[("others.py", &two)]))
+        .await
+        .unwrap();
+    running(&space).await;
+    let way = Way::to(&space, "service/c", 11223).await;
+    let status = async |name: &str| way.get(&format!("/zato/api/invoke/{name}")).await.0;
+    for name in ["story.one", "story.two", "story.greeting"] {
+        space.until(name, || async { status(name).await == 200 }).await;
+    }
+    let before = pod(&space).await;
+
+    let patch = json!({"spec": {"source": {"inline": {"others.py": named("story.one")}}}});
+    space.merge::<ZatoService>("others", &patch).await.unwrap();
+    space
+        .until("story.two is refused", || async {
+            status("story.two").await == 400
+        })
+        .await;
+    space
+        .api::<ZatoService>()
+        .delete("greeting", &DeleteParams::default())
+        .await
+        .unwrap();
+    space
+        .until("story.greeting is refused", || async {
+            status("story.greeting").await == 400
+        })
+        .await;
+    assert_eq!(status("story.one").await, 200);
+
+    let again = service("greeting", "c", &[("greeting.py", &code("again"))]);
+    space.create::<ZatoService>(&again).await.unwrap();
+    space.until("it answers again", || way.answers("again")).await;
+    assert_eq!(status("story.two").await, 400);
+    running(&space).await;
+    assert_eq!(pod(&space).await, before, "no other pod, no restarted container");
+    drop(way);
+    space.delete().await;
+}
+
 /// Says that it runs, and answers 4 s later.
 const SLOW: &str = "import time\nfrom zato.server.service import Service\n\nclass Slow(Service):\n    name = 'story.slow'\n\n    def handle(self):\n        open('/tmp/slow', 'w').close()\n        time.sleep(4)\n        self.response.payload = {'answer': 'slow'}\n";
 

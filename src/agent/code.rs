@@ -1,12 +1,12 @@
 //! The code that the server must have: from the mounts at the start, from the API server later; and its way into the
 //! folder that the server deploys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use super::Error;
+use super::{Error, removal};
 use crate::cluster::desired::paths;
 use crate::exchange::{INDEX_KEY, Index, hash};
 
@@ -20,6 +20,14 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// The names of all services that the index knows.
+    pub fn services(&self) -> BTreeSet<String> {
+        self.index
+            .files()
+            .flat_map(|(_, _, entry)| entry.services.clone())
+            .collect()
+    }
+
     /// Nothing unless every file of the index is there with its hash.
     pub fn complete(index: Index, content: impl Fn(&str, &str) -> Option<String>) -> Option<Self> {
         let mut files = BTreeMap::new();
@@ -43,7 +51,7 @@ pub fn mounted() -> Option<Wanted> {
     })
 }
 
-/// Makes `folder` hold exactly the wanted files; returns the names of those that were written.
+/// Makes `folder` hold exactly the wanted files (and [`removal::FILE`]); returns the names of those that were written.
 pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
     let mut written = vec![];
     for (name, text) in &wanted.files {
@@ -59,7 +67,7 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if path.is_file() && !wanted.files.contains_key(name) {
+        if path.is_file() && name != removal::FILE && !wanted.files.contains_key(name) {
             remove(&path)?;
         }
     }
@@ -78,7 +86,8 @@ pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
     fs::rename(&new, path).map_err(|error| Error::file(path, error))
 }
 
-fn remove(path: &Path) -> Result<(), Error> {
+/// Also if it is not there.
+pub fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(path, error)),
         _ => Ok(()),

@@ -14,6 +14,7 @@ use super::code::{self, Wanted};
 use super::creation::Credentials;
 use super::log::Log;
 use super::probes::State;
+use super::removal::Removal;
 use super::zato::Server;
 use super::{Error, Identity};
 use crate::cluster::desired::paths;
@@ -24,7 +25,7 @@ const BUSY: Duration = Duration::from_millis(100);
 /// Between two rounds while nothing is.
 const IDLE: Duration = Duration::from_secs(2);
 /// A server that looks for changes each second has seen a file after this time. One that has not is written again.
-const SEEN: Duration = Duration::from_secs(3);
+pub const SEEN: Duration = Duration::from_secs(3);
 
 /// The keeper of one server.
 pub struct Keeper {
@@ -36,6 +37,8 @@ pub struct Keeper {
     errors: BTreeMap<String, String>,
     written: BTreeMap<String, Instant>,
     services: BTreeMap<String, ServiceReport>,
+    removal: Removal,
+    is_settled: bool,
     serving: bool,
     password_set: bool,
 }
@@ -57,6 +60,8 @@ impl Keeper {
             errors: BTreeMap::new(),
             written: BTreeMap::new(),
             services: BTreeMap::new(),
+            removal: Removal::new(Path::new(paths::HOT)),
+            is_settled: false,
             serving: false,
             password_set: false,
         }
@@ -70,8 +75,7 @@ impl Keeper {
                 Some(wanted) => self.round(wanted).await?,
                 None => self.report(Phase::Preparing, None, ""),
             };
-            let busy = report.phase != Phase::Serving
-                || self.services.values().any(|s| s.state == LoadState::Loading);
+            let busy = report.phase != Phase::Serving || !self.is_settled;
             reports.send_if_modified(|last| {
                 let is_new = last.as_ref() != Some(&report);
                 *last = Some(report);
@@ -86,6 +90,7 @@ impl Keeper {
     }
 
     async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
+        self.removal.release(wanted)?;
         for name in code::write(Path::new(paths::HOT), wanted)? {
             self.errors.remove(&name);
             self.written.insert(name, Instant::now());
@@ -108,16 +113,34 @@ impl Keeper {
             self.password_set = true;
         }
         self.look(wanted).await;
-        let settled = self
+        let is_loaded = self
             .services
             .values()
             .all(|service| service.state != LoadState::Loading);
-        if settled {
+        if is_loaded {
             self.probes.open.store(true, Ordering::Relaxed);
         }
+        self.is_settled = is_loaded && self.remove(wanted).await;
         let open = self.probes.open.load(Ordering::Relaxed);
         let phase = if open { Phase::Serving } else { Phase::Loading };
-        Ok(self.report(phase, None, if settled { &wanted.index.revision } else { "" }))
+        let revision = if self.is_settled {
+            wanted.index.revision.as_str()
+        } else {
+            ""
+        };
+        Ok(self.report(phase, None, revision))
+    }
+
+    /// Whether the server has nothing of ours that is not wanted.
+    async fn remove(&mut self, wanted: &Wanted) -> bool {
+        let step = self.removal.step(wanted, &self.services, &self.server).await;
+        step.unwrap_or_else(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "removed services could not be looked for: tried again"
+            );
+            false
+        })
     }
 
     /// A server that went away has everything before it: its code is looked at anew, and the gate is closed until then.
@@ -126,6 +149,8 @@ impl Keeper {
             tracing::info!("the server does not answer any more");
             self.services.clear();
         }
+        self.removal.forget();
+        self.is_settled = false;
         self.password_set = false;
         self.probes.open.store(false, Ordering::Relaxed);
         let create = Path::new(paths::CREATE);
@@ -175,8 +200,8 @@ impl Keeper {
     async fn file(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> LoadState {
         let mut is_loaded = !entry.services.is_empty();
         for service in &entry.services {
-            let hash = self.server.source_hash(service).await;
-            is_loaded &= hash.is_ok_and(|hash| hash.as_ref() == Some(&entry.sha256));
+            let source = self.server.source(service).await;
+            is_loaded &= source.is_ok_and(|source| source.is_some_and(|source| source.hash == entry.sha256));
         }
         if is_loaded {
             self.errors.remove(name);

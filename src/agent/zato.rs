@@ -30,6 +30,17 @@ pub enum Error {
     },
 }
 
+/// From where the server loaded a service.
+#[derive(serde::Deserialize, Debug)]
+pub struct Source {
+    /// The file.
+    #[serde(rename = "source_path")]
+    pub path: String,
+    /// Its SHA-256, hexadecimal.
+    #[serde(rename = "source_hash")]
+    pub hash: String,
+}
+
 /// The server in this pod.
 pub struct Server {
     http: reqwest::Client,
@@ -59,15 +70,26 @@ impl Server {
         answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
     }
 
-    /// The SHA-256 of the file from which the server loaded a service; none if it has no such service.
-    pub async fn source_hash(&self, service: &str) -> Result<Option<String>, Error> {
+    /// The file from which the server loaded a service; none if it has no such service.
+    pub async fn source(&self, service: &str) -> Result<Option<Source>, Error> {
         let payload = json!({"cluster_id": 1, "name": service});
         match self.invoke("zato.service.get-source-info", &payload).await {
-            Ok(answer) => Ok(answer.get("source_hash").and_then(Value::as_str).map(Into::into)),
+            Ok(answer) => Ok(serde_json::from_value(answer).ok()),
             // That is how the server says that it lacks the service.
             Err(Error::Answer { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The names of all services that the database knows.
+    pub async fn services(&self) -> Result<Vec<String>, Error> {
+        let payload = json!({"cluster_id": 1, "query": ""});
+        let list = self.invoke("zato.service.get-list", &payload).await?;
+        let rows = list.as_array().into_iter().flatten();
+        Ok(rows
+            .filter_map(|row| row["name"].as_str())
+            .map(Into::into)
+            .collect())
     }
 
     /// Gives `pubapi` its password, if it has another one.

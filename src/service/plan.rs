@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use super::Inputs;
 use super::refusal::Refusal;
 use super::source::Sourced;
+use crate::agent::removal;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::shards;
 use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash, revision};
@@ -81,6 +82,9 @@ impl Taken {
     fn take(&mut self, service: &Sourced) -> Result<IndexedService, Refusal> {
         let (owner, files) = (&service.name, service.files.clone()?);
         for file in files.keys() {
+            if file == removal::FILE {
+                return Err(Refusal::ReservedFile(file.clone()));
+            }
             if let Some(other) = self.files.get(file).filter(|other| *other != owner) {
                 return Err(Refusal::FileNameTaken {
                     file: file.clone(),

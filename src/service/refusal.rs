@@ -57,6 +57,9 @@ pub enum Refusal {
         /// The object that has it.
         owner: String,
     },
+    /// A file has a name that the agent needs.
+    #[error("{0} is a file of the operator's own: rename the file")]
+    ReservedFile(String),
     /// Another service has a file of that name.
     #[error("{file} is also a file of ZatoService {other}: rename the file")]
     FileNameTaken {
@@ -75,7 +78,7 @@ impl Refusal {
             Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
             Self::Source { .. } | Self::KeyTwice { .. } => Reason::SourceInvalid,
             Self::TooMuchCode(..) => Reason::TooMuchCode,
-            Self::FileNameTaken { .. } => Reason::FileNameTaken,
+            Self::FileNameTaken { .. } | Self::ReservedFile(_) => Reason::FileNameTaken,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,
         }
