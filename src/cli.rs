@@ -21,7 +21,7 @@ use crate::k8s::lease::{self, Lease};
 use crate::reconcile::engine::Settings;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::{health, logging};
-use crate::{agent, reconcile};
+use crate::{agent, check, reconcile};
 
 /// Runs Zato integration clusters on Kubernetes.
 #[derive(Parser, Debug)]
@@ -38,6 +38,8 @@ enum Role {
     /// What runs inside the pods of a cluster.
     #[command(subcommand)]
     Agent(Agent),
+    /// Tell what an installed operator lacks: custom resources, rights, a leader. `helm test` runs it.
+    Check(Check),
     /// Print the `CustomResourceDefinition`s as YAML.
     Crds,
 }
@@ -62,6 +64,16 @@ struct Operator {
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
     health_address: SocketAddr,
+}
+
+#[derive(clap::Args, Debug)]
+struct Check {
+    /// The namespaces that the operator looks after. Default: all.
+    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
+    watch_namespaces: Vec<String>,
+    /// Where its Lease is.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    namespace: String,
 }
 
 #[derive(Subcommand, Debug, Clone, Copy)]
@@ -99,6 +111,7 @@ impl Cli {
                 Role::Operator(operator) => Box::pin(operate(operator, stop)).await,
                 Role::Agent(Agent::Run) => agent::run(stop).await.map_err(Failure::from),
                 Role::Agent(Agent::Harden) => agent::harden::run().map_err(Failure::from),
+                Role::Check(check) => tell_missing(check).await,
                 Role::Crds => Ok(()),
             }
         });
@@ -136,6 +149,19 @@ fn stop_on_signal(stop: CancellationToken) -> std::io::Result<()> {
         stop.cancel();
     });
     Ok(())
+}
+
+async fn tell_missing(check: Check) -> Result<(), Failure> {
+    let client = client(config().await?, || true, &Metrics::default())?;
+    let missing = check::missing(&client, &check.namespace, &scopes(check.watch_namespaces)).await?;
+    for line in &missing {
+        println!("{line}");
+    }
+    if missing.is_empty() {
+        println!("the operator has what it needs");
+        return Ok(());
+    }
+    Err(format!("{} things are missing", missing.len()).into())
 }
 
 async fn operate(operator: Operator, stop: CancellationToken) -> Result<(), Failure> {

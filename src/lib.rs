@@ -11,6 +11,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod exchange;
