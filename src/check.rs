@@ -11,7 +11,7 @@ use kube::{Api, Client};
 
 use crate::k8s::labels;
 use crate::reconcile::rbac::{OWN_RULES, RULES, Rule};
-use crate::telemetry::health;
+use crate::telemetry::served;
 
 /// What is missing; empty: nothing. `namespaces`: those that are watched; none of them: everywhere.
 pub async fn missing(
@@ -19,7 +19,7 @@ pub async fn missing(
     own_namespace: &str,
     namespaces: &[Option<String>],
 ) -> kube::Result<Vec<String>> {
-    let mut missing: Vec<String> = health::missing(client).await.into_iter().collect();
+    let mut missing: Vec<String> = served::missing(client).await.into_iter().collect();
     for namespace in namespaces {
         missing.extend(lacking(client, RULES, namespace.as_deref(), None).await?);
     }

@@ -20,7 +20,7 @@ use crate::k8s::labels;
 use crate::k8s::lease::{self, Lease};
 use crate::reconcile::engine::Settings;
 use crate::telemetry::metrics::{self, Metrics};
-use crate::telemetry::{health, logging};
+use crate::telemetry::{health, logging, served};
 use crate::{agent, check, reconcile};
 
 /// Runs Zato integration clusters on Kubernetes.
@@ -186,7 +186,7 @@ async fn lead(
     metrics: Metrics,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    while let Some(missing) = health::missing(&client).await {
+    while let Some(missing) = served::missing(&client).await {
         tracing::warn!(missing, "not ready");
         ready.send_replace(Some(missing));
         tokio::select! {

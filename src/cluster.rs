@@ -18,7 +18,7 @@ use crate::api::{ZatoCluster, ZatoClusterStatus};
 use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
-use crate::reconcile::kind::{Conditions, Kind, Manifest, Outcome, Verdict};
+use crate::reconcile::kind::{Conditions, Kind, Manifest, Outcome, Task, Verdict};
 
 impl Conditions for ZatoClusterStatus {
     fn conditions(&self) -> &[Condition] {
@@ -59,6 +59,9 @@ impl Kind for ZatoCluster {
     }
     fn desired(plan: &Self::Plan) -> Vec<Manifest> {
         desired::desired(plan)
+    }
+    fn tasks(plan: &Self::Plan) -> Vec<Task> {
+        desired::tasks(plan)
     }
     fn assess(&self, outcome: Outcome<'_, Self::Plan>) -> Verdict<ZatoClusterStatus> {
         assess::assess(self, outcome)

@@ -9,6 +9,7 @@ pub mod kind;
 pub mod owned;
 pub mod rbac;
 pub mod references;
+pub mod refusals;
 pub mod report;
 pub mod stores;
 pub mod waker;

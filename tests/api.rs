@@ -176,13 +176,18 @@ async fn immutable_fields_stay() {
         .create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)]))
         .await
         .unwrap();
-    for patch in [json!({"spec": size("2Gi")}), json!({"spec": {"database": null}})] {
+    let class = json!({"database": {"sqlite": {"storage": {"storageClassName": "other"}}}});
+    for (patch, why) in [
+        (size("512Mi"), "can only grow"),
+        (class, "storageClassName is immutable"),
+    ] {
+        let patch = json!({"spec": patch});
         let error = space
             .merge::<ZatoCluster>("c", &patch)
             .await
             .unwrap_err()
             .to_string();
-        assert!(error.contains("database is immutable"), "{error}");
+        assert!(error.contains(why), "{error}");
     }
     let patch = json!({"spec": {"clusterRef": {"name": "other"}}});
     let error = space

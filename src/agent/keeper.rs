@@ -252,10 +252,14 @@ impl Keeper {
 fn failed_step(text: &str, create: &Path) -> String {
     let mut words = text.split_whitespace();
     let (step, code) = (words.next().unwrap_or("?"), words.next().unwrap_or("?"));
+    if step == "volume" {
+        return "the volume of the database is read-only, or has less than 16 MiB of free space (1 MiB when it holds a database): mend it, then delete the pod".into();
+    }
     let known = match code {
         "5" => ": the directory is not empty",
         "8" => ": the database has no such cluster",
-        "126" | "127" => ": the image has no Zato in /opt/zato/current",
+        "126" => ": user 1000 cannot run /opt/zato/current/bin/zato of the image",
+        "127" => ": the image has no Zato in /opt/zato/current: check spec.image",
         _ => "",
     };
     let log = create.join(format!("{step}.log"));

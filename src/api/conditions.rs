@@ -11,6 +11,8 @@ pub enum ConditionType {
     ServicesLoaded,
     /// No file has a name that makes Zato touch files of its own installation.
     FileNamesSafe,
+    /// Data and keys are those of an earlier cluster of this name.
+    DataAdopted,
 }
 
 /// Why a condition has its status.
@@ -38,10 +40,18 @@ pub enum Reason {
     KeyMissing,
     /// The credentials Secret exists, but a key of it is missing or malformed.
     CredentialsInvalid,
+    /// The credentials Secret has another `key1` than the database was made with.
+    KeyChanged,
     /// A child's name is taken by an object that is not the cluster's.
     NameTaken,
-    /// The API server refuses what the operator may do.
+    /// The operator lacks a right.
     Forbidden,
+    /// A quota of the namespace is used up.
+    QuotaExceeded,
+    /// An admission webhook or policy refuses a child.
+    AdmissionDenied,
+    /// The volume cannot grow.
+    ResizeRefused,
     /// The API server answered with an error, several times in a row.
     ApiError,
     /// The spec contradicts itself in a way that the schema could not refuse.
@@ -72,6 +82,10 @@ pub enum Reason {
     InternalName,
     /// A server could not load a file.
     LoadFailed,
+    /// The volume was made before this cluster.
+    Adopted,
+    /// The volume was made for this cluster.
+    Fresh,
     /// Every file has a name that is safe.
     Safe,
     /// A file has a name by which Zato takes files of its own for its importers.

@@ -69,12 +69,31 @@ fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
         conditions: vec![
             as_condition(ConditionType::Ready, ready),
             as_condition(ConditionType::ServicesLoaded, services),
+            as_condition(ConditionType::DataAdopted, adopted(plan)),
         ],
         image: Some(plan.image.clone()),
         key_fingerprint: Some(plan.fingerprint.0.clone()),
         servers: vec![server(plan)],
         services: Some(counts),
         endpoints: Some(endpoints(plan)),
+    }
+}
+
+fn adopted(plan: &Plan) -> Judged {
+    let claim = names::data(&plan.name);
+    match plan.adopted {
+        Some(made) => (
+            true,
+            Reason::Adopted,
+            format!(
+                "volume claim {claim} is of {made}: data and keys of an earlier cluster of this name are used"
+            ),
+        ),
+        None => (
+            false,
+            Reason::Fresh,
+            format!("volume claim {claim} was made for this cluster"),
+        ),
     }
 }
 
@@ -101,7 +120,7 @@ fn is_ready(plan: &Plan) -> Judged {
     {
         return (false, *reason, format!("pod {pod}: {message}"));
     }
-    if !is_observed(stateful_set) {
+    if !plan.is_current() {
         return (false, Reason::Starting, format!("pod {pod} is being changed"));
     }
     if ready_replicas(stateful_set) == 0 {
@@ -112,15 +131,6 @@ fn is_ready(plan: &Plan) -> Judged {
         );
     }
     (true, Reason::Running, "all components run".into())
-}
-
-/// Whether the StatefulSet's own status is about its present spec, and no pod of an older one is left.
-fn is_observed(stateful_set: &StatefulSet) -> bool {
-    let Some(status) = &stateful_set.status else {
-        return false;
-    };
-    status.observed_generation >= stateful_set.metadata.generation
-        && status.current_revision == status.update_revision
 }
 
 fn ready_replicas(stateful_set: &StatefulSet) -> i32 {
@@ -217,7 +227,7 @@ fn server(plan: &Plan) -> ServerStatus {
         ready: plan
             .stateful_set
             .as_ref()
-            .is_some_and(|s| is_observed(s) && ready_replicas(s) > 0),
+            .is_some_and(|set| plan.is_current() && ready_replicas(set) > 0),
         phase: report.map(|report| format!("{:?}", report.phase)),
         revision: report
             .map(|r| r.index_revision.clone())
@@ -243,10 +253,20 @@ mod tests {
     use crate::cluster::plan::tests::plan_of;
     use rstest::rstest;
 
-    fn stateful_set(ready: i32, current: &str, update: &str) -> StatefulSet {
+    /// With the pod's revision and the one that is wanted.
+    fn set(plan: &mut Plan, ready: i32, revision: &str, update: &str) {
+        plan.pod = Some(crate::reconcile::child::PodState {
+            revision: revision.into(),
+            trouble: plan.trouble.clone(),
+            ..Default::default()
+        });
+        plan.stateful_set = Some(stateful_set(ready, update));
+    }
+
+    fn stateful_set(ready: i32, update: &str) -> StatefulSet {
         serde_json::from_value(serde_json::json!({
             "metadata": {"name": "demo-server", "generation": 1}, "spec": {"selector": {}, "serviceName": "", "template": {}},
-            "status": {"observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "currentRevision": current, "updateRevision": update},
+            "status": {"observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "updateRevision": update},
         }))
         .unwrap()
     }
@@ -261,39 +281,42 @@ mod tests {
 
     #[rstest]
     #[case(None, None, false, Reason::Starting)]
-    #[case(Some(stateful_set(0, "a", "a")), None, false, Reason::Starting)]
+    #[case(Some((0, "a", "a")), None, false, Reason::Starting)]
     #[case(
-        Some(stateful_set(1, "a", "b")),
+        Some((1, "a", "b")),
         Some(report(Phase::Serving, None)),
         false,
         Reason::Starting
     )]
     #[case(
-        Some(stateful_set(1, "a", "a")),
+        Some((1, "a", "a")),
         Some(report(Phase::Serving, None)),
         true,
         Reason::Running
     )]
     #[case(
-        Some(stateful_set(0, "a", "a")),
+        Some((0, "a", "a")),
         Some(report(Phase::Creating, Some("x"))),
         false,
         Reason::CreationFailed
     )]
     #[case(
-        Some(stateful_set(1, "a", "a")),
+        Some((1, "a", "a")),
         Some(report(Phase::Serving, Some("x"))),
         false,
         Reason::ServerFailed
     )]
     fn truth_table(
-        #[case] stateful_set: Option<StatefulSet>,
+        #[case] pod: Option<(i32, &str, &str)>,
         #[case] report: Option<Report>,
         #[case] ready: bool,
         #[case] reason: Reason,
     ) {
         let mut plan = plan_of(&[]);
-        (plan.stateful_set, plan.report) = (stateful_set, report);
+        plan.report = report;
+        if let Some((ready, revision, update)) = pod {
+            set(&mut plan, ready, revision, update);
+        }
         let (is_ready, why, _) = is_ready(&plan);
         assert_eq!((is_ready, why), (ready, reason));
     }
@@ -306,7 +329,8 @@ mod tests {
             reason: Reason::ImagePullFailed,
             message,
         });
-        plan.stateful_set = Some(stateful_set(0, "a", "b"));
+        set(&mut plan, 0, "a", "b");
+        assert!(!adopted(&plan).0);
         let (ready, reason, message) = is_ready(&plan);
         assert_eq!(
             (ready, reason, message.as_str()),
@@ -316,7 +340,7 @@ mod tests {
                 "pod demo-server-0: image x cannot be pulled"
             )
         );
-        plan.stateful_set = Some(stateful_set(1, "a", "a"));
+        set(&mut plan, 1, "a", "a");
         assert_eq!(is_ready(&plan).1, Reason::Running);
         plan.is_stopped = true;
         assert_eq!(is_ready(&plan).1, Reason::Stopped);
@@ -327,7 +351,7 @@ mod tests {
         let mut cluster = crate::cluster::plan::tests::cluster(serde_json::json!({"paused": true}));
         assert_eq!(paused(&cluster).conditions[0].status, "False");
         let mut plan = plan_of(&[]);
-        plan.stateful_set = Some(stateful_set(1, "a", "a"));
+        set(&mut plan, 1, "a", "a");
         let before = assess(&cluster, Outcome::Applied { plan: &plan }).status;
         cluster.status = Some(before.clone());
         let after = paused(&cluster);

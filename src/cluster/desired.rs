@@ -13,8 +13,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::plan::Plan;
 use crate::api::zato_cluster::DeletionPolicy;
-use crate::k8s::labels;
-use crate::reconcile::kind::Manifest;
+use crate::k8s::{labels, names};
+use crate::reconcile::child::PodState;
+use crate::reconcile::kind::{Manifest, Task};
 
 /// Ports of a Quickstart pod.
 pub mod ports {
@@ -79,6 +80,19 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
     .collect()
 }
 
+/// A pod of an older template is deleted, ready or not: so a broken one never blocks its repair.
+pub fn tasks(plan: &Plan) -> Vec<Task> {
+    let outdated = plan
+        .pod
+        .as_ref()
+        .filter(|pod| !pod.is_deleted && plan.is_outdated(pod));
+    let delete = |pod: &PodState| Task::DeletePod {
+        name: names::server_pod(&plan.name, 0),
+        uid: pod.uid.clone(),
+    };
+    outdated.map(delete).into_iter().collect()
+}
+
 fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
     ObjectMeta {
         name: Some(name),
@@ -108,6 +122,34 @@ mod tests {
         let mut plan = plan_of(&[]);
         plan.is_stopped = true;
         assert_eq!(desired(&plan).last().unwrap().body["spec"]["replicas"], 0);
+    }
+
+    #[test]
+    fn a_pod_of_an_older_template_is_deleted_once_its_successor_is_known() {
+        let mut plan = plan_of(&[]);
+        assert_eq!(tasks(&plan), []);
+        plan.pod = Some(PodState {
+            uid: "u".into(),
+            revision: "old".into(),
+            ..PodState::default()
+        });
+        assert_eq!(tasks(&plan), [], "there is no StatefulSet");
+        let set = |generation: i64, update: &str| {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"generation": generation}, "status": {"observedGeneration": 2, "replicas": 1, "updateRevision": update},
+            }))
+            .ok()
+        };
+        for (generation, update, is_deleted, count) in [
+            (2, "new", false, 1),
+            (2, "old", false, 0),
+            (3, "new", false, 0),
+            (2, "new", true, 0),
+        ] {
+            plan.stateful_set = set(generation, update);
+            plan.pod.as_mut().unwrap().is_deleted = is_deleted;
+            assert_eq!(tasks(&plan).len(), count, "{generation} {update} {is_deleted}");
+        }
     }
 
     /// With `Delete` volume and keys have an owner, else not; the Secret's keys are never applied over.

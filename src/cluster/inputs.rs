@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::ApiResource;
 use kube::{Api, ResourceExt};
 
 use super::credentials::{self, Fingerprint};
-use super::trouble::Trouble;
 use crate::api::ZatoCluster;
 use crate::exchange::{INDEX_KEY, Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
+use crate::reconcile::child::PodState;
 use crate::reconcile::engine::{Context, Settings};
 use crate::service::plan::{Checked, checked};
 use crate::service::source::{self, Sourced};
@@ -30,8 +31,12 @@ pub struct Inputs {
     pub previous: Previous,
     /// Whether the credentials Secret has the operator's labels. One without them is a user's own.
     pub is_secret_labelled: bool,
-    /// What keeps the first server's pod from running.
-    pub trouble: Option<Trouble>,
+    /// The first server's pod, if there is one.
+    pub pod: Option<PodState>,
+    /// Why the API server refuses that pod, if it does.
+    pub refusal: Option<String>,
+    /// When the claim was made, if it exists.
+    pub claimed: Option<Timestamp>,
     /// The StatefulSet, if it exists.
     pub stateful_set: Option<StatefulSet>,
     /// The report of the first server, if the running pod wrote one.
@@ -55,6 +60,12 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let pod = names::server_pod(&name, 0);
     let uid = cluster.uid().unwrap_or_default();
     let fingerprint = credentials::ensure(&namespace, &name, &uid, context).await?;
+    let claim = stores.claim(&namespace, &names::data(&name));
+    check_key(
+        &name,
+        &fingerprint,
+        claim.as_ref().and_then(|(made_with, _)| made_with.as_ref()),
+    )?;
     let secrets = ApiResource::erase::<Secret>(&());
     let services = source::read(&stores.services_of(&namespace, &name), context).await?;
     let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
@@ -62,7 +73,9 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         is_secret_labelled: stores
             .child(&secrets, &namespace, &names::credentials(&name))
             .is_some(),
-        trouble: stores.trouble(&namespace, &pod),
+        pod: stores.pod(&namespace, &pod),
+        refusal: refusal(&namespace, &name, context),
+        claimed: claim.and_then(|(_, created)| created),
         settings: context.settings.clone(),
         fingerprint,
         previous: if is_deployed(&services, &cached) {
@@ -77,6 +90,28 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         report: stores.report(&namespace, &names::report(&name, 0), &pod),
         services,
     })
+}
+
+/// Another key than the one of the database decrypts nothing.
+fn check_key(cluster: &str, found: &Fingerprint, made_with: Option<&String>) -> Result<(), Error> {
+    match made_with.filter(|made_with| **made_with != found.0) {
+        None => Ok(()),
+        Some(made_with) => Err(Error::KeyChanged {
+            claim: names::data(cluster),
+            secret: names::credentials(cluster),
+            found: found.0.clone(),
+            made_with: made_with.clone(),
+        }),
+    }
+}
+
+/// Of the StatefulSet that is there now.
+fn refusal(namespace: &str, cluster: &str, context: &Context) -> Option<String> {
+    let resource = ApiResource::erase::<StatefulSet>(&());
+    let owner = context
+        .stores
+        .child(&resource, namespace, &names::server(cluster))?;
+    context.refusals.of(&owner.uid)
 }
 
 /// Whether an index says exactly what the services want.

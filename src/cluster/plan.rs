@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
 use super::inputs::{Inputs, Previous};
 use super::shards;
-use super::trouble::Trouble;
+use super::trouble::{self, Trouble};
 use crate::api::ZatoCluster;
 use crate::api::zato_cluster::{Configuration, DeletionPolicy, ImagePullPolicy, Storage};
 use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash};
 use crate::k8s::names;
 use crate::reconcile::Error;
+use crate::reconcile::child::PodState;
 use crate::service::plan::{Checked, checked, indexed};
 
 /// What will be done.
@@ -43,8 +45,12 @@ pub struct Plan {
     pub deletion_policy: DeletionPolicy,
     /// Whether the credentials Secret is the operator's, and not a user's own.
     pub is_secret_labelled: bool,
-    /// What keeps the pod from running.
+    /// The pod, if there is one.
+    pub pod: Option<PodState>,
+    /// What keeps it from running.
     pub trouble: Option<Trouble>,
+    /// When a claim was made that is older than the cluster: its data are those of an earlier one.
+    pub adopted: Option<Timestamp>,
     /// The fingerprint of the key.
     pub fingerprint: Fingerprint,
     /// What servers must have.
@@ -59,6 +65,33 @@ pub struct Plan {
     pub stateful_set: Option<StatefulSet>,
     /// The server's report.
     pub report: Option<Report>,
+}
+
+impl Plan {
+    /// Whether a pod is of an older template than the StatefulSet has, as far as its controller has looked.
+    pub fn is_outdated(&self, pod: &PodState) -> bool {
+        let Some(set) = self.stateful_set.as_ref().filter(|set| is_observed(set)) else {
+            return false;
+        };
+        let update = set
+            .status
+            .as_ref()
+            .and_then(|status| status.update_revision.as_ref());
+        update.is_some_and(|update| *update != pod.revision)
+    }
+
+    /// Whether the pod that runs is the one that is wanted.
+    pub fn is_current(&self) -> bool {
+        let is_observed = self.stateful_set.as_ref().is_some_and(is_observed);
+        let pod = self.pod.as_ref();
+        is_observed && pod.is_some_and(|pod| !pod.is_deleted && !self.is_outdated(pod))
+    }
+}
+
+/// Whether the StatefulSet's own status is about its present spec.
+fn is_observed(set: &StatefulSet) -> bool {
+    let observed = set.status.as_ref().and_then(|status| status.observed_generation);
+    observed.is_some() && observed >= set.metadata.generation
 }
 
 /// Plans one cluster.
@@ -98,7 +131,9 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         is_stopped: cluster.spec.stopped,
         deletion_policy: cluster.spec.deletion_policy,
         is_secret_labelled: inputs.is_secret_labelled,
-        trouble: inputs.trouble,
+        trouble: trouble::told(inputs.pod.as_ref(), inputs.refusal.as_deref()),
+        pod: inputs.pod,
+        adopted: adopted(cluster, inputs.claimed),
         fingerprint: inputs.fingerprint,
         index,
         shards,
@@ -109,6 +144,12 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         namespace: cluster.namespace().unwrap_or_default(),
         name,
     })
+}
+
+/// A claim from before the cluster.
+fn adopted(cluster: &ZatoCluster, claimed: Option<Timestamp>) -> Option<Timestamp> {
+    let created = cluster.metadata.creation_timestamp.as_ref()?.0;
+    claimed.filter(|claimed| *claimed < created)
 }
 
 /// The contents of files, by name.
@@ -208,7 +249,9 @@ pub(crate) mod tests {
                 .collect(),
             previous: Previous::default(),
             is_secret_labelled: true,
-            trouble: None,
+            pod: None,
+            refusal: None,
+            claimed: None,
             stateful_set: None,
             report: None,
         }

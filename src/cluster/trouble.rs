@@ -4,6 +4,7 @@
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use crate::api::conditions::Reason;
+use crate::reconcile::child::PodState;
 
 /// What keeps a pod from running.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,27 @@ pub struct Trouble {
     pub reason: Reason,
     /// Which part, why, and what to do.
     pub message: String,
+}
+
+/// What is told: of the pod that is there, else why there is none.
+pub fn told(pod: Option<&PodState>, refusal: Option<&str>) -> Option<Trouble> {
+    match pod {
+        Some(pod) => pod.trouble.clone(),
+        None => refusal.map(refused),
+    }
+}
+
+/// What the StatefulSet's controller says that the API server said.
+fn refused(said: &str) -> Trouble {
+    let (reason, next_step) = if said.contains("exceeded quota") {
+        (Reason::QuotaExceeded, "raise the quota, or free some of it")
+    } else {
+        (Reason::AdmissionDenied, "change the policy that refuses it")
+    };
+    Trouble {
+        reason,
+        message: format!("{said} ({next_step})"),
+    }
 }
 
 /// The first trouble of a pod, in the order in which its parts start.
@@ -96,6 +118,18 @@ mod tests {
         json!({"name": "server", "image": "i:1", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"waiting": {"reason": reason, "message": "why"}},
             "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}})
+    }
+
+    #[test]
+    fn why_there_is_no_pod_is_told_while_there_is_none() {
+        let said = "create Pod c-server-0 in StatefulSet c-server failed error: exceeded quota: q";
+        let told = |pod: Option<&PodState>| told(pod, Some(said));
+        assert_eq!(told(None).unwrap().reason, Reason::QuotaExceeded);
+        assert_eq!(told(Some(&PodState::default())), None);
+        assert_eq!(
+            refused("admission webhook denied it").reason,
+            Reason::AdmissionDenied
+        );
     }
 
     #[rstest]

@@ -21,6 +21,9 @@ pub fn managed_selector() -> String {
     format!("{MANAGED_BY}={MANAGER}")
 }
 
+/// The annotation of a claim that says with which key its database was made.
+pub const KEY_FINGERPRINT: &str = "zato.io/key-fingerprint";
+
 /// Selects what others made.
 pub fn others_selector() -> String {
     format!("{MANAGED_BY}!={MANAGER}")

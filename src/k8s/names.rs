@@ -24,6 +24,10 @@ pub fn shards(cluster: &str) -> impl Iterator<Item = String> {
 pub fn server(cluster: &str) -> String {
     format!("{cluster}-server")
 }
+/// The cluster whose StatefulSet has this name.
+pub fn cluster_of_servers(stateful_set: &str) -> Option<&str> {
+    stateful_set.strip_suffix("-server")
+}
 /// One server's pod, which is also the name of the server in Zato.
 pub fn server_pod(cluster: &str, ordinal: usize) -> String {
     format!("{cluster}-server-{ordinal}")

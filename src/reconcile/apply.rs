@@ -8,13 +8,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt as _};
 
 use super::child::Child;
 use super::engine::Context;
-use super::kind::{Kind, Manifest, Ownership};
+use super::kind::{Kind, Manifest, Ownership, Task};
 use super::{Error, owned};
 use crate::k8s::labels;
 
@@ -82,6 +83,20 @@ pub async fn apply<K: Kind>(owner: &K, desired: Vec<Manifest>, context: &Context
     prune(&namespace, &reference.uid, &wanted, context).await
 }
 
+/// Does what is to be done beside.
+pub async fn perform<K: Kind>(owner: &K, tasks: Vec<Task>, context: &Context) -> Result<(), Error> {
+    let namespace = owner.namespace().unwrap_or_default();
+    for Task::DeletePod { name, uid } in tasks {
+        tracing::info!(
+            pod = name,
+            namespace,
+            "the pod is of an older template and is deleted"
+        );
+        delete(&ApiResource::erase::<Pod>(&()), &namespace, &name, uid, context).await?;
+    }
+    Ok(())
+}
+
 async fn apply_one(
     mut manifest: Manifest,
     namespace: &str,
@@ -120,7 +135,8 @@ async fn apply_one(
     let params = PatchParams::apply(labels::MANAGER).force();
     let applied = api
         .patch(&manifest.name, &params, &Patch::Apply(&manifest.body))
-        .await?;
+        .await
+        .map_err(|error| Error::child(kind, &manifest.name, error))?;
     let digest = Child::reduce(applied, kind).digest;
     tracing::debug!(kind, name = manifest.name, namespace, "applied");
     if digest == wanted {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::Lookup;
@@ -49,10 +50,45 @@ pub enum Content {
     Report(Box<Report>),
     /// What the servers of a cluster were told last.
     Index(Box<Index>),
-    /// What keeps a pod from running, if anything does.
-    Pod(Option<Trouble>),
+    /// What is known of a pod.
+    Pod(Box<PodState>),
+    /// The fingerprint of the key with which a database was made on a volume, and when the claim was made.
+    Claim {
+        /// Of the annotation, if it has one.
+        fingerprint: Option<String>,
+        /// Its creation.
+        created: Option<Timestamp>,
+    },
     /// Whether the keys are usable, and their fingerprint; else why not.
     Credentials(Result<Fingerprint, String>),
+}
+
+/// A pod of a StatefulSet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodState {
+    /// Its UID.
+    pub uid: String,
+    /// The revision of the template from which it was made.
+    pub revision: String,
+    /// Whether it is on its way out.
+    pub is_deleted: bool,
+    /// What keeps it from running, if anything does.
+    pub trouble: Option<Trouble>,
+}
+
+impl PodState {
+    fn of(pod: &Pod) -> Self {
+        Self {
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            revision: pod
+                .labels()
+                .get("controller-revision-hash")
+                .cloned()
+                .unwrap_or_default(),
+            is_deleted: pod.metadata.deletion_timestamp.is_some(),
+            trouble: trouble::of(pod),
+        }
+    }
 }
 
 impl Child {
@@ -96,7 +132,11 @@ impl Content {
                     status: full.status,
                 }))
             }),
-            "Pod" => Self::Pod(parse::<Pod>(whole).as_ref().and_then(trouble::of)),
+            "Pod" => Self::Pod(Box::new(PodState::of(&parse::<Pod>(whole).unwrap_or_default()))),
+            "PersistentVolumeClaim" => Self::Claim {
+                fingerprint: object.annotations().get(labels::KEY_FINGERPRINT).cloned(),
+                created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
+            },
             "ConfigMap" if is(REPORT_LABEL, "true") => parse::<ConfigMap>(whole)
                 .and_then(|report| serde_json::from_str(report.data?.get(REPORT_KEY)?).ok())
                 .map_or(Self::None, Self::Report),

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{self, Context, Settings};
 use super::kind::Kind;
 use super::references::References;
+use super::refusals::Refusals;
 use super::stores::{self, Scope};
 use super::waker::Wake;
 use crate::k8s::labels;
@@ -33,9 +34,9 @@ pub async fn run(
 ) {
     let (clusters, wake_clusters) = mpsc::unbounded();
     let (services, wake_services) = mpsc::unbounded();
-    let references = References::default();
+    let (references, refusals) = (References::default(), Refusals::default());
     let scope = Scope::new(client.clone(), namespace);
-    let watches = stores::start(&scope, &references, &Wake { clusters, services });
+    let watches = stores::start(&scope, &references, &refusals, &Wake { clusters, services });
     let reporter = Reporter {
         controller: labels::MANAGER.into(),
         instance: Some(settings.identity.clone()),
@@ -47,6 +48,7 @@ pub async fn run(
         recorder,
         stores.clone(),
         references,
+        refusals,
         settings,
         metrics,
     ));

@@ -12,6 +12,7 @@ use kube::{Client, ResourceExt};
 use super::apply::{self, Applied};
 use super::kind::{Kind, Outcome};
 use super::references::References;
+use super::refusals::Refusals;
 use super::stores::Stores;
 use super::{Error, report};
 use crate::telemetry::metrics::Metrics;
@@ -29,6 +30,8 @@ pub struct Context {
     pub stores: Stores,
     /// What was read of objects of users.
     pub references: References,
+    /// Pods that were refused.
+    pub refusals: Refusals,
     /// What was applied.
     pub applied: Applied,
     /// Settings of this operator.
@@ -68,6 +71,7 @@ impl Context {
         recorder: Recorder,
         stores: Stores,
         references: References,
+        refusals: Refusals,
         settings: Settings,
         metrics: Metrics,
     ) -> Self {
@@ -76,6 +80,7 @@ impl Context {
             recorder,
             stores,
             references,
+            refusals,
             settings,
             metrics,
             applied: Applied::default(),
@@ -150,6 +155,7 @@ async fn advance<K: Kind>(object: &K, context: &Context) -> Result<K::Plan, Erro
     let inputs = object.gather(context).await?;
     let plan = object.plan(inputs)?;
     apply::apply(object, K::desired(&plan), context).await?;
+    apply::perform(object, K::tasks(&plan), context).await?;
     Ok(plan)
 }
 

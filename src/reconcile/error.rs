@@ -36,6 +36,20 @@ pub enum Error {
         /// The Secret's name.
         secret: String,
     },
+    /// The key is not the one that the database was made with.
+    #[error(
+        "Secret {secret} has another key1 (fingerprint {found}) than the database on volume claim {claim} was made with ({made_with}): restore the old key, or delete the claim to start anew"
+    )]
+    KeyChanged {
+        /// The claim's name.
+        claim: String,
+        /// The Secret's name.
+        secret: String,
+        /// The fingerprint of its key.
+        found: String,
+        /// The fingerprint that the claim says.
+        made_with: String,
+    },
     /// The credentials Secret lacks something.
     #[error("Secret {secret}: {why}")]
     Credentials {
@@ -44,8 +58,21 @@ pub enum Error {
         /// Which key, and what is wrong with it.
         why: String,
     },
+    /// The API server refused a child.
+    #[error("{kind} {name}: {}{}", message(.source), next_step(*.reason))]
+    Child {
+        /// The child's kind.
+        kind: String,
+        /// The child's name.
+        name: String,
+        /// What `Ready` gets.
+        reason: Reason,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
     /// The API server refused or failed.
-    #[error("Kubernetes API: {0}")]
+    #[error("Kubernetes API: {}", message(.0))]
     Api(#[source] Box<kube::Error>),
 }
 
@@ -56,30 +83,82 @@ impl From<kube::Error> for Error {
 }
 
 impl Error {
+    /// A child that the API server refused.
+    pub fn child(kind: &str, name: &str, error: kube::Error) -> Self {
+        Self::Child {
+            kind: kind.into(),
+            name: name.into(),
+            reason: reason(&error),
+            source: Box::new(error),
+        }
+    }
+
     /// The reason that `Ready` gets.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Unparseable(_) | Self::Invalid { .. } => Reason::InvalidSpec,
             Self::Foreign { .. } => Reason::NameTaken,
             Self::KeyMissing { .. } => Reason::KeyMissing,
+            Self::KeyChanged { .. } => Reason::KeyChanged,
             Self::Credentials { .. } => Reason::CredentialsInvalid,
-            Self::Api(error) => match &**error {
-                kube::Error::Api(status) if status.is_forbidden() => Reason::Forbidden,
-                _ => Reason::ApiError,
-            },
+            Self::Child { reason, .. } => *reason,
+            Self::Api(error) => reason(error),
         }
     }
 
     /// When to try again, after `failures` failures in a row; none: only a change can help.
     pub fn retry_after(&self, failures: u32) -> Option<Duration> {
+        let backoff = |most| Duration::from_secs(1 << failures.min(8)).min(most);
         match self {
-            Self::Unparseable(_) | Self::Invalid { .. } => None,
-            // Watches tell of the Secret and the claim.
-            Self::KeyMissing { .. } | Self::Credentials { .. } => None,
+            // Watches tell of the object, the Secret and the claim.
+            Self::Unparseable(_)
+            | Self::Invalid { .. }
+            | Self::KeyMissing { .. }
+            | Self::KeyChanged { .. }
+            | Self::Credentials { .. } => None,
             // No watch sees an object that is not ours.
             Self::Foreign { .. } => Some(Duration::from_secs(30)),
-            Self::Api(_) => Some(Duration::from_secs(1 << failures.min(8)).min(Duration::from_mins(5))),
+            // Who mends a quota, a right or a policy does not want to wait.
+            Self::Child { .. } => Some(backoff(Duration::from_secs(30))),
+            Self::Api(_) => Some(backoff(Duration::from_mins(5))),
         }
+    }
+}
+
+/// What the API server said, without the words of the client around it.
+fn message(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// By its code, and by words of the API server that have been the same for many versions.
+fn reason(error: &kube::Error) -> Reason {
+    let kube::Error::Api(status) = error else {
+        return Reason::ApiError;
+    };
+    let says = |words: &str| status.message.contains(words);
+    if says("exceeded quota") {
+        Reason::QuotaExceeded
+    } else if says("admission webhook") || says("ValidatingAdmissionPolicy") || says("violates PodSecurity") {
+        Reason::AdmissionDenied
+    } else if says("pvc can be resized") {
+        Reason::ResizeRefused
+    } else if status.code == 403 {
+        Reason::Forbidden
+    } else {
+        Reason::ApiError
+    }
+}
+
+fn next_step(reason: Reason) -> &'static str {
+    match reason {
+        Reason::QuotaExceeded => " (raise the quota, or free some of it)",
+        Reason::AdmissionDenied => " (change that policy, or what it refuses)",
+        Reason::ResizeRefused => " (its StorageClass must allow volume expansion)",
+        Reason::Forbidden => " (install the chart's roles again)",
+        _ => "",
     }
 }
 
@@ -92,5 +171,47 @@ mod tests {
         let error = Error::Api(Box::new(kube::Error::LinesCodecMaxLineLengthExceeded));
         let seconds: Vec<_> = (0..10).map(|n| error.retry_after(n).unwrap().as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 256]);
+    }
+
+    fn api(code: u16, message: &str) -> kube::Error {
+        let status = serde_json::json!({"status": "Failure", "code": code, "message": message});
+        kube::Error::Api(Box::new(serde_json::from_value(status).unwrap()))
+    }
+
+    #[rstest::rstest]
+    #[case(
+        403,
+        "exceeded quota: q",
+        Reason::QuotaExceeded,
+        "Service x: exceeded quota: q (raise the quota"
+    )]
+    #[case(
+        400,
+        "admission webhook \"w\" denied the request",
+        Reason::AdmissionDenied,
+        "Service x: admission webhook"
+    )]
+    #[case(
+        403,
+        "only dynamically provisioned pvc can be resized",
+        Reason::ResizeRefused,
+        "Service x: only dynamically"
+    )]
+    #[case(
+        403,
+        "User \"u\" cannot patch",
+        Reason::Forbidden,
+        "Service x: User \"u\" cannot patch (install"
+    )]
+    #[case(500, "etcd", Reason::ApiError, "Service x: etcd")]
+    fn a_refused_child_is_named_with_what_to_do(
+        #[case] code: u16,
+        #[case] message: &str,
+        #[case] reason: Reason,
+        #[case] wanted: &str,
+    ) {
+        let error = Error::child("Service", "x", api(code, message));
+        assert_eq!(error.reason(), reason);
+        assert!(error.to_string().starts_with(wanted), "{error}");
     }
 }

@@ -64,6 +64,18 @@ impl Manifest {
     }
 }
 
+/// What is done beside applying children, after them. Each can be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Delete one pod, and no successor of its name.
+    DeletePod {
+        /// Its name.
+        name: String,
+        /// Its UID.
+        uid: String,
+    },
+}
+
 /// How the steps before `assess` went.
 pub enum Outcome<'a, P> {
     /// All children are as planned.
@@ -114,6 +126,10 @@ pub trait Kind:
     fn plan(&self, inputs: Self::Inputs) -> Result<Self::Plan, Error>;
     /// The children, in the order in which they are applied.
     fn desired(plan: &Self::Plan) -> Vec<Manifest>;
+    /// What is done after the children are as wanted.
+    fn tasks(_: &Self::Plan) -> Vec<Task> {
+        vec![]
+    }
     /// Everything that a user sees.
     fn assess(&self, outcome: Outcome<'_, Self::Plan>) -> Verdict<Self::Status>;
 }

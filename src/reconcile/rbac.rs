@@ -59,8 +59,14 @@ pub const RULES: &[Rule] = &[
     Rule {
         group: "",
         resources: &["pods"],
+        verbs: &["list", "watch", "delete"],
+        because: "a report counts only for the pod that runs; one of an older template is deleted",
+    },
+    Rule {
+        group: "",
+        resources: &["events"],
         verbs: &["list", "watch"],
-        because: "a report counts only for the pod that runs",
+        because: "why the API server refuses a pod is told nowhere else",
     },
     Rule {
         group: "events.k8s.io",

@@ -108,10 +108,18 @@ pub async fn follow(scope: Scope, references: References, waker: Waker) {
     let others = watcher::Config::default().labels(&labels::others_selector());
     let config_maps = watcher(scope.of::<PartialObjectMeta<ConfigMap>>(), others.clone()).default_backoff();
     let secrets = watcher(scope.of::<PartialObjectMeta<Secret>>(), others).default_backoff();
-    let (first, again) = (&references, &waker);
+    let (first, again) = (waker.clone(), waker);
+    let note_config_map = move |event| {
+        references.note(event, &first);
+        future::ready(())
+    };
+    let note_secret = move |event| {
+        credentials(event, &again);
+        future::ready(())
+    };
     tokio::join!(
-        config_maps.for_each(|event| future::ready(first.note(event, again))),
-        secrets.for_each(|event| future::ready(credentials(event, again))),
+        config_maps.for_each(note_config_map),
+        secrets.for_each(note_secret)
     );
 }
 
@@ -144,17 +152,17 @@ mod tests {
         references
     }
 
-    fn read(version: &str) -> Option<Entry> {
-        Some(Entry::Read(Some((version.into(), Arc::default()))))
+    fn read(version: &str) -> Entry {
+        Entry::Read(Some((version.into(), Arc::default())))
     }
 
     #[test]
     fn a_change_of_what_is_known_is_noticed_once() {
         for (entry, version, is_new) in [
             (None, Some("1"), false),
-            (read("1"), Some("1"), false),
-            (read("1"), Some("2"), true),
-            (read("1"), None, true),
+            (Some(read("1")), Some("1"), false),
+            (Some(read("1")), Some("2"), true),
+            (Some(read("1")), None, true),
             (Some(Entry::Read(None)), Some("1"), true),
             (Some(Entry::Read(None)), None, false),
             (Some(Entry::Reading), Some("1"), true),

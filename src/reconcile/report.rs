@@ -68,7 +68,10 @@ async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Re
 
 async fn publish<K: Kind>(object: &K, condition: &Condition, context: &Context) {
     let is_trouble = condition.status != "True"
-        && !matches!(condition.reason.as_str(), "Starting" | "Loading" | "Deploying");
+        && !matches!(
+            condition.reason.as_str(),
+            "Starting" | "Loading" | "Deploying" | "Fresh"
+        );
     let note: String = format!("{}={}: {}", condition.type_, condition.status, condition.message);
     let event = Event {
         type_: if is_trouble {

@@ -9,6 +9,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
@@ -18,11 +19,11 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
-use super::child::{Child, Content};
+use super::child::{Child, Content, PodState};
 use super::references::{self, References};
+use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
 use crate::api::{ZatoCluster, ZatoService};
-use crate::cluster::trouble::Trouble;
 use crate::exchange::{Index, Report};
 use crate::k8s::labels;
 
@@ -155,13 +156,24 @@ impl Stores {
         }
     }
 
-    /// What keeps a pod from running.
-    pub fn trouble(&self, namespace: &str, pod: &str) -> Option<Trouble> {
+    /// A pod of a StatefulSet.
+    pub fn pod(&self, namespace: &str, pod: &str) -> Option<PodState> {
         match self
             .child(&ApiResource::erase::<Pod>(&()), namespace, pod)?
             .content
         {
-            Content::Pod(trouble) => trouble,
+            Content::Pod(state) => Some(*state),
+            _ => None,
+        }
+    }
+
+    /// A volume claim: the fingerprint of the key with which its database was made, and when it was made.
+    pub fn claim(&self, namespace: &str, name: &str) -> Option<(Option<String>, Option<Timestamp>)> {
+        match self
+            .child(&ApiResource::erase::<PersistentVolumeClaim>(&()), namespace, name)?
+            .content
+        {
+            Content::Claim { fingerprint, created } => Some((fingerprint, created)),
             _ => None,
         }
     }
@@ -209,6 +221,7 @@ impl Stores {
 pub fn start(
     scope: &Scope,
     references: &References,
+    refusals: &Refusals,
     wake: &Wake,
 ) -> Watches<
     impl Stream<Item = Result<Guarded<ZatoCluster>, watcher::Error>> + use<>,
@@ -224,6 +237,7 @@ pub fn start(
         references.clone(),
         waker.clone(),
     ));
+    tokio::spawn(refusals::follow(scope.clone(), refusals.clone(), waker.clone()));
     let stores = Stores {
         clusters,
         services,

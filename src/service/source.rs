@@ -115,29 +115,29 @@ mod tests {
     use rstest::rstest;
     use std::sync::Arc;
 
-    fn content(files: &[(&str, &str)]) -> Option<Arc<Content>> {
+    fn content(files: &[(&str, &str)]) -> Arc<Content> {
         let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-        Some(Arc::new(Content {
+        Arc::new(Content {
             texts: files.iter().map(owned).collect(),
             binary: vec![],
-        }))
+        })
     }
 
     #[test]
     fn files_of_several_config_maps_come_together() {
         let merged = merge(&[
-            ("one".into(), content(&[("a.py", "1")])),
-            ("two".into(), content(&[("b.py", "2")])),
+            ("one".into(), Some(content(&[("a.py", "1")]))),
+            ("two".into(), Some(content(&[("b.py", "2")]))),
         ]);
         assert_eq!(merged.unwrap().keys().collect::<Vec<_>>(), ["a.py", "b.py"]);
     }
 
     #[rstest]
     #[case(&[("one", None)], "ConfigMap one of spec.source does not exist: create it")]
-    #[case(&[("one", content(&[("a.txt", "")]))], "ConfigMap one: a.txt is no Python module name")]
-    #[case(&[("one", content(&[("1a.py", "")]))], "ConfigMap one: 1a.py is no Python module name")]
-    #[case(&[("one", content(&[(".py", "")]))], "ConfigMap one: .py is no Python module name")]
-    #[case(&[("one", content(&[("a.py", "")])), ("two", content(&[("a.py", "")]))], "ConfigMap two: a.py is also a key of ConfigMap one")]
+    #[case(&[("one", Some(content(&[("a.txt", "")])))], "ConfigMap one: a.txt is no Python module name")]
+    #[case(&[("one", Some(content(&[("1a.py", "")])))], "ConfigMap one: 1a.py is no Python module name")]
+    #[case(&[("one", Some(content(&[(".py", "")])))], "ConfigMap one: .py is no Python module name")]
+    #[case(&[("one", Some(content(&[("a.py", "")]))), ("two", Some(content(&[("a.py", "")])))], "ConfigMap two: a.py is also a key of ConfigMap one")]
     fn what_is_wrong_is_told(#[case] config_maps: &[(&str, Option<Arc<Content>>)], #[case] wanted: &str) {
         let owned: Vec<_> = config_maps
             .iter()

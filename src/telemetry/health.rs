@@ -9,13 +9,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use kube::Client;
 use tokio::sync::watch;
 
 use super::metrics::Metrics;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const RESOURCES: [&str; 2] = ["zatoclusters", "zatoservices"];
 
 /// What is missing; none: ready.
 pub type Readiness = watch::Receiver<Option<String>>;
@@ -38,24 +36,4 @@ async fn ready(State(readiness): State<Arc<Readiness>>) -> (StatusCode, String) 
         None => (StatusCode::OK, "ok".into()),
         Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
     }
-}
-
-/// What the API server lacks.
-pub async fn missing(client: &Client) -> Option<String> {
-    let served = match client.list_api_group_resources("zato.io/v1alpha1").await {
-        Ok(list) => list.resources.into_iter().map(|resource| resource.name).collect(),
-        Err(kube::Error::Api(status)) if status.is_not_found() => vec![],
-        Err(error) => return Some(format!("the API server does not answer: {error}")),
-    };
-    let lacking: Vec<&str> = RESOURCES
-        .into_iter()
-        .filter(|name| !served.iter().any(|s| s == name))
-        .collect();
-    let names = lacking
-        .iter()
-        .map(|name| format!("{name}.zato.io"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    (!lacking.is_empty())
-        .then(|| format!("CustomResourceDefinition missing: {names}; install the chart's CRDs"))
 }

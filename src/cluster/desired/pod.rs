@@ -7,7 +7,7 @@ mod containers;
 mod environment;
 mod volumes;
 
-use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
     LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
 };
@@ -29,6 +29,11 @@ pub(super) fn stateful_set(plan: &Plan) -> StatefulSet {
             replicas: Some(i32::from(!plan.is_stopped)),
             service_name: Some(names::server(&plan.name)),
             pod_management_policy: Some("Parallel".into()),
+            // The operator deletes pods of an older template itself.
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("OnDelete".into()),
+                ..StatefulSetUpdateStrategy::default()
+            }),
             selector: LabelSelector {
                 match_labels: Some(labels::selector(&plan.name, "server")),
                 ..LabelSelector::default()

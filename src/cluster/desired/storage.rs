@@ -6,14 +6,22 @@ use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::metadata;
 use crate::cluster::plan::Plan;
-use crate::k8s::names;
+use crate::k8s::{labels, names};
 
 pub(super) fn claim(plan: &Plan) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
-        metadata: metadata(plan, names::data(&plan.name), "data"),
+        metadata: ObjectMeta {
+            // As long as the volume: another key is noticed.
+            annotations: Some(BTreeMap::from([(
+                labels::KEY_FINGERPRINT.to_owned(),
+                plan.fingerprint.0.clone(),
+            )])),
+            ..metadata(plan, names::data(&plan.name), "data")
+        },
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".into()]),
             storage_class_name: plan.storage.storage_class_name.clone(),

@@ -24,7 +24,8 @@ const PYTHON: &str = "/opt/zato/current/bin/python";
 const OPTIONS: &str = "fg=TrueZato_Zato_Zatosync_internal=FalseZato_Zato_Zatosecret_key=Zato_Zato_Zatostderr_path=NoneZato_Zato_Zatoenv_file=Zato_Zato_Zatostop_after=None";
 
 /// Makes what is not there yet. The database is made under another name and renamed when it is complete, because
-/// Zato's `create odb` cannot finish one that is half made; each directory has a mark when it is complete. What the
+/// Zato's `create odb` cannot finish one that is half made; each directory has a mark when it is complete. A volume
+/// that is read-only or full is told before Zato's commands fail on it in words of their own. What the
 /// commands print holds secrets when they fail: it goes to memory, and only the exit code to the agent.
 const CREATE: &str = r#"set -u
 cd /tmp
@@ -35,6 +36,10 @@ run() {
   [ "$code" = 0 ] || [ "$1 $code" = "server 7" ] || fail "$1" "$code"
 }
 rm -rf /create/failed /opt/zato/data/new
+need=1
+[ -e /opt/zato/data/zato.db ] || need=16
+dd if=/dev/zero of=/opt/zato/data/.probe bs=1048576 count=$need 2>/dev/null || { rm -f /opt/zato/data/.probe; fail volume 1; }
+rm -f /opt/zato/data/.probe
 if [ ! -e /opt/zato/data/zato.db ]; then
   mkdir /opt/zato/data/new || fail database $?
   run database
