@@ -141,7 +141,11 @@ fn reason(error: &kube::Error) -> Reason {
     let says = |words: &str| status.message.contains(words);
     if says("exceeded quota") {
         Reason::QuotaExceeded
-    } else if says("admission webhook") || says("ValidatingAdmissionPolicy") || says("violates PodSecurity") {
+    } else if says("admission webhook")
+        || says("failed calling webhook")
+        || says("ValidatingAdmissionPolicy")
+        || says("violates PodSecurity")
+    {
         Reason::AdmissionDenied
     } else if says("pvc can be resized") {
         Reason::ResizeRefused

@@ -1,6 +1,8 @@
 //! The vocabulary of the stories: a namespace of their own, waiting, objects.
 
 pub mod operator;
+pub mod process;
+pub mod schema;
 pub mod way;
 
 use std::fmt::Debug;

@@ -18,6 +18,11 @@ pub struct Process {
 impl Process {
     /// Starts an operator with a kubeconfig. Its log goes to `target/operator-IDENTITY.log`.
     pub fn start(kubeconfig: &Path, identity: &str) -> Self {
+        Self::start_with(kubeconfig, identity, &[])
+    }
+
+    /// The same with more of its environment.
+    pub fn start_with(kubeconfig: &Path, identity: &str, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let log = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/operator-{identity}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_zato-operator"))
@@ -27,6 +32,7 @@ impl Process {
             .env("OPERATOR_IMAGE", "registry.local/zato-operator:dev")
             .env("DEFAULT_ZATO_IMAGE", "registry.local/zato-sim:dev")
             .env("HEALTH_ADDRESS", format!("127.0.0.1:{port}"))
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(log).unwrap())
             .stderr(Stdio::inherit())

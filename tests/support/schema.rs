@@ -1,0 +1,98 @@
+//! Every field that a user may write, from the schema of its definition, with a value to change it to and one that must
+//! be refused. A field that this file knows no value for fails its test: a new one cannot be forgotten.
+
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+
+/// One field and what is done to it.
+pub struct Edit {
+    /// Below `spec`.
+    pub path: String,
+    /// Another valid value.
+    pub other: Value,
+    /// A value that the API server must refuse.
+    pub refused: Value,
+    /// Whether the other value must be refused, too, because the field cannot change.
+    pub is_immutable: bool,
+}
+
+impl Edit {
+    /// The merge patch that sets the field.
+    pub fn patch(&self, value: &Value) -> Value {
+        let wrap = |inner: Value, name: &str| json!({name: inner});
+        let spec = self.path.split('/').rev().fold(value.clone(), wrap);
+        json!({"spec": spec})
+    }
+}
+
+/// All fields of a kind.
+pub fn edits<K: CustomResourceExt>() -> Vec<Edit> {
+    let definition = serde_json::to_value(K::crd()).unwrap();
+    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let mut found = vec![];
+    collect(schema, "", &mut found);
+    found
+}
+
+fn collect(schema: &Value, path: &str, found: &mut Vec<Edit>) {
+    if let Some(edit) = special(path) {
+        found.push(edit);
+        return;
+    }
+    if let Some(fields) = schema["properties"].as_object() {
+        for (name, field) in fields {
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}/{name}")
+            };
+            collect(field, &path, found);
+        }
+        return;
+    }
+    let (other, refused) = match (schema["enum"].as_array(), schema["type"].as_str()) {
+        (Some(values), _) => {
+            let other = values
+                .iter()
+                .find(|value| **value != schema["default"] && !value.is_null());
+            (other.unwrap_or(&values[0]).clone(), json!("Nonsense"))
+        }
+        (None, Some("boolean")) => (json!(schema["default"] != json!(true)), json!("yes")),
+        (None, Some("string")) => (json!("other"), json!("x".repeat(1000))),
+        (None, kind) => panic!("no value is known for {path} of type {kind:?}: add it to special()"),
+    };
+    found.push(Edit {
+        path: path.into(),
+        other,
+        refused,
+        is_immutable: false,
+    });
+}
+
+/// Fields whose values have a meaning beyond their type.
+fn special(path: &str) -> Option<Edit> {
+    let (other, refused, is_immutable) = match path {
+        "imagePullSecrets" => (
+            json!([{"name": "other"}]),
+            json!([{"name": "a"}, {"name": "a"}]),
+            false,
+        ),
+        "config" => (
+            json!({"server.conf": {"misc": {"http_server_header": "other"}}, "sso.conf": {"signup": {"is_approval_needed": "False"}}}),
+            json!({"none.conf": {}}),
+            false,
+        ),
+        // A claim that is not bound cannot grow, and a volume cannot shrink again: see trouble.rs.
+        "database/sqlite/storage/size" => (json!("1Gi"), json!("much"), true),
+        "database/sqlite/storage/storageClassName" | "clusterRef/name" => (json!("other"), json!(""), true),
+        "source/inline" => (json!({"b.py": "x = 1\n"}), json!({"b.txt": ""}), false),
+        "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),
+        _ => return None,
+    };
+    Some(Edit {
+        path: path.into(),
+        other,
+        refused,
+        is_immutable,
+    })
+}

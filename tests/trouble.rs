@@ -1,0 +1,253 @@
+//! Bad input and bad surroundings: each is told in `Ready` with the object at fault, the cause and what to do, and heals
+//! by itself once it is mended. `make e2e` brings everything up.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+mod support;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, ResourceQuota, Secret, Service};
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
+use serde_json::json;
+use support::{Namespace, cluster, cluster_ready, start, until_ready};
+use zato_operator::api::ZatoCluster;
+
+/// A cluster "c" whose pod never starts: nothing of it needs one.
+async fn waiting(space: &Namespace) {
+    let spec = json!({"database": {"sqlite": {"storage": {"storageClassName": "none-such"}}}});
+    space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
+}
+
+async fn quota(space: &Namespace, hard: serde_json::Value) {
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": hard}});
+    space.create::<ResourceQuota>(&quota).await.unwrap();
+    space
+        .until("the quota counts", || async {
+            let status = space.get::<ResourceQuota>("q").await.status;
+            status.is_some_and(|status| status.hard.is_some_and(|hard| !hard.is_empty()))
+        })
+        .await;
+}
+
+async fn without_quota(space: &Namespace) {
+    space
+        .api::<ResourceQuota>()
+        .delete("q", &DeleteParams::default())
+        .await
+        .unwrap();
+}
+
+/// An image that has a shell, and no Zato.
+#[tokio::test]
+async fn an_image_without_zato() {
+    let space = start("no-zato", json!({"image": "registry.local/busybox:1"})).await;
+    let message = until_ready(&space, "False", "CreationFailed").await;
+    assert!(
+        message.contains("the image has no Zato in /opt/zato/current: check spec.image"),
+        "{message}"
+    );
+    space
+        .merge::<ZatoCluster>("c", &json!({"spec": {"image": null}}))
+        .await
+        .unwrap();
+    until_ready(&space, "True", "Running").await;
+    space.delete().await;
+}
+
+/// A quota on pods stops the StatefulSet's controller, one on Services the operator itself.
+#[tokio::test]
+async fn a_quota_that_is_used_up() {
+    let space = Namespace::new("quota-pods").await;
+    quota(&space, json!({"pods": "0"})).await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    let message = until_ready(&space, "False", "QuotaExceeded").await;
+    assert!(
+        message.contains("c-server-0") && message.contains("raise the quota"),
+        "{message}"
+    );
+    without_quota(&space).await;
+    until_ready(&space, "True", "Running").await;
+    space.delete().await;
+
+    let space = Namespace::new("quota-services").await;
+    quota(&space, json!({"services": "0"})).await;
+    waiting(&space).await;
+    let message = until_ready(&space, "False", "QuotaExceeded").await;
+    assert!(
+        message.starts_with("Service c-server: ") && message.contains("raise the quota"),
+        "{message}"
+    );
+    without_quota(&space).await;
+    space
+        .until("the rest", || async {
+            space.find::<StatefulSet>("c-server").await.is_some()
+        })
+        .await;
+    space.delete().await;
+}
+
+/// A webhook that nobody answers refuses what it is asked about.
+#[tokio::test]
+async fn a_webhook_that_refuses_a_child() {
+    let space = Namespace::new("webhook").await;
+    let hooks = Api::<ValidatingWebhookConfiguration>::all(support::client().await);
+    let hook = serde_json::from_value(json!({
+        "metadata": {"name": space.name()},
+        "webhooks": [{
+            "name": "refuses.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
+            "clientConfig": {"url": "https://127.0.0.1:1/"}, "timeoutSeconds": 1,
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name()}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]}],
+        }],
+    }));
+    hooks
+        .create(&PostParams::default(), &hook.unwrap())
+        .await
+        .unwrap();
+    let probe = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe"}, "spec": {"ports": [{"port": 1}]}});
+    space
+        .until("the webhook counts", || async {
+            let created = space.create::<Service>(&probe).await;
+            if created.is_ok() {
+                let _ = space
+                    .api::<Service>()
+                    .delete("probe", &DeleteParams::default())
+                    .await;
+            }
+            created.is_err()
+        })
+        .await;
+    waiting(&space).await;
+    let message = until_ready(&space, "False", "AdmissionDenied").await;
+    assert!(
+        message.starts_with("Service c-server: ") && message.contains("refuses.example.com"),
+        "{message}"
+    );
+    hooks
+        .delete(space.name(), &DeleteParams::default())
+        .await
+        .unwrap();
+    space
+        .until("the rest", || async {
+            space.find::<StatefulSet>("c-server").await.is_some()
+        })
+        .await;
+    space.delete().await;
+}
+
+/// The keys of a cluster: one that lacks, one that is another, and the old ones again.
+#[tokio::test]
+async fn keys_that_are_wrong() {
+    let space = Namespace::new("keys-wrong").await;
+    waiting(&space).await;
+    until_ready(&space, "False", "Unschedulable").await;
+    let secret = space.get::<Secret>("c-zato").await;
+    let set = async |key: &str, value: Option<ByteString>| {
+        let patch = json!({"data": {key: value}});
+        space.merge::<Secret>("c-zato", &patch).await.unwrap();
+    };
+    let data = secret.data.unwrap();
+    set("jwtSecret", None).await;
+    let message = until_ready(&space, "False", "CredentialsInvalid").await;
+    assert!(
+        message.contains("Secret c-zato: key jwtSecret is missing"),
+        "{message}"
+    );
+    set("jwtSecret", Some(data["jwtSecret"].clone())).await;
+    until_ready(&space, "False", "Unschedulable").await;
+
+    let other = ByteString(b"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=".to_vec());
+    set("key1", Some(other)).await;
+    let message = until_ready(&space, "False", "KeyChanged").await;
+    assert!(
+        message.contains("Secret c-zato has another key1") && message.contains("c-data"),
+        "{message}"
+    );
+    set("key1", Some(data["key1"].clone())).await;
+    until_ready(&space, "False", "Unschedulable").await;
+    space.delete().await;
+}
+
+/// The claim grows with the spec; where its class cannot, that is told.
+#[tokio::test]
+async fn a_volume_grows() {
+    let space = Namespace::new("grows").await;
+    waiting(&space).await;
+    until_ready(&space, "False", "Unschedulable").await;
+    let size = json!({"spec": {"database": {"sqlite": {"storage": {"size": "6Gi"}}}}});
+    space.merge::<ZatoCluster>("c", &size).await.unwrap();
+    // A claim that no volume is bound to cannot be resized, whatever its class.
+    let told = || async {
+        cluster_ready(&space)
+            .await
+            .map(|ready| (ready.reason, ready.message))
+    };
+    space
+        .until("the refusal", || async {
+            told()
+                .await
+                .is_some_and(|(_, message)| message.starts_with("PersistentVolumeClaim c-data: "))
+        })
+        .await;
+    assert!(space.find::<PersistentVolumeClaim>("c-data").await.is_some());
+    space.delete().await;
+}
+
+/// What is told of a volume that cannot be written: the script says which step failed, before any command of Zato.
+#[tokio::test]
+async fn a_volume_that_is_read_only() {
+    let space = Namespace::new("read-only").await;
+    waiting(&space).await;
+    space
+        .until("the StatefulSet", || async {
+            space.find::<StatefulSet>("c-server").await.is_some()
+        })
+        .await;
+    let mut script = String::new();
+    support::spare_pod(&space, "read-only", |spec| {
+        let steps = spec["initContainers"].as_array().unwrap().clone();
+        let mut create = steps[1].clone();
+        script = create["command"][2].as_str().unwrap().to_owned();
+        create["command"] = json!(["sleep", "infinity"]);
+        for mount in create["volumeMounts"].as_array_mut().unwrap() {
+            if mount["name"] == "data" {
+                mount["readOnly"] = true.into();
+            }
+        }
+        spec["initContainers"] = json!([steps[0]]);
+        spec["containers"] = json!([create]);
+        spec["terminationGracePeriodSeconds"] = 0.into();
+    })
+    .await;
+    let run = "sh -c \"$1\" >/dev/null 2>&1; cat /create/failed";
+    assert_eq!(
+        space.exec("read-only", "create", &["sh", "-c", run, "run", &script]),
+        "volume 1"
+    );
+    space.delete().await;
+}
+
+/// A ConfigMap that somebody else owns and that has the name of a child is told, and its end is noticed: see api.rs.
+#[tokio::test]
+async fn a_taken_name_of_the_credentials() {
+    let space = Namespace::new("taken").await;
+    let stranger = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c-zato"}, "stringData": {"key1": "x"}});
+    space.create::<Secret>(&stranger).await.unwrap();
+    waiting(&space).await;
+    let message = until_ready(&space, "False", "CredentialsInvalid").await;
+    assert!(message.starts_with("Secret c-zato: key "), "{message}");
+    space
+        .api::<Secret>()
+        .delete("c-zato", &DeleteParams::default())
+        .await
+        .unwrap();
+    until_ready(&space, "False", "Unschedulable").await;
+    assert!(space.find::<ConfigMap>("c-load-balancer").await.is_some());
+    space.delete().await;
+}
