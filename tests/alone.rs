@@ -37,9 +37,12 @@ async fn apply_definitions() {
             .await
             .unwrap();
     }
+    let served = async |plural: &str| {
+        let request = http::Request::get(format!("/apis/zato.io/v1alpha1/{plural}")).body(vec![]);
+        client().await.request_text(request.unwrap()).await.is_ok()
+    };
     until("the definitions", || async {
-        let served = client().await.list_api_group_resources("zato.io/v1alpha1").await;
-        served.is_ok_and(|served| served.resources.len() >= 2)
+        served("zatoclusters").await && served("zatoservices").await
     })
     .await;
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # A kube-apiserver of its own for tests that need no pods: etcd, the API server with an audit log, and the controllers
 # that such tests look at. No root, no namespaces, no node; several can run on one machine.
-#   alone.sh up [FOLDER]      starts it, or says that it runs; writes FOLDER/kubeconfig (default: target/alone)
+#   alone.sh up [FOLDER]      starts it, or says that it runs; writes FOLDER/kubeconfig (default: target/alone),
+#                             and one for each of the users operator-a and operator-b
 #   alone.sh down [FOLDER]    ends it and removes the folder
 # Environment: CONTROLLERS=a,b   controllers of kube-controller-manager (default: below)
 # FOLDER/audit.log has one JSON line a request, without bodies.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+USERS=(admin operator-a operator-b)
 # Children go with their owners, namespaces with what is in them; StatefulSets get pods, which no kubelet runs.
 CONTROLLERS=${CONTROLLERS:-garbage-collector-controller,namespace-controller,serviceaccount-controller,statefulset-controller,persistentvolumeclaim-protection-controller}
 
@@ -27,16 +29,21 @@ wait_ready() { # component, command...
   wait_until 60 "$@" || { tail -n 20 "$FOLDER/$name.log" | cut -c1-300 >&2; die "$name was not ready within 60 s (see above)"; }
 }
 
-write_kubeconfig() { # port
-  (umask 077; cat > "$FOLDER/kubeconfig" <<CONFIG
+# One for each user; the audit log tells them apart.
+write_kubeconfigs() { # port
+  local token user rest
+  while IFS=, read -r token user rest; do
+    (umask 077; cat > "$FOLDER/$user.kubeconfig" <<CONFIG
 apiVersion: v1
 kind: Config
 current-context: alone
 clusters: [{name: alone, cluster: {server: "https://127.0.0.1:$1", certificate-authority-data: $(base64 -w0 < "$FOLDER/pki/apiserver.crt")}}]
-users: [{name: admin, user: {token: "$(cut -d, -f1 "$FOLDER/tokens")"}}]
-contexts: [{name: alone, context: {cluster: alone, user: admin}}]
+users: [{name: $user, user: {token: "$token"}}]
+contexts: [{name: alone, context: {cluster: alone, user: $user}}]
 CONFIG
-  )
+    )
+  done < "$FOLDER/tokens"
+  ln -sfn admin.kubeconfig "$FOLDER/kubeconfig"
 }
 
 up() {
@@ -47,7 +54,7 @@ up() {
   (umask 077; mkdir -p "$FOLDER/pki")
   local client peer port
   client=$(free_port); peer=$(free_port); port=$(free_port)
-  (umask 077; echo "$(openssl rand -hex 16),admin,admin,system:masters" > "$FOLDER/tokens"
+  (umask 077; for user in "${USERS[@]}"; do echo "$(openssl rand -hex 16),$user,$user,system:masters"; done > "$FOLDER/tokens"
    openssl genrsa -out "$FOLDER/pki/account.key" 2048 2>/dev/null)
   start etcd etcd -data-dir "$FOLDER/etcd" -listen "http://127.0.0.1:$client" -peer "http://127.0.0.1:$peer"
   wait_ready etcd curl -sf "http://127.0.0.1:$client/health"
@@ -58,7 +65,7 @@ up() {
     --audit-policy-file="$CLUSTER_DIR/node/etc/audit-policy.yaml" --audit-log-path="$FOLDER/audit.log" \
     --endpoint-reconciler-type=none --profiling=false
   wait_until 30 test -s "$FOLDER/pki/apiserver.crt" || die "the API server made no certificate: see $FOLDER/kube-apiserver.log"
-  write_kubeconfig "$port"
+  write_kubeconfigs "$port"
   wait_ready kube-apiserver kubectl --kubeconfig "$FOLDER/kubeconfig" get --raw=/readyz
   start kube-controller-manager kube-controller-manager --kubeconfig="$FOLDER/kubeconfig" --controllers="$CONTROLLERS" \
     --service-account-private-key-file="$FOLDER/pki/account.key" --kube-api-qps=200 --kube-api-burst=400 \
@@ -82,7 +89,7 @@ main() {
   case ${1:-} in
     up) up ;;
     down) down ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 }
 

@@ -1,0 +1,121 @@
+//! Two operators of which one leads, told apart by the API server's audit log. `make e2e` runs it with `alone.sh`.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, Patch, PatchParams};
+use kube::{CustomResourceExt, ResourceExt};
+use serde_json::{Value, json};
+use support::process::Process;
+use support::{Namespace, client, cluster, kubeconfig, until};
+use zato_operator::api::{ZatoCluster, ZatoService};
+
+const LIMIT: Duration = Duration::from_secs(12);
+
+fn start(user: &str) -> Process {
+    let kubeconfig = kubeconfig().parent().unwrap().join(format!("{user}.kubeconfig"));
+    Process::start(&kubeconfig, user)
+}
+
+async fn holder() -> Option<String> {
+    let leases = Api::<Lease>::namespaced(client().await, "default");
+    leases
+        .get_opt("zato-operator")
+        .await
+        .unwrap()?
+        .spec?
+        .holder_identity
+}
+
+async fn leads(user: &str) {
+    until(user, || async { holder().await.as_deref() == Some(user) }).await;
+}
+
+async fn makes(space: &Namespace, name: &str) {
+    space
+        .create::<ZatoCluster>(&cluster(name, json!({})))
+        .await
+        .unwrap();
+    let set = format!("{name}-server");
+    space
+        .until(&set, || async { space.find::<StatefulSet>(&set).await.is_some() })
+        .await;
+}
+
+/// The writes of a user that the API server has seen so far.
+fn writes(user: &str) -> usize {
+    let log = kubeconfig().parent().unwrap().join("audit.log");
+    let text = std::fs::read_to_string(log).unwrap();
+    let is_write = |line: &&str| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let verb = event["verb"].as_str().unwrap_or_default();
+        event["user"]["username"] == user && !matches!(verb, "get" | "list" | "watch")
+    };
+    text.lines().filter(is_write).count()
+}
+
+/// One that is told to end hands over at once, one that dies is followed when its Lease is over, and one that was frozen
+/// in the meantime writes nothing any more when it comes back.
+#[tokio::test]
+async fn leadership_changes_hands() {
+    let api = Api::<CustomResourceDefinition>::all(client().await);
+    for definition in [ZatoCluster::crd(), ZatoService::crd()] {
+        let params = PatchParams::apply("test").force();
+        api.patch(&definition.name_any(), &params, &Patch::Apply(&definition))
+            .await
+            .unwrap();
+    }
+    let space = Namespace::new("leader").await;
+    let mut a = start("operator-a");
+    leads("operator-a").await;
+    let mut b = start("operator-b");
+    makes(&space, "one").await;
+
+    let begin = Instant::now();
+    a.signal("TERM");
+    leads("operator-b").await;
+    println!("SIGTERM: another one leads after {:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < LIMIT,
+        "it was not handed over, but taken when it was over"
+    );
+    makes(&space, "two").await;
+
+    let a = {
+        a.kill();
+        start("operator-a")
+    };
+    // It must wait already, else its own start is measured.
+    until("the second one waits", || async {
+        let answer = reqwest::get(format!("http://127.0.0.1:{}/readyz", a.port)).await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
+    let begin = Instant::now();
+    b.kill();
+    leads("operator-a").await;
+    println!("SIGKILL: another one leads after {:?}", begin.elapsed());
+
+    let _b = start("operator-b");
+    makes(&space, "three").await;
+    a.signal("STOP");
+    leads("operator-b").await;
+    // What was on its way when it was frozen has arrived.
+    let before = writes("operator-a");
+    makes(&space, "four").await;
+    a.signal("CONT");
+    let a = std::sync::Mutex::new(a);
+    until("the end of the frozen one", || async {
+        !a.lock().unwrap().runs()
+    })
+    .await;
+    assert!(before > 0);
+    assert_eq!(writes("operator-a"), before, "what it wrote after it was frozen");
+    space.delete().await;
+}
