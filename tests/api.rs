@@ -502,6 +502,13 @@ async fn keys_and_data_are_never_lost() {
         .await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, secret.data);
     assert_eq!(space.get::<PersistentVolumeClaim>("c-data").await.uid(), claim);
+    space
+        .until("the adoption told", || async {
+            let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
+            condition(&status.conditions, "DataAdopted")
+                .is_some_and(|c| c.status == "True" && c.message.contains("c-data"))
+        })
+        .await;
 
     space
         .api::<Secret>()

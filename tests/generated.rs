@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::CustomResourceExt;
+use zato_operator::api::conditions::{Explanation, Reason};
 use zato_operator::api::{ZatoCluster, ZatoService};
 use zato_operator::reconcile::rbac;
 
@@ -50,6 +51,48 @@ fn rules_of_the_chart() {
         "charts/zato-operator/files/own-rules.yaml",
         &rules(rbac::own_policy_rules(), reasons),
     );
+}
+
+/// The table of reasons, each with a test that exists.
+#[test]
+fn reasons_of_conditions() {
+    let sources = sources();
+    let mut text = String::from(
+        "# Conditions\n\nGenerated from `src/api/conditions.rs`. `Ready` comes first; `kubectl get` shows it with the message. Every message names\nthe object at fault.\n\n| Reason | Meaning | What to do | Shown by |\n|---|---|---|---|\n",
+    );
+    for reason in Reason::ALL {
+        let Explanation {
+            meaning,
+            next_step,
+            test,
+        } = reason.explanation();
+        assert!(
+            sources.contains(&format!("fn {test}(")),
+            "there is no test {test}"
+        );
+        let _ = writeln!(text, "| `{reason}` | {meaning} | {next_step} | `{test}` |");
+    }
+    check("docs/reference/conditions.md", &text);
+}
+
+/// All Rust sources in one text.
+fn sources() -> String {
+    let mut folders = vec![
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"),
+    ];
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    text
 }
 
 fn rules<'a>(rules: Vec<PolicyRule>, reasons: impl IntoIterator<Item = &'a str>) -> String {

@@ -6,8 +6,10 @@
 mod support;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::json;
 use support::operator::{self, count};
 use support::{Namespace, client, cluster, condition, service, until};
@@ -85,6 +87,123 @@ async fn one_leads_and_another_takes_over() {
     })
     .await;
     assert_eq!(operator::leader().await.as_deref(), Some(next.as_str()));
+    space.delete().await;
+}
+
+/// Runs helm on the cluster of the tests: whether it succeeded, and what it printed.
+fn helm(arguments: &[&str]) -> (bool, String) {
+    let mut command = std::process::Command::new("helm");
+    command
+        .arg("--kubeconfig")
+        .arg(support::kubeconfig())
+        .args(["--namespace", "zato-system"]);
+    let output = command
+        .args(arguments)
+        .output()
+        .expect("helm is on PATH: run make e2e");
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text)
+}
+
+fn helm_or_fail(arguments: &[&str]) -> String {
+    let (is_done, text) = helm(arguments);
+    assert!(is_done, "helm {arguments:?}: {text}");
+    text
+}
+
+/// An upgrade and an uninstall of the operator change nothing of a running cluster; what is installed again goes on.
+#[tokio::test]
+async fn helm_leaves_clusters_alone() {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/zato-operator");
+    let space = support::start("helm", json!({})).await;
+    support::until_ready(&space, "True", "Running").await;
+    let (pod, key) = (
+        space.get::<Pod>("c-server-0").await.uid(),
+        space.get::<Secret>("c-zato").await.data,
+    );
+    let values = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        values.path(),
+        helm_or_fail(&["get", "values", "zato-operator", "--output", "yaml"]),
+    )
+    .unwrap();
+    let values = values.path().to_str().unwrap();
+    let install = [
+        "upgrade",
+        "--install",
+        "zato-operator",
+        chart,
+        "--values",
+        values,
+        "--wait",
+        "--timeout",
+        "2m",
+    ];
+
+    helm_or_fail(&[&install[..], &["--set", "logLevel=debug"]].concat());
+    assert!(helm_or_fail(&["test", "zato-operator", "--logs"]).contains("the operator has what it needs"));
+    helm_or_fail(&["uninstall", "zato-operator", "--wait"]);
+    assert_eq!(space.get::<Pod>("c-server-0").await.uid(), pod);
+    assert_eq!(space.get::<Secret>("c-zato").await.data, key);
+    support::set_code(&space, &support::code("later")).await;
+    let way = support::way::Way::to(&space, "service/c", 11223).await;
+    assert!(
+        way.answers("first").await,
+        "the cluster runs without its operator"
+    );
+
+    helm_or_fail(&install);
+    space
+        .until("the code of the meantime", || way.answers("later"))
+        .await;
+    support::until_ready(&space, "True", "Running").await;
+    assert_eq!(space.get::<Pod>("c-server-0").await.uid(), pod);
+    drop(way);
+    space.delete().await;
+}
+
+/// A right that somebody took away is named, in the condition and by `helm test`; with it all goes on.
+#[tokio::test]
+async fn a_right_that_is_taken_away_is_told() {
+    let roles = Api::<ClusterRole>::all(client().await);
+    let name = "zato-operator-zato-system";
+    let whole = roles.get(name).await.unwrap();
+    let mut less = whole.clone();
+    for rule in less.rules.iter_mut().flatten() {
+        rule.resources.iter_mut().flatten().for_each(|resource| {
+            if resource == "services" {
+                "none".clone_into(resource);
+            }
+        });
+    }
+    let patch = |role: &ClusterRole| Patch::Merge(json!({"rules": role.rules}));
+    roles
+        .patch(name, &PatchParams::default(), &patch(&less))
+        .await
+        .unwrap();
+    let space = Namespace::new("rights").await;
+    let spec = json!({"database": {"sqlite": {"storage": {"storageClassName": "none-such"}}}});
+    space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
+    let message = support::until_ready(&space, "False", "Forbidden").await;
+    assert!(
+        message.starts_with("Service c-server: ") && message.contains("install the chart's roles"),
+        "{message}"
+    );
+    let (is_fine, text) = helm(&["test", "zato-operator", "--logs"]);
+    assert!(
+        !is_fine && text.contains("no right to create services in all namespaces"),
+        "{text}"
+    );
+    roles
+        .patch(name, &PatchParams::default(), &patch(&whole))
+        .await
+        .unwrap();
+    space
+        .until("the rest", || async {
+            space.find::<StatefulSet>("c-server").await.is_some()
+        })
+        .await;
     space.delete().await;
 }
 

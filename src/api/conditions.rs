@@ -15,85 +15,80 @@ pub enum ConditionType {
     DataAdopted,
 }
 
-/// Why a condition has its status.
+/// What a reason means to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Everything runs as wanted.
-    Running,
-    /// The pod is being created or started.
-    Starting,
-    /// `spec.stopped` is true: no pod runs.
-    Stopped,
-    /// `spec.paused` is true: the operator does nothing.
-    Paused,
-    /// An image cannot be pulled.
-    ImagePullFailed,
-    /// The pod fits on no node, or its volume cannot be had.
-    Unschedulable,
-    /// A container of the pod does not start, or ends again and again.
-    ContainerFailed,
-    /// Zato's environment could not be created.
-    CreationFailed,
-    /// The server started, but something that it needs does not work.
-    ServerFailed,
-    /// The database exists, but the Secret with the key that decrypts it does not.
-    KeyMissing,
-    /// The credentials Secret exists, but a key of it is missing or malformed.
-    CredentialsInvalid,
-    /// The credentials Secret has another `key1` than the database was made with.
-    KeyChanged,
-    /// A child's name is taken by an object that is not the cluster's.
-    NameTaken,
-    /// The operator lacks a right.
-    Forbidden,
-    /// A quota of the namespace is used up.
-    QuotaExceeded,
-    /// An admission webhook or policy refuses a child.
-    AdmissionDenied,
-    /// The volume cannot grow.
-    ResizeRefused,
-    /// The API server answered with an error, several times in a row.
-    ApiError,
-    /// The spec contradicts itself in a way that the schema could not refuse.
-    InvalidSpec,
-    /// All services are loaded.
-    AllLoaded,
-    /// At least one service is not loaded yet.
-    Loading,
-    /// At least one service could not be loaded.
-    SomeFailed,
-    /// The current revision answers on every server.
-    Deployed,
-    /// The current revision is on its way to the servers.
-    Deploying,
-    /// A file is not valid Python; it was not sent to any server.
-    SyntaxError,
-    /// A ConfigMap of `spec.source` does not exist.
-    ConfigMapNotFound,
-    /// A ConfigMap of `spec.source` holds something that is no file of Python source.
-    SourceInvalid,
-    /// The services of the cluster have more code than fits.
-    TooMuchCode,
-    /// Another, older `ZatoService` of the cluster has a file of the same name.
-    FileNameTaken,
-    /// Another file of the cluster defines a service of the same name.
-    ServiceNameTaken,
-    /// A file defines a service under a name that is Zato's own.
-    InternalName,
-    /// A server could not load a file.
-    LoadFailed,
-    /// The volume was made before this cluster.
-    Adopted,
-    /// The volume was made for this cluster.
-    Fresh,
-    /// Every file has a name that is safe.
-    Safe,
-    /// A file has a name by which Zato takes files of its own for its importers.
-    TouchesZato,
-    /// The referenced cluster does not exist.
-    ClusterNotFound,
-    /// The referenced cluster has no running server yet.
-    ClusterNotReady,
+pub struct Explanation {
+    /// What it says.
+    pub meaning: &'static str,
+    /// What to do; empty: nothing.
+    pub next_step: &'static str,
+    /// The test that shows it.
+    pub test: &'static str,
+}
+
+/// Reasons, each with its meaning, what to do about it, and the test that shows it: the enum, and the table that users
+/// read (`docs/reference/conditions.md`).
+macro_rules! reasons {
+    ($($reason:ident, $meaning:literal, $next_step:literal, $test:literal;)*) => {
+        /// Why a condition has its status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Reason {
+            $(#[doc = $meaning] $reason,)*
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$reason,)*];
+
+            /// What it means to a user.
+            pub fn explanation(self) -> Explanation {
+                match self {
+                    $(Self::$reason => Explanation { meaning: $meaning, next_step: $next_step, test: $test },)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    Running, "Everything runs as wanted.", "", "a_service_follows_its_edits";
+    Starting, "The pod is being created, started or replaced.", "Wait; the message says what is done now.", "truth_table";
+    Stopped, "`spec.stopped` is true: no pod runs.", "Set it to false.", "stopped_and_paused";
+    Paused, "`spec.paused` is true: the operator does nothing.", "Set it to false.", "stopped_and_paused";
+    ImagePullFailed, "An image cannot be pulled.", "Check `spec.image` and `spec.imagePullSecrets`.", "a_broken_image_is_told_and_heals";
+    Unschedulable, "The pod fits on no node, or its volume cannot be had.", "Free resources, add a node, or describe the claim: it names what its class lacks.", "keys_that_are_wrong";
+    ContainerFailed, "A container of the pod does not start, or ends again and again.", "Read its log.", "trouble_of_the_pod_is_told_until_it_is_ready";
+    CreationFailed, "Zato's environment could not be created.", "The message names the step: an image without Zato, a volume that is read-only or full.", "an_image_without_zato";
+    ServerFailed, "The server started, but something that it needs does not work.", "The message names it.", "truth_table";
+    KeyMissing, "The database exists, but the Secret with the key that decrypts it does not.", "Restore the Secret, or delete the claim to start anew.", "keys_and_data_are_never_lost";
+    KeyChanged, "The credentials Secret has another `key1` than the database was made with.", "Restore the old key, or delete the claim to start anew.", "keys_that_are_wrong";
+    CredentialsInvalid, "The credentials Secret exists, but a key of it is missing or malformed.", "Put the key that the message names back.", "keys_that_are_wrong";
+    NameTaken, "A child's name is taken by an object that is not the cluster's.", "Rename the cluster, or delete that object.", "clusters_and_strangers_are_left_alone";
+    Forbidden, "The operator lacks a right.", "Install the chart's roles again; `helm test` lists what lacks.", "a_right_that_is_taken_away_is_told";
+    QuotaExceeded, "A quota of the namespace is used up.", "Raise the quota, or free some of it.", "a_quota_that_is_used_up";
+    AdmissionDenied, "An admission webhook or policy refuses a child.", "Change that policy, or what it refuses.", "a_webhook_that_refuses_a_child";
+    ResizeRefused, "The volume cannot grow.", "Its StorageClass must allow volume expansion.", "a_volume_grows";
+    ApiError, "The API server answered with an error.", "It is tried again; the message has its words.", "a_refused_child_is_named_with_what_to_do";
+    InvalidSpec, "The spec contradicts itself in a way that the schema could not refuse.", "Change the field that the message names.", "without_any_image_the_field_is_named";
+    AllLoaded, "All services are loaded.", "", "services_are_counted_by_their_current_revision";
+    Loading, "At least one service is not loaded yet.", "Wait.", "services_are_counted_by_their_current_revision";
+    SomeFailed, "At least one service could not be loaded.", "Look at the ZatoService that the message names.", "code_travels_and_bad_code_does_not";
+    Deployed, "The current revision answers on every server.", "", "a_service_follows_its_edits";
+    Deploying, "The current revision is on its way to the servers.", "Wait.", "truth_table";
+    SyntaxError, "A file is not valid Python; it was not sent to any server.", "Mend the line that the message names.", "code_travels_and_bad_code_does_not";
+    ConfigMapNotFound, "A ConfigMap of `spec.source` does not exist.", "Create it.", "code_comes_from_config_maps";
+    SourceInvalid, "A ConfigMap of `spec.source` holds something that is no file of Python source.", "Rename or remove the key that the message names.", "code_comes_from_config_maps";
+    TooMuchCode, "The services of the cluster have more code than fits.", "Make files smaller, or use another cluster.", "code_that_does_not_fit_is_refused_and_leaves_room_for_what_is_deployed";
+    FileNameTaken, "Another, older `ZatoService` of the cluster, or the operator, has a file of the same name.", "Rename the file.", "the_older_of_two_services_keeps_the_file";
+    ServiceNameTaken, "Another file of the cluster defines a service of the same name.", "Rename one of the two services.", "the_older_of_two_services_keeps_the_service_name";
+    InternalName, "A file defines a service under a name that is Zato's own.", "Rename the service.", "a_name_of_zatos_own_is_refused";
+    LoadFailed, "A server could not load a file.", "The message has Python's error.", "a_service_follows_its_edits";
+    Adopted, "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";
+    Fresh, "The volume was made for this cluster.", "", "trouble_of_the_pod_is_told_until_it_is_ready";
+    Safe, "No file has a name that Zato takes for one of its own.", "", "an_unsafe_file_name_is_told";
+    TouchesZato, "A file has a name by which Zato takes files of its own for its importers, and touches them at each deployment.", "Rename the file.", "an_unsafe_file_name_is_told";
+    ClusterNotFound, "The referenced cluster does not exist.", "Create it.", "code_travels_and_bad_code_does_not";
+    ClusterNotReady, "The referenced cluster has no running server yet.", "Wait; look at the ZatoCluster.", "truth_table";
 }
 
 impl fmt::Display for ConditionType {
