@@ -9,10 +9,12 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, ResourceQuota, Secret, Service};
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
-use support::{Namespace, cluster, cluster_ready, start, until_ready};
+use support::way::Way;
+use support::{Namespace, cluster, start, until_ready};
 use zato_operator::api::ZatoCluster;
 
 /// A cluster "c" whose pod never starts: nothing of it needs one.
@@ -174,28 +176,40 @@ async fn keys_that_are_wrong() {
     space.delete().await;
 }
 
-/// The claim grows with the spec; where its class cannot, that is told.
+/// Where the class of a volume cannot grow it, that is told, and nothing else stops.
 #[tokio::test]
 async fn a_volume_grows() {
-    let space = Namespace::new("grows").await;
-    waiting(&space).await;
-    until_ready(&space, "False", "Unschedulable").await;
+    let space = start("grows", json!({})).await;
+    until_ready(&space, "True", "Running").await;
     let size = json!({"spec": {"database": {"sqlite": {"storage": {"size": "6Gi"}}}}});
     space.merge::<ZatoCluster>("c", &size).await.unwrap();
-    // A claim that no volume is bound to cannot be resized, whatever its class.
-    let told = || async {
-        cluster_ready(&space)
-            .await
-            .map(|ready| (ready.reason, ready.message))
-    };
+    let message = until_ready(&space, "False", "ResizeRefused").await;
+    assert!(message.starts_with("PersistentVolumeClaim c-data: "), "{message}");
+    let way = Way::to(&space, "service/c", 11223).await;
+    assert!(way.answers("first").await);
+
+    // The class of the tests' node has volumes without a limit: it may say that it can.
+    let claim = space.get::<PersistentVolumeClaim>("c-data").await;
+    let class = claim.spec.unwrap().storage_class_name.unwrap();
+    let classes = Api::<StorageClass>::all(support::client().await);
+    let can = |can: Option<bool>| Patch::Merge(json!({"allowVolumeExpansion": can}));
+    classes
+        .patch("standard", &PatchParams::default(), &can(Some(true)))
+        .await
+        .unwrap();
     space
-        .until("the refusal", || async {
-            told()
-                .await
-                .is_some_and(|(_, message)| message.starts_with("PersistentVolumeClaim c-data: "))
+        .until("the claim as it is wanted", || async {
+            let claim = space.get::<PersistentVolumeClaim>("c-data").await;
+            let requests = claim.spec.unwrap().resources.unwrap().requests.unwrap();
+            requests["storage"].0 == "6Gi"
         })
         .await;
-    assert!(space.find::<PersistentVolumeClaim>("c-data").await.is_some());
+    classes
+        .patch("standard", &PatchParams::default(), &can(None))
+        .await
+        .unwrap();
+    until_ready(&space, "True", "Running").await;
+    drop(way);
     space.delete().await;
 }
 

@@ -147,7 +147,7 @@ fn reason(error: &kube::Error) -> Reason {
         || says("violates PodSecurity")
     {
         Reason::AdmissionDenied
-    } else if says("pvc can be resized") {
+    } else if says("pvc can be resized") || says("for bound claims") {
         Reason::ResizeRefused
     } else if status.code == 403 {
         Reason::Forbidden
