@@ -1,0 +1,127 @@
+//! The operator between crashes and an API server that fails: every story ends as an undisturbed one does.
+//!
+//! `dev/cluster/alone.sh up` brings up the API server. There is no kubelet: [`double`] plays its part. `FAULTS=all` goes
+//! through every request; else a sample of them, always the same.
+
+// Helpers of tests are tests, too. Not every story uses every word.
+#![allow(clippy::unwrap_used, dead_code)]
+
+#[path = "support/double.rs"]
+mod double;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/proxy.rs"]
+mod proxy;
+#[path = "support/snapshot.rs"]
+mod snapshot;
+#[path = "support/story.rs"]
+mod story;
+#[path = "support/stream.rs"]
+mod stream;
+mod support;
+
+use std::time::{Duration, Instant};
+
+use proxy::{Class, Fault, Plan, Proxy};
+use story::{Reference, reference};
+use stream::WatchFault;
+
+fn is_all() -> bool {
+    std::env::var("FAULTS").is_ok_and(|faults| faults == "all")
+}
+
+/// `count` numbers between 1 and `last`, evenly.
+fn spread(count: usize, last: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |n| 1 + n * last / count)
+}
+
+/// One story with one fault; whether the fault came.
+async fn disturbed(proxy: &Proxy, reference: &Reference, plan: Plan) -> bool {
+    let begin = Instant::now();
+    let before = proxy.operator();
+    proxy.arm(Some(plan));
+    if plan.class != Class::Step {
+        proxy.restart_operator();
+    }
+    story::tell(proxy, reference, &format!("{plan:?}")).await;
+    let is_kill = matches!(plan.fault, Fault::KillBefore | Fault::KillAfter);
+    assert!(
+        is_kill || plan.class != Class::Step || proxy.operator() == before,
+        "{plan:?}: the operator ended"
+    );
+    println!("{plan:?} {} {:?}", proxy.has_fired(), begin.elapsed());
+    proxy.has_fired()
+}
+
+/// kill -9 before each request arrives, and before each answer does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_any_request_changes_nothing() {
+    let proxy = story::proxy().await;
+    let reference = reference(&proxy).await;
+    for fault in [Fault::KillBefore, Fault::KillAfter] {
+        let plan = |n| Plan {
+            class: Class::Step,
+            n,
+            fault,
+        };
+        if !is_all() {
+            for n in spread(8, reference.steps) {
+                disturbed(&proxy, reference, plan(n)).await;
+            }
+            continue;
+        }
+        // How many there are differs by a few: until there are no more.
+        let (mut n, mut missed) = (1, 0);
+        while missed < 2 {
+            missed = if disturbed(&proxy, reference, plan(n)).await {
+                0
+            } else {
+                missed + 1
+            };
+            n += 1;
+        }
+        assert!(
+            n > reference.steps / 2,
+            "only {n} of {} requests",
+            reference.steps
+        );
+    }
+}
+
+/// Refusals, broken connections, late answers, watches that lie.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_api_server_changes_nothing() {
+    let proxy = story::proxy().await;
+    let reference = reference(&proxy).await;
+    let faults = [
+        Fault::Status(409),
+        Fault::Status(410),
+        Fault::Status(429),
+        Fault::Status(500),
+        Fault::Status(503),
+        Fault::Reset,
+        Fault::Lost,
+        Fault::Delay(Duration::from_secs(2)),
+        Fault::Watches(WatchFault::Gone),
+        Fault::Watches(WatchFault::Silent),
+        Fault::Watches(WatchFault::SilentAndGone),
+        Fault::Watches(WatchFault::Stale),
+    ];
+    let each = if is_all() { 12 } else { 1 };
+    let mut places = spread(faults.len() * each, reference.steps);
+    for round in 0..each {
+        for fault in faults {
+            let n = places.next().unwrap() + round;
+            disturbed(
+                &proxy,
+                reference,
+                Plan {
+                    class: Class::Step,
+                    n,
+                    fault,
+                },
+            )
+            .await;
+        }
+    }
+}
