@@ -1,6 +1,19 @@
 #!/usr/bin/env bash
-# The stories against the operator on a real node.
+# The stories against the operator on a real node; `e2e.sh faults`: only those that need an API server alone.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# The API server alone is enough for these, and goes before the node comes.
+faults() (
+  trap 'dev/cluster/alone.sh down' EXIT
+  dev/cluster/alone.sh up
+  dev/packages.sh musl-tools
+  # They end operators, and there is one Lease.
+  RUST_TEST_THREADS=1 cargo test --locked --features e2e --test faults
+)
+
+step "crashes, and an API server that fails${FAULTS:+ (FAULTS=$FAULTS)}"
+faults
+[ "${1:-}" = faults ] && exit
 start_node
 install_operator registry.local/zato-sim:dev
 step "the stories"

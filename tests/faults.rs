@@ -38,17 +38,7 @@ fn spread(count: usize, last: usize) -> impl Iterator<Item = usize> {
 /// One story with one fault; whether the fault came.
 async fn disturbed(proxy: &Proxy, reference: &Reference, plan: Plan) -> bool {
     let begin = Instant::now();
-    let before = proxy.operator();
-    proxy.arm(Some(plan));
-    if plan.class != Class::Step {
-        proxy.restart_operator();
-    }
-    story::tell(proxy, reference, &format!("{plan:?}")).await;
-    let is_kill = matches!(plan.fault, Fault::KillBefore | Fault::KillAfter);
-    assert!(
-        is_kill || plan.class != Class::Step || proxy.operator() == before,
-        "{plan:?}: the operator ended"
-    );
+    story::tell(proxy, reference, Some(plan)).await;
     println!("{plan:?} {} {:?}", proxy.has_fired(), begin.elapsed());
     proxy.has_fired()
 }
@@ -124,4 +114,13 @@ async fn a_failing_api_server_changes_nothing() {
             .await;
         }
     }
+}
+
+/// No connection lives for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_is_gone_is_waited_for() {
+    let proxy = story::proxy().await;
+    let reference = reference(&proxy).await;
+    let time = Duration::from_secs(if is_all() { 60 } else { 15 });
+    story::outlive(&proxy, reference, time).await;
 }

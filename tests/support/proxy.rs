@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::process::Process;
+use super::process::{self, Process};
 use super::stream::{self, WatchFault};
 
 /// What is counted.
@@ -74,9 +74,10 @@ struct Shared {
     identity: String,
     operator: Mutex<Option<Process>>,
     plan: Mutex<Option<Plan>>,
+    namespace: Mutex<String>,
     counts: [AtomicUsize; 3],
     writes: AtomicUsize,
-    secrets: AtomicUsize,
+    secrets: Arc<AtomicUsize>,
     fired: AtomicBool,
     watches: broadcast::Sender<WatchFault>,
 }
@@ -113,9 +114,10 @@ impl Proxy {
             identity: identity.into(),
             operator: Mutex::default(),
             plan: Mutex::default(),
+            namespace: Mutex::default(),
             counts: Default::default(),
             writes: AtomicUsize::default(),
-            secrets: AtomicUsize::default(),
+            secrets: Arc::default(),
             fired: AtomicBool::default(),
             watches: broadcast::channel(16).0,
         });
@@ -129,9 +131,10 @@ impl Proxy {
         }
     }
 
-    /// Chooses a fault, and counts from zero.
-    pub fn arm(&self, plan: Option<Plan>) {
+    /// Chooses a fault, and counts from zero: steps in one namespace alone, others are on their way out.
+    pub fn arm(&self, plan: Option<Plan>, namespace: &str) {
         *self.shared.plan.lock().unwrap() = plan;
+        *self.shared.namespace.lock().unwrap() = format!("/namespaces/{namespace}/");
         self.shared.fired.store(false, Ordering::SeqCst);
         for count in &self.shared.counts {
             count.store(0, Ordering::SeqCst);
@@ -169,6 +172,12 @@ impl Proxy {
         operator
             .as_mut()
             .and_then(|process| process.runs().then(|| process.id()))
+    }
+
+    /// Lines of the operator's log since it started.
+    pub fn said(&self) -> usize {
+        let log = process::log(&self.shared.identity);
+        std::fs::read_to_string(log).unwrap().lines().count()
     }
 
     /// Breaks all connections and lets no new one live, or ends that.
@@ -265,7 +274,8 @@ impl Shared {
             self.writes.fetch_add(1, Ordering::SeqCst);
         }
         let class = match path.contains("/namespaces/") {
-            true => Class::Step,
+            true if path.contains(self.namespace.lock().unwrap().as_str()) => Class::Step,
+            true => return None,
             false if is_watch => Class::Watch,
             false => Class::List,
         };
@@ -285,10 +295,17 @@ impl Shared {
             .map_err(|_| BreakOff)?;
         let is_creation = head.method == Method::POST && head.uri.path().ends_with("/secrets");
         let request = Request::from_parts(head, kube::client::Body::from(body));
-        let answer = self.upstream.send(request).await.map_err(|_| BreakOff)?;
-        if is_creation && answer.status() == StatusCode::CREATED {
-            self.secrets.fetch_add(1, Ordering::SeqCst);
-        }
+        let (upstream, secrets) = (self.upstream.clone(), self.secrets.clone());
+        // What was sent takes effect, whether or not who sent it lives to see that.
+        let sent = tokio::spawn(async move {
+            let answer = upstream.send(request).await;
+            let is_created = answer
+                .as_ref()
+                .is_ok_and(|answer| answer.status() == StatusCode::CREATED);
+            secrets.fetch_add((is_creation && is_created).into(), Ordering::SeqCst);
+            answer
+        });
+        let answer = sent.await.unwrap().map_err(|_| BreakOff)?;
         let (mut head, body) = answer.into_parts();
         for hop in [
             header::CONNECTION,

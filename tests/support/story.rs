@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 use super::double::Double;
-use super::proxy::{Class, Proxy};
+use super::proxy::{Class, Fault, Plan, Proxy};
 use super::support::{
     Namespace, client_of, cluster, cluster_ready, code, condition, service, set_code, until,
 };
@@ -56,6 +56,8 @@ pub struct Reference {
     after: Vec<Value>,
     /// Requests of [`Class::Step`].
     pub steps: usize,
+    /// Those of the edit alone.
+    edit: usize,
 }
 
 impl Step {
@@ -143,23 +145,24 @@ async fn client() -> Client {
 pub async fn reference(proxy: &Proxy) -> &'static Reference {
     static TOLD: OnceCell<Reference> = OnceCell::const_new();
     TOLD.get_or_init(async || {
-        proxy.arm(None);
         let space = Namespace::at(client().await, "undisturbed").await;
+        proxy.arm(None, space.name());
         let double = Double::start(&space);
-        let mut after = vec![];
+        let (mut after, mut counts) = (vec![], vec![]);
         for step in STEPS {
             step.act(&space).await;
             after.push(settled(&space, proxy, step).await);
+            counts.push(proxy.count(Class::Step));
         }
         let reference = Reference {
             after,
             steps: proxy.count(Class::Step),
+            edit: counts[1] - counts[0],
         };
         drop(double);
         space.delete().await;
         // What differs by chance alone is not compared: else nothing below means anything.
-        proxy.arm(None);
-        tell(proxy, &reference, "undisturbed").await;
+        tell(proxy, &reference, None).await;
         reference
     })
     .await
@@ -178,16 +181,23 @@ async fn settled(space: &Namespace, proxy: &Proxy, step: Step) -> Value {
 }
 
 /// Tells the story; after each step there must be what there was when nothing disturbed it.
-pub async fn tell(proxy: &Proxy, reference: &Reference, what: &str) {
+pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-    let made = proxy.secrets();
+    let (made, before) = (proxy.secrets(), proxy.operator());
+    let what = plan.map_or("undisturbed".to_owned(), |plan| format!("{plan:?}"));
     let space = Namespace::at(client().await, &format!("story-{number}")).await;
     let double = Double::start(&space);
+    proxy.arm(plan, space.name());
+    // Caches are filled once.
+    let has_other = plan.is_some_and(|plan| plan.class != Class::Step);
+    if has_other {
+        proxy.restart_operator();
+    }
     let mut was_past = false;
     for (step, wanted) in STEPS.into_iter().zip(&reference.after) {
         step.act(&space).await;
-        until_same(&space, wanted, &format!("{what}, {step:?}")).await;
+        until_same(&space, wanted, &format!("{what}, {step:?}"), LIMIT).await;
         // What follows a step that ended as it should is told at another request.
         let is_past = proxy.has_fired();
         if is_past && was_past {
@@ -196,12 +206,50 @@ pub async fn tell(proxy: &Proxy, reference: &Reference, what: &str) {
         was_past = is_past;
     }
     assert_eq!(proxy.secrets() - made, 1, "{what}: keys are made once");
-    assert!(proxy.operator().is_some(), "{what}: the operator ended");
+    let is_killed = plan.is_some_and(|plan| matches!(plan.fault, Fault::KillBefore | Fault::KillAfter));
+    let (after, may_differ) = (proxy.operator(), has_other || is_killed);
+    assert!(
+        after.is_some() && (after == before || may_differ),
+        "{what}: the operator ended"
+    );
     drop(double);
     space.delete().await;
 }
 
-async fn until_same(space: &Namespace, wanted: &Value, what: &str) {
+/// The beginning of the story: the operator loses the API server, for longer than its lease counts, while a user edits.
+/// It goes on as the same process, does what it would have done anyway, and says little.
+pub async fn outlive(proxy: &Proxy, reference: &Reference, time: Duration) {
+    let space = Namespace::at(client().await, "gone").await;
+    let double = Double::start(&space);
+    proxy.arm(None, space.name());
+    Step::Create.act(&space).await;
+    settled(&space, proxy, Step::Create).await;
+    let (operator, said) = (proxy.operator(), proxy.said());
+    proxy.set_gone(true);
+    Step::Edit.act(&space).await;
+    tokio::time::sleep(time).await;
+    proxy.arm(None, space.name());
+    proxy.set_gone(false);
+    // The watches are opened again after up to 30 s.
+    until_same(&space, &reference.after[1], "gone", 2 * LIMIT).await;
+    settled(&space, proxy, Step::Edit).await;
+    let (asked, said) = (proxy.count(Class::Step), proxy.said() - said);
+    println!("gone for {time:?}: {asked} requests of the edit, {said} lines of log");
+    assert!(
+        operator.is_some() && proxy.operator() == operator,
+        "the operator ended"
+    );
+    assert!(
+        asked <= 2 * reference.edit,
+        "{asked} requests instead of {}",
+        reference.edit
+    );
+    assert!(said < 200, "{said} lines of log");
+    drop(double);
+    space.delete().await;
+}
+
+async fn until_same(space: &Namespace, wanted: &Value, what: &str, limit: Duration) {
     let begin = Instant::now();
     loop {
         let found = snapshot::of(space).await;
@@ -210,7 +258,7 @@ async fn until_same(space: &Namespace, wanted: &Value, what: &str) {
         }
         let difference = || snapshot::difference(wanted, &found);
         assert!(
-            begin.elapsed() < LIMIT,
+            begin.elapsed() < limit,
             "{what} ended otherwise:\n{}",
             difference()
         );
