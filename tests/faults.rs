@@ -78,41 +78,90 @@ async fn a_crash_at_any_request_changes_nothing() {
     }
 }
 
+/// What can go wrong at a request.
+const FAILURES: [Fault; 12] = [
+    Fault::Status(409),
+    Fault::Status(410),
+    Fault::Status(429),
+    Fault::Status(500),
+    Fault::Status(503),
+    Fault::Reset,
+    Fault::Lost,
+    Fault::Delay(Duration::from_secs(2)),
+    Fault::Watches(WatchFault::Gone),
+    Fault::Watches(WatchFault::Silent),
+    Fault::Watches(WatchFault::SilentAndGone),
+    Fault::Watches(WatchFault::Stale),
+];
+
+/// Requests that fill the caches when an operator starts.
+const KINDS: usize = 11;
+
+/// Failures everywhere: each kind of them at `each` requests between the first and `last`, in turn.
+fn failures(each: usize, last: usize) -> Vec<Plan> {
+    let plan = |(n, fault)| Plan {
+        class: Class::Step,
+        n,
+        fault,
+    };
+    let faults = (0..each).flat_map(|round| {
+        // Another order in each round: else a failure would always meet the same requests.
+        let mut faults = FAILURES;
+        faults.rotate_left(round % FAILURES.len());
+        faults
+    });
+    spread(FAILURES.len() * each, last)
+        .zip(faults)
+        .map(plan)
+        .collect()
+}
+
+/// Failures while the caches are filled, and a status that is refused.
+fn special(each: usize, reports: usize) -> Vec<Plan> {
+    let faults = FAILURES
+        .into_iter()
+        .filter(|fault| !matches!(fault, Fault::Watches(_)));
+    let mut filling: Vec<_> = faults.chain([Fault::KillBefore, Fault::KillAfter]).collect();
+    // One after another at the two classes.
+    filling.truncate(if is_all() { filling.len() } else { 4 });
+    let mut plans = vec![];
+    for (at, fault) in filling.into_iter().enumerate() {
+        for n in spread(each, KINDS) {
+            let class = if (at + n).is_multiple_of(2) {
+                Class::List
+            } else {
+                Class::Watch
+            };
+            plans.push(Plan { class, n, fault });
+        }
+    }
+    let fault = Fault::Status(409);
+    plans.extend(spread(reports, reports).map(|n| Plan {
+        class: Class::Report,
+        n,
+        fault,
+    }));
+    plans
+}
+
 /// Refusals, broken connections, late answers, watches that lie.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_api_server_changes_nothing() {
     let proxy = story::proxy().await;
     let reference = reference(&proxy).await;
-    let faults = [
-        Fault::Status(409),
-        Fault::Status(410),
-        Fault::Status(429),
-        Fault::Status(500),
-        Fault::Status(503),
-        Fault::Reset,
-        Fault::Lost,
-        Fault::Delay(Duration::from_secs(2)),
-        Fault::Watches(WatchFault::Gone),
-        Fault::Watches(WatchFault::Silent),
-        Fault::Watches(WatchFault::SilentAndGone),
-        Fault::Watches(WatchFault::Stale),
-    ];
-    let each = if is_all() { 12 } else { 1 };
-    let mut places = spread(faults.len() * each, reference.steps);
-    for round in 0..each {
-        for fault in faults {
-            let n = places.next().unwrap() + round;
-            disturbed(
-                &proxy,
-                reference,
-                Plan {
-                    class: Class::Step,
-                    n,
-                    fault,
-                },
-            )
-            .await;
-        }
+    let mut plans = if is_all() {
+        failures(12, reference.steps)
+    } else {
+        // The second half of the story does the same once more.
+        failures(1, reference.steps / 2)
+    };
+    plans.extend(if is_all() {
+        special(4, reference.reports)
+    } else {
+        special(1, 2)
+    });
+    for plan in plans {
+        disturbed(&proxy, reference, plan).await;
     }
 }
 

@@ -1,9 +1,9 @@
 //! A proxy between an operator and the API server: it starts the operator, counts what it asks for, and does it harm at
 //! one chosen request.
 //!
-//! Three things are counted apart, so that the n-th of one is the same in every run: [`Class::Step`] is what reconciles
-//! do, each read and write of one object, events included; [`Class::List`] and [`Class::Watch`] are what fills the
-//! caches. Requests for the Lease and for what the API server serves are not counted: how many there are is a matter of
+//! What is counted is counted apart, so that the n-th of it is the same in every run: [`Class::Step`] is what reconciles
+//! do, each read and write of one object, events included, and [`Class::Report`] those of them that write a status;
+//! [`Class::List`] and [`Class::Watch`] are what fills the caches. Requests for the Lease and for what the API server serves are not counted: how many there are is a matter of
 //! time, and between them and the next step nothing is decided.
 
 use std::path::{Path, PathBuf};
@@ -30,6 +30,7 @@ use super::stream::{self, WatchFault};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     Step,
+    Report,
     List,
     Watch,
 }
@@ -75,7 +76,7 @@ struct Shared {
     operator: Mutex<Option<Process>>,
     plan: Mutex<Option<Plan>>,
     namespace: Mutex<String>,
-    counts: [AtomicUsize; 3],
+    counts: [AtomicUsize; 4],
     writes: AtomicUsize,
     secrets: Arc<AtomicUsize>,
     fired: AtomicBool,
@@ -273,17 +274,21 @@ impl Shared {
         if request.method() != Method::GET {
             self.writes.fetch_add(1, Ordering::SeqCst);
         }
-        let class = match path.contains("/namespaces/") {
-            true if path.contains(self.namespace.lock().unwrap().as_str()) => Class::Step,
-            true => return None,
-            false if is_watch => Class::Watch,
-            false => Class::List,
+        let classes: &[Class] = match path.contains("/namespaces/") {
+            true if !path.contains(self.namespace.lock().unwrap().as_str()) => &[],
+            true if path.ends_with("/status") => &[Class::Step, Class::Report],
+            true => &[Class::Step],
+            false if is_watch => &[Class::Watch],
+            false => &[Class::List],
         };
-        let n = self.counts[class as usize].fetch_add(1, Ordering::SeqCst) + 1;
         let plan = *self.plan.lock().unwrap();
-        let plan = plan.filter(|plan| (plan.class, plan.n) == (class, n))?;
-        let was_fired = self.fired.swap(true, Ordering::SeqCst);
-        (!was_fired).then_some(plan.fault)
+        let mut is_chosen = false;
+        for class in classes {
+            let n = self.counts[*class as usize].fetch_add(1, Ordering::SeqCst) + 1;
+            is_chosen |= plan.is_some_and(|plan| (plan.class, plan.n) == (*class, n));
+        }
+        let is_first = is_chosen && !self.fired.swap(true, Ordering::SeqCst);
+        plan.filter(|_| is_first).map(|plan| plan.fault)
     }
 
     /// With the credentials of the proxy.

@@ -56,6 +56,8 @@ pub struct Reference {
     after: Vec<Value>,
     /// Requests of [`Class::Step`].
     pub steps: usize,
+    /// Those of them that write a status.
+    pub reports: usize,
     /// Those of the edit alone.
     edit: usize,
 }
@@ -157,6 +159,7 @@ pub async fn reference(proxy: &Proxy) -> &'static Reference {
         let reference = Reference {
             after,
             steps: proxy.count(Class::Step),
+            reports: proxy.count(Class::Report),
             edit: counts[1] - counts[0],
         };
         drop(double);
@@ -190,7 +193,7 @@ pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
     let double = Double::start(&space);
     proxy.arm(plan, space.name());
     // Caches are filled once.
-    let has_other = plan.is_some_and(|plan| plan.class != Class::Step);
+    let has_other = plan.is_some_and(|plan| matches!(plan.class, Class::List | Class::Watch));
     if has_other {
         proxy.restart_operator();
     }
