@@ -43,7 +43,7 @@ async fn disturbed(proxy: &Proxy, reference: &Reference, plan: Plan) -> bool {
     proxy.has_fired()
 }
 
-/// kill -9 before each request arrives, and before each answer does.
+/// kill -9 before each request arrives, and before each answer is seen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_at_any_request_changes_nothing() {
     let proxy = story::proxy().await;
@@ -116,8 +116,8 @@ fn failures(each: usize, last: usize) -> Vec<Plan> {
         .collect()
 }
 
-/// Failures while the caches are filled, and a status that is refused.
-fn special(each: usize, reports: usize) -> Vec<Plan> {
+/// Failures while the caches are filled, and a status that is refused at `reports` of its writes up to the `last`.
+fn special(each: usize, reports: usize, last: usize) -> Vec<Plan> {
     let faults = FAILURES
         .into_iter()
         .filter(|fault| !matches!(fault, Fault::Watches(_)));
@@ -136,7 +136,7 @@ fn special(each: usize, reports: usize) -> Vec<Plan> {
         }
     }
     let fault = Fault::Status(409);
-    plans.extend(spread(reports, reports).map(|n| Plan {
+    plans.extend(spread(reports, last).map(|n| Plan {
         class: Class::Report,
         n,
         fault,
@@ -156,9 +156,9 @@ async fn a_failing_api_server_changes_nothing() {
         failures(1, reference.steps / 2)
     };
     plans.extend(if is_all() {
-        special(4, reference.reports)
+        special(4, reference.reports, reference.reports)
     } else {
-        special(1, 2)
+        special(1, 2, reference.reports)
     });
     for plan in plans {
         disturbed(&proxy, reference, plan).await;
