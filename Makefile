@@ -9,6 +9,9 @@ help: ## List what can be made
 test: ## Everything that CI runs: format, lints, unit tests, the stories on a real Kubernetes node
 	@dev/test.sh
 
+test-full: test ## The same, and then a fault at every request, not at a sample of them (about 25 min more)
+	@FAULTS=all dev/e2e.sh faults
+
 unit: packages ## Unit tests and generated files
 	cargo test --locked
 
@@ -47,4 +50,4 @@ demo-down: cluster-down ## End the demo
 packages:
 	@dev/packages.sh musl-tools >/dev/null
 
-.PHONY: help test unit e2e contract bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages
+.PHONY: help test test-full unit e2e contract bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages

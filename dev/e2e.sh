@@ -1,10 +1,26 @@
 #!/usr/bin/env bash
-# The stories against the operator on a real node.
+# The stories against the operator on a real node; `e2e.sh faults`: only those that need an API server alone.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# The API server alone is enough for these, and goes before the node comes.
+alone() ( # tests...
+  trap 'dev/cluster/alone.sh down' EXIT
+  dev/cluster/alone.sh up
+  dev/packages.sh musl-tools
+  # They end operators, and there is one Lease.
+  TEST_KUBECONFIG=$ROOT/target/alone/kubeconfig RUST_TEST_THREADS=1 \
+    cargo test --locked --features e2e "${@/#/--test=}"
+)
+
+step "crashes, and an API server that fails${FAULTS:+ (FAULTS=$FAULTS)}"
+alone faults
+[ "${1:-}" = faults ] && exit
+step "what needs no pods"
+alone alone leader
 start_node
 install_operator registry.local/zato-sim:dev
 step "the stories"
 # They wait more than they work.
-RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods --test lifecycle
+RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods --test lifecycle --test trouble
 # These end operators: one at a time, after all others.
 RUST_TEST_THREADS=1 cargo test --locked --features e2e --test operator

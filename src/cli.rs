@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use kube::CustomResourceExt;
 use kube::client::retry::RetryPolicy;
 use kube::client::{Body, ClientBuilder};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tower::buffer::BufferLayer;
@@ -17,7 +18,7 @@ use tower::retry::RetryLayer;
 
 use crate::api::{ZatoCluster, ZatoService};
 use crate::k8s::labels;
-use crate::k8s::lease::{self, Lease};
+use crate::k8s::lease::{self, Leadership, Lease};
 use crate::reconcile::engine::Settings;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::{health, logging, served};
@@ -202,7 +203,6 @@ async fn lead(
         held = lease.acquire() => held,
         () = stop.cancelled() => return Ok(()),
     };
-    metrics.is_leader.set(1);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "leads");
     let settings = Settings {
         zato_image: operator.default_zato_image,
@@ -210,7 +210,9 @@ async fn lead(
         identity,
     };
     let leadership = lease.leadership();
-    let client = self::client(config, move || leadership.is_held(), &metrics)?;
+    let may_write = leadership.clone();
+    let client = self::client(config, move || may_write.is_held(), &metrics)?;
+    let is_leader = metrics.is_leader.clone();
     let work = scopes(operator.watch_namespaces).into_iter().map(|namespace| {
         reconcile::controller::run(
             client.clone(),
@@ -224,8 +226,9 @@ async fn lead(
         _ = futures::future::join_all(work) => {}
         // Every step can be interrupted; what runs gets a moment.
         () = async { stop.cancelled().await; tokio::time::sleep(ENDING).await } => {}
-        // A process that starts anew is simpler to be sure of than one that stops all it does.
+        // Another one leads. A process that starts anew is simpler to be sure of than one that stops all it does.
         () = lease.hold(held) => return Err("the lease is lost".into()),
+        () = show(leadership, is_leader) => {}
     }
     lease.release().await;
     Ok(())
@@ -240,6 +243,14 @@ fn scopes(mut namespaces: Vec<String>) -> Vec<Option<String>> {
         return vec![None];
     }
     namespaces.into_iter().map(Some).collect()
+}
+
+/// Keeps the metric up to date: leadership is over by itself when the API server does not answer. Never ends.
+async fn show(leadership: Leadership, is_leader: Gauge) {
+    loop {
+        is_leader.set(leadership.is_held().into());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// A configuration that neither waits nor repeats for minutes, as the default one does.

@@ -8,7 +8,8 @@
 # FOLDER/audit.log has one JSON line a request, without bodies.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 USERS=(admin operator-a operator-b)
-# Children go with their owners, namespaces with what is in them; StatefulSets get pods, which no kubelet runs.
+# Children go with their owners, namespaces with what is in them, claims when no pod uses them; StatefulSets get pods,
+# which no kubelet runs.
 CONTROLLERS=${CONTROLLERS:-garbage-collector-controller,namespace-controller,serviceaccount-controller,statefulset-controller,persistentvolumeclaim-protection-controller}
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

@@ -4,6 +4,7 @@
 //! monotonic clock. A leader stops writing some seconds before the others may take over, also a process that was
 //! frozen; the clock stands still while a whole machine is suspended, and such a leader may write once more.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ const ACTING: Duration = Duration::from_secs(8);
 /// Between two renewals, and after a failed one.
 const RENEWAL: Duration = Duration::from_secs(4);
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a request for the lease may take.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long a write may wait for a connection after it was let through.
 pub const CONNECTING: Duration = Duration::from_secs(3);
@@ -35,18 +38,8 @@ pub struct Leadership(Arc<Mutex<Option<Instant>>>);
 impl Leadership {
     /// Whether it may act now.
     pub fn is_held(&self) -> bool {
-        self.until().is_some_and(|until| Instant::now() < until)
-    }
-
-    /// Waits until it may not act any more.
-    async fn over(&self) {
-        while let Some(until) = self.until().filter(|until| Instant::now() < *until) {
-            tokio::time::sleep_until(until.into()).await;
-        }
-    }
-
-    fn until(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     fn set(&self, until: Option<Instant>) {
@@ -106,43 +99,49 @@ impl Lease {
         }
     }
 
-    /// Renews the lease until it is lost, also when a request for it never ends.
-    pub async fn hold(&self, lease: Object) {
-        tokio::select! {
-            () = self.renew(lease) => {}
-            () = self.leadership.over() => {}
-        }
-    }
-
-    async fn renew(&self, mut lease: Object) {
+    /// Renews the lease until another one has it. While the API server does not answer it may be over, and then nothing
+    /// is written; as long as nobody else took it, what this process knows and began is still right, and it goes on.
+    pub async fn hold(&self, mut lease: Object) {
         tokio::time::sleep(RENEWAL).await;
-        while self.leadership.is_held() {
+        let mut failures = 0_u32;
+        loop {
             match self.take(Some(lease.clone())).await {
                 Ok(renewed) => {
-                    lease = renewed;
+                    if failures > 0 {
+                        tracing::info!(failures, "the lease is renewed again");
+                    }
+                    (lease, failures) = (renewed, 0);
                     tokio::time::sleep(RENEWAL).await;
                 }
                 Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the lease could not be renewed"
-                    );
-                    tokio::time::sleep(RETRY).await;
-                    lease = self.reread(lease).await;
+                    // Once for each row of failures.
+                    if failures == 0 {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the lease could not be renewed and is tried again"
+                        );
+                    }
+                    failures += 1;
+                    let pause = if self.leadership.is_held() { RETRY } else { RENEWAL };
+                    tokio::time::sleep(pause).await;
+                    match self.reread(lease).await {
+                        Some(current) => lease = current,
+                        None => return,
+                    }
                 }
             }
         }
     }
 
-    /// An answer may have been lost: what is there counts, if it is still ours.
-    async fn reread(&self, lease: Object) -> Object {
-        match self.api.get(&self.name).await {
-            Ok(found) if holder(&found) == Some(&self.identity) => found,
+    /// An answer may have been lost: what is there counts, if it is still ours; none: it is another's, or deleted.
+    async fn reread(&self, lease: Object) -> Option<Object> {
+        match within(self.api.get_opt(&self.name)).await {
+            Ok(Some(found)) if holder(&found) == Some(&self.identity) => Some(found),
             Ok(_) => {
                 self.leadership.set(None);
-                lease
+                None
             }
-            Err(_) => lease,
+            Err(_) => Some(lease),
         }
     }
 
@@ -190,14 +189,20 @@ impl Lease {
         lease.metadata.managed_fields = None;
         let params = PostParams::default();
         let lease = if is_new {
-            self.api.create(&params, &lease).await?
+            within(self.api.create(&params, &lease)).await?
         } else {
-            self.api.replace(&self.name, &params, &lease).await?
+            within(self.api.replace(&self.name, &params, &lease)).await?
         };
         // From before the request: the others count from when it arrived.
         self.leadership.set(Some(begin + ACTING));
         Ok(lease)
     }
+}
+
+/// A request that never ends counts as one that failed.
+async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    let late = |elapsed| Err(kube::Error::Service(Box::new(elapsed)));
+    tokio::time::timeout(ANSWER, request).await.unwrap_or_else(late)
 }
 
 fn holder(lease: &Object) -> Option<&String> {
@@ -350,14 +355,54 @@ mod tests {
         }
     }
 
-    /// Whatever the renewal waits for.
+    /// A leader's lease, and an API server that gives one answer to every question.
+    async fn reread(status: u16, holder: Option<&str>) -> (Option<Object>, bool) {
+        let found = Object {
+            spec: seen(holder).lease.and_then(|lease| lease.spec),
+            metadata: ObjectMeta {
+                resource_version: Some("2".into()),
+                ..ObjectMeta::default()
+            },
+        };
+        let reason = if status == 404 {
+            "NotFound"
+        } else {
+            "InternalError"
+        };
+        let refusal =
+            serde_json::json!({"kind": "Status", "status": "Failure", "code": status, "reason": reason});
+        let body = if status == 200 {
+            serde_json::to_vec(&found).unwrap()
+        } else {
+            serde_json::to_vec(&refusal).unwrap()
+        };
+        let answer = move |_| {
+            let answer = http::Response::builder().status(status);
+            std::future::ready(Ok::<_, std::io::Error>(
+                answer.body(kube::client::Body::from(body.clone())).unwrap(),
+            ))
+        };
+        let client = kube::Client::new(tower::service_fn(answer), "default");
+        let lease = Lease::new(client, "default", "x", "me".into());
+        lease.leadership.set(Some(Instant::now() + ACTING));
+        (lease.reread(Object::default()).await, lease.leadership.is_held())
+    }
+
+    /// What an API server that fails says about a lease is nothing; another's name, and that there is none, ends it.
     #[tokio::test]
-    async fn leadership_is_over_by_itself() {
-        let leadership = Leadership(Arc::default());
-        leadership.over().await;
-        leadership.set(Some(Instant::now() + Duration::from_millis(20)));
-        leadership.over().await;
-        assert!(!leadership.is_held());
+    async fn a_lease_is_lost_when_another_has_it() {
+        let version =
+            |found: (Option<Object>, bool)| (found.0.map(|lease| lease.resource_version()), found.1);
+        let ours = reread(200, Some("me")).await;
+        assert_eq!(version(ours), (Some(Some("2".into())), true));
+        assert_eq!(version(reread(500, None).await), (Some(None), true));
+        for (status, holder) in [(200, Some("other")), (200, Some("")), (404, None)] {
+            assert_eq!(
+                version(reread(status, holder).await),
+                (None, false),
+                "{status} {holder:?}"
+            );
+        }
     }
 
     #[test]

@@ -193,7 +193,8 @@ async fn delete(
         .applied
         .forget(&(resource.kind.clone(), namespace.to_owned(), name.to_owned()));
     match api.delete(name, &params).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        // After a conflict the child may be there still: it is looked at again.
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         other => other.map(drop).map_err(Error::from),
     }
 }

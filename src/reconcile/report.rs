@@ -55,14 +55,18 @@ async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Re
     });
     let api = Api::<K>::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     let params = PatchParams::apply(labels::MANAGER).force();
-    match api
+    let written = api
         .patch_status(&object.name_any(), &params, &Patch::Apply(body))
-        .await
-    {
-        Ok(_) => Ok(()),
-        // Deleted, or deleted and made again: the watch brings the successor.
-        Err(kube::Error::Api(error)) if error.is_not_found() || error.is_conflict() => Ok(()),
-        Err(error) => Err(error.into()),
+        .await;
+    unless_deleted(written.map(drop))
+}
+
+/// A conflict is no success: the object may have been deleted and made again, but also only changed at the same moment,
+/// and then nothing else would bring this status.
+fn unless_deleted(written: kube::Result<()>) -> Result<(), Error> {
+    match written {
+        Err(kube::Error::Api(error)) if error.is_not_found() => Ok(()),
+        other => other.map_err(Error::from),
     }
 }
 
@@ -120,6 +124,17 @@ mod tests {
             flipped[0].last_transition_time.0,
             Timestamp::from_second(9).unwrap()
         );
+    }
+
+    #[test]
+    fn a_status_that_met_a_conflict_is_written_again() {
+        let refused = |reason: &str, code| {
+            let status = kube::core::Status::failure("", reason).with_code(code);
+            unless_deleted(Err(kube::Error::Api(status.boxed())))
+        };
+        assert!(refused("NotFound", 404).is_ok());
+        let error = refused("Conflict", 409).unwrap_err();
+        assert!(error.retry_after(0).is_some());
     }
 
     #[test]

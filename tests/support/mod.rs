@@ -46,8 +46,11 @@ impl<K> Kind for K where
 
 impl Namespace {
     pub async fn new(story: &str) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = client().await;
+        Self::at(client().await, story).await
+    }
+
+    /// On another API server than that of [`kubeconfig`].
+    pub async fn at(client: Client, story: &str) -> Self {
         let name = format!("{story}-{}", std::process::id());
         let object = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         Api::<CoreNamespace>::all(client.clone())
@@ -142,8 +145,12 @@ pub fn kubeconfig() -> PathBuf {
 }
 
 pub async fn client() -> Client {
-    let kubeconfig =
-        Kubeconfig::read_from(kubeconfig()).expect("run make cluster-up, or set TEST_KUBECONFIG");
+    client_of(&kubeconfig()).await
+}
+
+pub async fn client_of(kubeconfig: &Path) -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("run make cluster-up, or set TEST_KUBECONFIG");
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .unwrap();

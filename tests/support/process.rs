@@ -8,6 +8,11 @@ pub fn kubeconfig() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/alone/kubeconfig")
 }
 
+/// Where the operator of an identity logs. Each start begins it anew.
+pub fn log(identity: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/operator-{identity}.log"))
+}
+
 /// A running operator. Killed when it is dropped.
 pub struct Process {
     child: Child,
@@ -16,7 +21,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts an operator with a kubeconfig. Its log goes to `target/operator-IDENTITY.log`.
+    /// Starts an operator with a kubeconfig.
     pub fn start(kubeconfig: &Path, identity: &str) -> Self {
         Self::start_with(kubeconfig, identity, &[])
     }
@@ -24,7 +29,7 @@ impl Process {
     /// The same with more of its environment.
     pub fn start_with(kubeconfig: &Path, identity: &str, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
-        let log = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/operator-{identity}.log"));
+        let log = log(identity);
         let child = Command::new(env!("CARGO_BIN_EXE_zato-operator"))
             .arg("operator")
             .env("KUBECONFIG", kubeconfig)

@@ -1,0 +1,270 @@
+//! The life of a cluster with a service: what a user does, and what there is after each step.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::runtime::conditions::is_crd_established;
+use kube::{Api, Client, CustomResourceExt, ResourceExt};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use zato_operator::api::{ZatoCluster, ZatoService};
+
+use super::double::Double;
+use super::proxy::{Class, Fault, Plan, Proxy};
+use super::support::{
+    Namespace, client_of, cluster, cluster_ready, code, condition, service, set_code, until,
+};
+use super::{process, snapshot};
+
+/// How long a step may take when it is disturbed.
+const LIMIT: Duration = Duration::from_secs(30);
+/// An undisturbed step is over when nothing changes for so long.
+const QUIET: Duration = Duration::from_millis(700);
+
+/// What a user does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Create,
+    Edit,
+    Stop,
+    Start,
+    SetImage,
+    /// Data and keys stay.
+    Delete,
+    /// A cluster of the same name, with those.
+    CreateAgain,
+    DeleteAll,
+}
+
+const STEPS: [Step; 8] = [
+    Step::Create,
+    Step::Edit,
+    Step::Stop,
+    Step::Start,
+    Step::SetImage,
+    Step::Delete,
+    Step::CreateAgain,
+    Step::DeleteAll,
+];
+
+/// How it went undisturbed.
+pub struct Reference {
+    /// After each step.
+    after: Vec<Value>,
+    /// Requests of [`Class::Step`].
+    pub steps: usize,
+    /// Those of them that write a status.
+    pub reports: usize,
+    /// Those of the edit alone.
+    edit: usize,
+}
+
+impl Step {
+    async fn act(self, space: &Namespace) {
+        let set = async |spec: Value| {
+            space
+                .merge::<ZatoCluster>("c", &json!({"spec": spec}))
+                .await
+                .unwrap();
+        };
+        match self {
+            Self::Create => {
+                let greeting = service("greeting", "c", &[("greeting.py", &code("first"))]);
+                space
+                    .create::<ZatoCluster>(&cluster("c", json!({})))
+                    .await
+                    .unwrap();
+                space.create::<ZatoService>(&greeting).await.unwrap();
+            }
+            Self::Edit => set_code(space, &code("second")).await,
+            Self::Stop => set(json!({"stopped": true})).await,
+            Self::Start => set(json!({"stopped": false})).await,
+            Self::SetImage => set(json!({"image": "registry.local/zato-sim:other"})).await,
+            Self::CreateAgain => {
+                let spec = json!({"deletionPolicy": "Delete"});
+                space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
+            }
+            Self::Delete | Self::DeleteAll => {
+                let clusters = space.api::<ZatoCluster>();
+                clusters.delete("c", &DeleteParams::background()).await.unwrap();
+            }
+        }
+    }
+
+    /// Whether it has the effect that it is there for.
+    async fn is_done(self, space: &Namespace) -> bool {
+        let status = space
+            .get::<ZatoService>("greeting")
+            .await
+            .status
+            .unwrap_or_default();
+        let told = condition(&status.conditions, "Ready").map(|ready| ready.reason);
+        let cluster = space.find::<ZatoCluster>("c").await;
+        let wanted = match self {
+            Self::Delete | Self::DeleteAll => {
+                let has_keys = space.find::<Secret>("c-zato").await.is_some();
+                return cluster.is_none()
+                    && told.as_deref() == Some("ClusterNotFound")
+                    && has_keys == (self == Self::Delete);
+            }
+            Self::Stop => ("Stopped", "Stopped"),
+            _ => ("Running", "Deployed"),
+        };
+        let ready = match cluster {
+            Some(_) => cluster_ready(space).await.map(|ready| ready.reason),
+            None => None,
+        };
+        (ready.as_deref(), told.as_deref()) == (Some(wanted.0), Some(wanted.1))
+    }
+}
+
+/// A proxy with an operator, when the API server knows the kinds.
+pub async fn proxy() -> Proxy {
+    let client = client_of(&process::kubeconfig()).await;
+    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+    for definition in [ZatoCluster::crd(), ZatoService::crd()] {
+        let name = definition.name_any();
+        let params = PatchParams::apply("test").force();
+        definitions
+            .patch(&name, &params, &Patch::Apply(&definition))
+            .await
+            .unwrap();
+        kube::runtime::wait::await_condition(definitions.clone(), &name, is_crd_established())
+            .await
+            .unwrap();
+    }
+    Proxy::start(client, "faults").await
+}
+
+async fn client() -> Client {
+    client_of(&process::kubeconfig()).await
+}
+
+/// The undisturbed story, told once.
+pub async fn reference(proxy: &Proxy) -> &'static Reference {
+    static TOLD: OnceCell<Reference> = OnceCell::const_new();
+    TOLD.get_or_init(async || {
+        let space = Namespace::at(client().await, "undisturbed").await;
+        proxy.arm(None, space.name());
+        let double = Double::start(&space);
+        let (mut after, mut counts) = (vec![], vec![]);
+        for step in STEPS {
+            step.act(&space).await;
+            after.push(settled(&space, proxy, step).await);
+            counts.push(proxy.count(Class::Step));
+        }
+        let reference = Reference {
+            after,
+            steps: proxy.count(Class::Step),
+            reports: proxy.count(Class::Report),
+            edit: counts[1] - counts[0],
+        };
+        drop(double);
+        space.delete().await;
+        // What differs by chance alone is not compared: else nothing below means anything.
+        tell(proxy, &reference, None).await;
+        reference
+    })
+    .await
+}
+
+/// What there is when a step is done and nothing changes any more.
+async fn settled(space: &Namespace, proxy: &Proxy, step: Step) -> Value {
+    until(&format!("{step:?}"), || step.is_done(space)).await;
+    loop {
+        let before = (proxy.writes(), snapshot::of(space).await);
+        tokio::time::sleep(QUIET).await;
+        if before == (proxy.writes(), snapshot::of(space).await) {
+            return before.1;
+        }
+    }
+}
+
+/// Tells the story; after each step there must be what there was when nothing disturbed it.
+pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let (made, before) = (proxy.secrets(), proxy.operator());
+    let what = plan.map_or("undisturbed".to_owned(), |plan| format!("{plan:?}"));
+    let space = Namespace::at(client().await, &format!("story-{number}")).await;
+    let double = Double::start(&space);
+    proxy.arm(plan, space.name());
+    // Caches are filled once.
+    let has_other = plan.is_some_and(|plan| matches!(plan.class, Class::List | Class::Watch));
+    if has_other {
+        proxy.restart_operator();
+    }
+    let mut was_past = false;
+    for (step, wanted) in STEPS.into_iter().zip(&reference.after) {
+        step.act(&space).await;
+        until_same(&space, wanted, &format!("{what}, {step:?}"), LIMIT).await;
+        // What follows a step that ended as it should is told at another request.
+        let is_past = proxy.has_fired();
+        if is_past && was_past {
+            break;
+        }
+        was_past = is_past;
+    }
+    assert_eq!(proxy.secrets() - made, 1, "{what}: keys are made once");
+    let is_killed = plan.is_some_and(|plan| matches!(plan.fault, Fault::KillBefore | Fault::KillAfter));
+    let (after, may_differ) = (proxy.operator(), has_other || is_killed);
+    assert!(
+        after.is_some() && (after == before || may_differ),
+        "{what}: the operator ended"
+    );
+    drop(double);
+    space.delete().await;
+}
+
+/// The beginning of the story: the operator loses the API server, for longer than its lease counts, while a user edits.
+/// It goes on as the same process, does what it would have done anyway, and says little.
+pub async fn outlive(proxy: &Proxy, reference: &Reference, time: Duration) {
+    let space = Namespace::at(client().await, "gone").await;
+    let double = Double::start(&space);
+    proxy.arm(None, space.name());
+    Step::Create.act(&space).await;
+    settled(&space, proxy, Step::Create).await;
+    let (operator, said) = (proxy.operator(), proxy.said());
+    proxy.set_gone(true);
+    Step::Edit.act(&space).await;
+    tokio::time::sleep(time).await;
+    proxy.arm(None, space.name());
+    proxy.set_gone(false);
+    // The watches are opened again after up to 30 s.
+    until_same(&space, &reference.after[1], "gone", 2 * LIMIT).await;
+    settled(&space, proxy, Step::Edit).await;
+    let (asked, said) = (proxy.count(Class::Step), proxy.said() - said);
+    println!("gone for {time:?}: {asked} requests of the edit, {said} lines of log");
+    assert!(
+        operator.is_some() && proxy.operator() == operator,
+        "the operator ended"
+    );
+    assert!(
+        asked <= 2 * reference.edit,
+        "{asked} requests instead of {}",
+        reference.edit
+    );
+    assert!(said < 200, "{said} lines of log");
+    drop(double);
+    space.delete().await;
+}
+
+async fn until_same(space: &Namespace, wanted: &Value, what: &str, limit: Duration) {
+    let begin = Instant::now();
+    loop {
+        let found = snapshot::of(space).await;
+        if found == *wanted {
+            return;
+        }
+        let difference = || snapshot::difference(wanted, &found);
+        assert!(
+            begin.elapsed() < limit,
+            "{what} ended otherwise:\n{}",
+            difference()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
