@@ -16,11 +16,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts an operator with a kubeconfig. Its log goes to `target/operator-IDENTITY.log`.
+    /// Starts an operator with a kubeconfig: the one that cargo built, or the program that OPERATOR names. Its log goes to `target/operator-IDENTITY.log`.
     pub fn start(kubeconfig: &Path, identity: &str) -> Self {
         let port = free_port();
         let log = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/operator-{identity}.log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_zato-operator"))
+        let binary =
+            std::env::var_os("OPERATOR").unwrap_or_else(|| env!("CARGO_BIN_EXE_zato-operator").into());
+        let child = Command::new(binary)
             .arg("operator")
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAME", identity)
