@@ -35,7 +35,7 @@ pub async fn run(client: Client, settings: Settings, metrics: Metrics, stop: Can
     let context = Arc::new(Context::new(client, recorder, stores.clone(), settings, metrics));
     // Children must be known before anything is decided: else what exists would be looked up one by one.
     tokio::select! {
-        ready = stores.ready() => if ready.is_err() { return },
+        () = stores.ready() => {}
         () = stop.cancelled() => return,
     }
     tokio::join!(
