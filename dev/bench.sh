@@ -1,8 +1,20 @@
 #!/usr/bin/env bash
-# The measurements of bench/ on a real node, each beside its limit in the same run.
-#   bench.sh [ZATO-IMAGE.tar]   with this Zato (an OCI archive) instead of the stand-in
+# The measurements of bench/, each beside its limit in the same run.
+#   bench.sh [ZATO-IMAGE.tar]   edits with this Zato (an OCI archive) instead of the stand-in
+# Environment: COST_ONLY, COST_IDLE: see bench/cost.rs
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 archive=${1:-target/images/zato-sim.tar}
+
+step "what the operator costs (about 20 min; 10 min more when it is built as it is released for the first time)"
+dev/packages.sh musl-tools
+trap 'dev/cluster/alone.sh down target/cost' EXIT
+# No pods: nothing is written but by the operator and the benchmark.
+CONTROLLERS=garbage-collector-controller,namespace-controller,serviceaccount-controller,persistentvolumeclaim-protection-controller \
+  dev/cluster/alone.sh up target/cost
+# In the profile of the release.
+cargo bench --locked --features e2e --bench cost
+dev/cluster/alone.sh down target/cost
+
 start_node
 dev/cluster/load.sh "$archive"
 install_operator "$(image_of "$archive")"

@@ -1,6 +1,7 @@
 //! How any object is reconciled: one straight line, the same for every kind.
 
 pub mod apply;
+pub mod cache;
 pub mod child;
 pub mod controller;
 pub mod engine;

@@ -8,8 +8,6 @@
 
 #[path = "support/double.rs"]
 mod double;
-#[path = "support/process.rs"]
-mod process;
 #[path = "support/proxy.rs"]
 mod proxy;
 #[path = "support/snapshot.rs"]

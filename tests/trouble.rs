@@ -194,7 +194,7 @@ async fn a_volume_grows() {
     let classes = Api::<StorageClass>::all(support::client().await);
     let can = |can: Option<bool>| Patch::Merge(json!({"allowVolumeExpansion": can}));
     classes
-        .patch("standard", &PatchParams::default(), &can(Some(true)))
+        .patch(&class, &PatchParams::default(), &can(Some(true)))
         .await
         .unwrap();
     space
@@ -205,7 +205,7 @@ async fn a_volume_grows() {
         })
         .await;
     classes
-        .patch("standard", &PatchParams::default(), &can(None))
+        .patch(&class, &PatchParams::default(), &can(None))
         .await
         .unwrap();
     until_ready(&space, "True", "Running").await;

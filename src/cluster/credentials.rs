@@ -77,24 +77,40 @@ pub async fn ensure(
     }
     // Not in the cache: new, or made by hand without our labels.
     let api = Api::<Secret>::namespaced(context.client.clone(), namespace);
-    if let Some(secret) = api.get_opt(&name).await? {
-        return judge(check(&secret), secret.labels().get(labels::INSTANCE), cluster);
+    let secret = if has_claim(namespace, cluster, context).await? {
+        let claim = names::data(cluster);
+        api.get_opt(&name)
+            .await?
+            .ok_or(Error::KeyMissing { claim, secret: name })?
+    } else {
+        create(&api, cluster).await?
+    };
+    judge(check(&secret), secret.labels().get(labels::INSTANCE), cluster)
+}
+
+/// Whether a database may exist. One without our labels is in no cache: this is the only read of a new cluster.
+async fn has_claim(namespace: &str, cluster: &str, context: &Context) -> Result<bool, Error> {
+    let claim = names::data(cluster);
+    let kind = ApiResource::erase::<PersistentVolumeClaim>(&());
+    if context.stores.child(&kind, namespace, &claim).is_some() {
+        return Ok(true);
     }
     let claims = Api::<PersistentVolumeClaim>::namespaced(context.client.clone(), namespace);
-    let claim = names::data(cluster);
-    if claims.get_metadata_opt(&claim).await?.is_some() {
-        return Err(Error::KeyMissing { claim, secret: name });
-    }
+    Ok(claims.get_metadata_opt(&claim).await?.is_some())
+}
+
+async fn create(api: &Api<Secret>, cluster: &str) -> Result<Secret, Error> {
     let params = PostParams {
         field_manager: Some(labels::MANAGER.into()),
         ..PostParams::default()
     };
-    let secret = match api.create(&params, &generate(cluster)).await {
-        // Somebody was faster: theirs counts.
-        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await?,
-        created => created?,
-    };
-    judge(check(&secret), secret.labels().get(labels::INSTANCE), cluster)
+    match api.create(&params, &generate(cluster)).await {
+        // Somebody was faster, or made it by hand: theirs counts.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            Ok(api.get(&names::credentials(cluster)).await?)
+        }
+        created => Ok(created?),
+    }
 }
 
 fn judge(

@@ -8,10 +8,12 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use futures::future;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt as _};
+use serde_json::Value;
 
 use super::child::Child;
 use super::engine::Context;
@@ -22,6 +24,9 @@ use crate::k8s::labels;
 /// Children whose digest after the last apply is not that of the manifest: both, by child.
 #[derive(Default)]
 pub struct Applied(Mutex<HashMap<Key, (String, String)>>);
+
+/// The version of no object that exists: an apply with it conflicts with any object of that name, and makes a new one.
+const NO_VERSION: &str = "1";
 
 /// Kind, namespace, name.
 type Key = (String, String, String);
@@ -67,7 +72,7 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
     Ok(())
 }
 
-/// Applies all children in order, then deletes those of ours that are no longer wanted.
+/// Applies all children, those of a stage at the same time, then deletes those of ours that are no longer wanted.
 pub async fn apply<K: Kind>(owner: &K, desired: Vec<Manifest>, context: &Context) -> Result<(), Error> {
     let namespace = owner.namespace().unwrap_or_default();
     let Some(reference) = owner.controller_owner_ref(&()) else {
@@ -77,10 +82,32 @@ pub async fn apply<K: Kind>(owner: &K, desired: Vec<Manifest>, context: &Context
         .iter()
         .map(|m| (m.resource.kind.clone(), m.name.clone()))
         .collect();
-    for manifest in desired {
-        apply_one(manifest, &namespace, &reference, context).await?;
+    for stage in stages(desired) {
+        let all = stage
+            .into_iter()
+            .map(|manifest| apply_one(manifest, &namespace, &reference, context));
+        // All of them end, so that nothing is on its way when a failure is told.
+        future::join_all(all)
+            .await
+            .into_iter()
+            .collect::<Result<(), _>>()?;
     }
-    prune(&namespace, &reference.uid, &wanted, context).await
+    prune(&namespace, &reference, &wanted, context).await
+}
+
+/// What names others comes after them: the index after the shards, a binding only when Role and account are ours, and
+/// what runs last.
+fn stages(desired: Vec<Manifest>) -> [Vec<Manifest>; 3] {
+    let mut stages = [vec![], vec![], vec![]];
+    for manifest in desired {
+        let stage = match manifest.resource.kind.as_str() {
+            "StatefulSet" => 2,
+            "Secret" | "RoleBinding" => 1,
+            _ => 0,
+        };
+        stages[stage].push(manifest);
+    }
+    stages
 }
 
 /// Does what is to be done beside.
@@ -110,33 +137,33 @@ async fn apply_one(
     let key = (kind.clone(), namespace.to_owned(), manifest.name.clone());
     let wanted = owned::wanted(&manifest.body);
     let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), namespace, &manifest.resource);
-    let live = match context
+    let cached = context
         .stores
-        .child(&manifest.resource, namespace, &manifest.name)
-    {
-        Some(live) => Some(live),
-        // Not in the cache: it may be new, or somebody else's.
-        None => api
-            .get_opt(&manifest.name)
-            .await?
-            .map(|live| Child::reduce(live, kind)),
+        .child(&manifest.resource, namespace, &manifest.name);
+    let failed = |error| Error::child(kind, &manifest.name, error);
+    // What is not in the cache is new, or somebody else's, or the cache is behind.
+    let made = match cached {
+        Some(_) => None,
+        None => create(&api, &manifest).await.map_err(failed)?,
     };
-    if let Some(live) = live {
+    let applied = if let Some(made) = made {
+        made
+    } else {
+        let live = match cached {
+            Some(live) => live,
+            None => Child::reduce(api.get(&manifest.name).await.map_err(failed)?, kind),
+        };
         if !is_ours(&live, &manifest, owner) {
             return Err(Error::Foreign {
-                kind: manifest.resource.kind,
-                name: manifest.name,
+                kind: kind.clone(),
+                name: manifest.name.clone(),
             });
         }
         if live.digest == wanted || context.applied.is_current(&key, &wanted, &live.digest) {
             return Ok(());
         }
-    }
-    let params = PatchParams::apply(labels::MANAGER).force();
-    let applied = api
-        .patch(&manifest.name, &params, &Patch::Apply(&manifest.body))
-        .await
-        .map_err(|error| Error::child(kind, &manifest.name, error))?;
+        send(&api, &manifest.name, &manifest.body).await.map_err(failed)?
+    };
     let digest = Child::reduce(applied, kind).digest;
     tracing::debug!(kind, name = manifest.name, namespace, "applied");
     if digest == wanted {
@@ -145,6 +172,21 @@ async fn apply_one(
         context.applied.remember(key, wanted, digest);
     }
     Ok(())
+}
+
+/// Applies what must not exist yet; none: it exists, and nothing was written.
+async fn create(api: &Api<DynamicObject>, manifest: &Manifest) -> kube::Result<Option<DynamicObject>> {
+    let mut body = manifest.body.clone();
+    body["metadata"]["resourceVersion"] = NO_VERSION.into();
+    match send(api, &manifest.name, &body).await {
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(None),
+        made => made.map(Some),
+    }
+}
+
+async fn send(api: &Api<DynamicObject>, name: &str, body: &Value) -> kube::Result<DynamicObject> {
+    let params = PatchParams::apply(labels::MANAGER).force();
+    api.patch(name, &params, &Patch::Apply(body)).await
 }
 
 /// Ours is what has our owner reference, or, for children that are kept, our labels with the cluster's name.
@@ -158,7 +200,7 @@ fn is_ours(live: &Child, manifest: &Manifest, owner: &OwnerReference) -> bool {
 
 async fn prune(
     namespace: &str,
-    owner: &str,
+    owner: &OwnerReference,
     wanted: &[(String, String)],
     context: &Context,
 ) -> Result<(), Error> {

@@ -2,14 +2,11 @@
 //!
 //! Thousands of them are kept, so it holds no manifest and no secret.
 
-use std::borrow::Cow;
-
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::{ApiResource, DynamicObject};
-use kube::runtime::reflector::Lookup;
+use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 
 use super::owned;
@@ -154,35 +151,6 @@ impl Content {
 
 fn parse<K: DeserializeOwned>(whole: serde_json::Value) -> Option<K> {
     serde_json::from_value(whole).ok()
-}
-
-impl Lookup for Child {
-    type DynamicType = ApiResource;
-
-    fn kind(resource: &ApiResource) -> Cow<'_, str> {
-        resource.kind.as_str().into()
-    }
-    fn group(resource: &ApiResource) -> Cow<'_, str> {
-        resource.group.as_str().into()
-    }
-    fn version(resource: &ApiResource) -> Cow<'_, str> {
-        resource.version.as_str().into()
-    }
-    fn plural(resource: &ApiResource) -> Cow<'_, str> {
-        resource.plural.as_str().into()
-    }
-    fn name(&self) -> Option<Cow<'_, str>> {
-        Some(self.name.as_str().into())
-    }
-    fn namespace(&self) -> Option<Cow<'_, str>> {
-        Some(self.namespace.as_str().into())
-    }
-    fn resource_version(&self) -> Option<Cow<'_, str>> {
-        None
-    }
-    fn uid(&self) -> Option<Cow<'_, str>> {
-        Some(self.uid.as_str().into())
-    }
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub async fn run(
     ));
     // Children must be known before anything is decided: else what exists would be looked up one by one.
     tokio::select! {
-        ready = stores.ready() => if ready.is_err() { return },
+        () = stores.ready() => {}
         () = stop.cancelled() => return,
     }
     tokio::join!(

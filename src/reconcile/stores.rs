@@ -3,22 +3,25 @@
 //! Children are read in full, because what they have of our last apply is compared, and reduced to a [`Child`] at once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
+use super::cache::Cache;
 use super::child::{Child, Content, PodState};
 use super::references::{self, References};
 use super::refusals::{self, Refusals};
@@ -87,7 +90,7 @@ pub struct Stores {
     pub clusters: Store<Guarded<ZatoCluster>>,
     /// All services.
     pub services: Store<Guarded<ZatoService>>,
-    children: HashMap<String, Store<Child>>,
+    children: HashMap<String, Arc<Cache>>,
     /// Whether clusters and services were listed. `Store::wait_until_ready` wakes one of several that wait, no more.
     listed: [Receiver<bool>; 2],
 }
@@ -180,21 +183,22 @@ impl Stores {
 
     /// A child.
     pub fn child(&self, resource: &ApiResource, namespace: &str, name: &str) -> Option<Child> {
-        let key = ObjectRef::new_with(name, resource.clone()).within(namespace);
-        self.children.get(&resource.kind)?.get(&key).map(|o| (*o).clone())
+        let found = self.children.get(&resource.kind)?.get(namespace, name)?;
+        Some((*found).clone())
     }
 
-    /// All children of an owner.
-    pub fn children_of(&self, namespace: &str, owner: &str) -> Vec<(ApiResource, Child)> {
-        let is_owned =
-            |child: &Child| child.namespace == namespace && child.controller.as_deref() == Some(owner);
+    /// All children of an owner. The names of all of them begin with its name.
+    pub fn children_of(&self, namespace: &str, owner: &OwnerReference) -> Vec<(ApiResource, Child)> {
         let mut found = vec![];
         for resource in child_kinds() {
-            let Some(store) = self.children.get(&resource.kind) else {
+            let Some(cache) = self.children.get(&resource.kind) else {
                 continue;
             };
-            let owned = store.state().into_iter().filter(|child| is_owned(child));
-            found.extend(owned.map(|child| (resource.clone(), (*child).clone())));
+            let named = cache.beginning_with(namespace, &owner.name);
+            let owned = named
+                .iter()
+                .filter(|child| child.controller.as_ref() == Some(&owner.uid));
+            found.extend(owned.map(|child| (resource.clone(), (**child).clone())));
         }
         found
     }
@@ -209,11 +213,10 @@ impl Stores {
     }
 
     /// Waits until every cache of children has been filled once.
-    pub async fn ready(&self) -> Result<(), reflector::store::WriterDropped> {
-        for store in self.children.values() {
-            store.wait_until_ready().await?;
+    pub async fn ready(&self) {
+        for cache in self.children.values() {
+            cache.ready().await;
         }
-        Ok(())
     }
 }
 
@@ -275,20 +278,17 @@ pub fn start(
 }
 
 /// The caches of children, filled by tasks.
-fn watch_children(scope: &Scope, waker: &Waker) -> HashMap<String, Store<Child>> {
+fn watch_children(scope: &Scope, waker: &Waker) -> HashMap<String, Arc<Cache>> {
     let mut children = HashMap::new();
     for resource in child_kinds().into_iter().chain([ApiResource::erase::<Pod>(&())]) {
         let api = scope.dynamic(&resource);
         let selected = watcher::Config::default()
             .labels(&labels::managed_selector())
             .page_size(PAGE);
-        let writer = reflector::store::Writer::new(resource.clone());
-        children.insert(resource.kind.clone(), writer.as_reader());
+        let cache = Arc::new(Cache::default());
+        children.insert(resource.kind.clone(), cache.clone());
         let reduced = watcher(api, selected).map_ok(move |event| reduce(event, &resource.kind));
-        tokio::spawn(waker::tell(
-            reflector(writer, reduced.default_backoff()),
-            waker.clone(),
-        ));
+        tokio::spawn(waker::tell(reduced.default_backoff(), cache, waker.clone()));
     }
     children
 }
@@ -312,5 +312,8 @@ where
         + Send
         + 'static,
 {
-    watcher(scope.of::<Guarded<K>>(), watcher::Config::default()).default_backoff()
+    // Who set which field is never asked, and is larger than the rest.
+    watcher(scope.of::<Guarded<K>>(), watcher::Config::default())
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .default_backoff()
 }

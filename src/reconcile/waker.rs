@@ -1,12 +1,15 @@
 //! Whom a change concerns: who must be looked at because something that it depends on changed.
 
+use std::sync::Arc;
+
 use futures::channel::mpsc::UnboundedSender;
-use futures::{Stream, StreamExt, future};
+use futures::{Stream, StreamExt, TryStreamExt, future};
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 
+use super::cache::Cache;
 use super::child::{Child, Content};
 use super::stores::Guarded;
 use crate::api::{ZatoCluster, ZatoService};
@@ -28,10 +31,15 @@ pub struct Waker {
     services: Store<Guarded<ZatoService>>,
 }
 
-/// Tells whom a change of a child concerns. The cache has it already.
-pub async fn tell(changes: impl Stream<Item = watcher::Result<Event<Child>>>, waker: Waker) {
+/// Puts changes into the cache, then tells whom they concern.
+pub async fn tell(
+    changes: impl Stream<Item = watcher::Result<Event<Child>>>,
+    cache: Arc<Cache>,
+    waker: Waker,
+) {
     let (mut was_listed, again) = (false, waker.clone());
     changes
+        .inspect_ok(move |event| cache.note(event))
         .inspect(move |event| again.after_list(event, || std::mem::replace(&mut was_listed, true)))
         .touched_objects()
         .for_each(|change| {
@@ -168,6 +176,7 @@ mod tests {
         };
         tell(
             stream::iter(events.into_iter().map(Ok)),
+            Arc::default(),
             Waker::new(wake, clusters, services),
         )
         .await;

@@ -21,7 +21,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts an operator with a kubeconfig.
+    /// Starts an operator with a kubeconfig: the one that cargo built, or the program that OPERATOR names.
     pub fn start(kubeconfig: &Path, identity: &str) -> Self {
         Self::start_with(kubeconfig, identity, &[])
     }
@@ -30,7 +30,8 @@ impl Process {
     pub fn start_with(kubeconfig: &Path, identity: &str, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let log = log(identity);
-        let child = Command::new(env!("CARGO_BIN_EXE_zato-operator"))
+        let built = || env!("CARGO_BIN_EXE_zato-operator").into();
+        let child = Command::new(std::env::var_os("OPERATOR").unwrap_or_else(built))
             .arg("operator")
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAME", identity)

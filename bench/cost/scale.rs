@@ -1,0 +1,239 @@
+//! Many clusters: time until all children exist, CPU, memory, and what a restart takes.
+
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+use super::audit::{Request, Tally};
+use super::calm::CHILDREN;
+use super::server::{OPERATOR, Operator, RAW, Server};
+use super::table::{Table, time};
+use super::{clusters, raw};
+
+/// How many clusters the raw client makes at a time; the best counts.
+const CONCURRENCIES: [usize; 2] = [8, 32];
+const UNRELATED: usize = 5000;
+
+/// How long the creation of a batch took, and the CPU time of all that took part.
+struct Creation {
+    time: Duration,
+    cpu: Duration,
+}
+
+/// 100 and 500 clusters, by the operator and by the raw client.
+pub async fn creation(server: &mut Server, table: &mut Table) {
+    for count in [100, 500] {
+        let limit = by_raw(server, count).await;
+        let operator = server.operator().await;
+        server.audit.settled(OPERATOR).await;
+        if count == 100 {
+            memory(&operator, table, "0 clusters", 16.0);
+        }
+        let namespace = format!("s{count}");
+        server.namespace(&namespace).await;
+        let (made, requests) = by_operator(server, &operator, &namespace, 0..count).await;
+        table.times(
+            &format!("{count} clusters: until all children exist"),
+            made.time,
+            ("raw client", limit.time),
+            1.25,
+        );
+        let each = |cpu: Duration| cpu.as_secs_f64() * 1000.0 / count as f64;
+        table.row(
+            "  CPU of operator, API server, etcd for each",
+            format!("{:.1} ms", each(made.cpu)),
+            &format!("raw client {:.1} ms, goal 40 ms", each(limit.cpu)),
+            &format!("{:.2}", each(made.cpu) / each(limit.cpu)),
+        );
+        let tally = Tally::of(&requests, OPERATOR);
+        let each = |number: usize| number as f64 / count as f64;
+        table.row(
+            "  for each: children, status writes, events, reads",
+            format!(
+                "{:.2}, {:.2}, {:.2}, {:.2}",
+                each(tally.children),
+                each(tally.status),
+                each(tally.events),
+                each(tally.reads())
+            ),
+            &format!("goal {CHILDREN}, one a change, -, 0"),
+            "",
+        );
+        memory(&operator, table, &format!("{count} clusters"), 16.0);
+        operator.end().await;
+        server.forget(&[&namespace]).await;
+    }
+}
+
+async fn by_operator(
+    server: &mut Server,
+    operator: &Operator,
+    namespace: &str,
+    range: std::ops::Range<usize>,
+) -> (Creation, Vec<Request>) {
+    let (mut requests, wanted) = (vec![], range.len() * CHILDREN);
+    let (begin, cpu) = (Instant::now(), server.cpu() + operator.cpu());
+    clusters::create(&server.client, namespace, range).await;
+    while made(&requests, OPERATOR) < wanted {
+        assert!(
+            begin.elapsed() < Duration::from_mins(10),
+            "not all children exist"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        requests.extend(server.audit.requests());
+    }
+    let time = duration(&requests, OPERATOR);
+    requests.extend(server.audit.settled(OPERATOR).await);
+    let cpu = server.cpu() + operator.cpu() - cpu;
+    (Creation { time, cpu }, requests)
+}
+
+async fn by_raw(server: &mut Server, count: usize) -> Creation {
+    let mut best: Option<Creation> = None;
+    for concurrency in CONCURRENCIES {
+        let namespace = format!("r{count}-{concurrency}");
+        server.namespace(&namespace).await;
+        server.audit.requests();
+        let own = || super::server::cpu(std::process::id());
+        let cpu = server.cpu() + own();
+        raw::create(&server.raw, &namespace, count, concurrency).await;
+        let cpu = server.cpu() + own() - cpu;
+        let requests = server.audit.requests();
+        assert_eq!(made(&requests, RAW), count * CHILDREN);
+        let time = duration(&requests, RAW);
+        println!(
+            "  raw client, {count} clusters, {concurrency} at a time: {}",
+            self::time(time)
+        );
+        if best.as_ref().is_none_or(|best| time < best.time) {
+            best = Some(Creation { time, cpu });
+        }
+        server.forget(&[&namespace]).await;
+    }
+    best.unwrap()
+}
+
+fn made(requests: &[Request], account: &str) -> usize {
+    let by = |request: &&Request| request.is_by(account) && request.made_child();
+    requests.iter().filter(by).count()
+}
+
+/// From the first cluster to the last child, by the clock of the API server.
+fn duration(requests: &[Request], account: &str) -> Duration {
+    let is_cluster =
+        |request: &&Request| request.verb == "create" && request.object_ref.resource == "zatoclusters";
+    let begin = requests
+        .iter()
+        .filter(is_cluster)
+        .map(|request| request.begin)
+        .min();
+    let by = |request: &&Request| request.is_by(account) && request.made_child();
+    let end = requests.iter().filter(by).map(|request| request.end).max();
+    between(begin.unwrap(), end.unwrap())
+}
+
+fn between(begin: Timestamp, end: Timestamp) -> Duration {
+    Duration::try_from(end.duration_since(begin)).unwrap()
+}
+
+fn memory(operator: &Operator, table: &mut Table, what: &str, goal: f64) {
+    let (now, highest) = operator.memory();
+    table.row(
+        &format!("{what}: resident memory now, at its highest"),
+        format!("{now:.1}, {highest:.1} MiB"),
+        &format!("goal {goal} MB"),
+        "",
+    );
+}
+
+/// A restart with 1,000 clusters; 2,000 clusters; much that is none of the operator's business.
+pub async fn many(server: &mut Server, table: &mut Table) {
+    server.namespace("many").await;
+    let operator = server.operator().await;
+    let (made, _) = by_operator(server, &operator, "many", 0..1000).await;
+    table.row("1000 clusters: until all children exist", time(made.time), "", "");
+    memory(&operator, table, "1000 clusters", 32.0);
+    operator.end().await;
+    let operator = restart(server, table, 1000).await;
+    memory(&operator, table, "  after that", 32.0);
+    by_operator(server, &operator, "many", 1000..2000).await;
+    memory(&operator, table, "2000 clusters", 64.0);
+    operator.end().await;
+    let operator = restart(server, table, 2000).await;
+    memory(&operator, table, "  after that", 64.0);
+    unrelated(&server.client, "many").await;
+    server.audit.settled(OPERATOR).await;
+    memory(
+        &operator,
+        table,
+        "  and 5000 unrelated Secrets and ConfigMaps each",
+        64.0,
+    );
+    operator.end().await;
+    let operator = restart(server, table, 2000).await;
+    memory(&operator, table, "  after that, with the unrelated ones", 64.0);
+    operator.end().await;
+    server.forget(&["many"]).await;
+}
+
+async fn restart(server: &mut Server, table: &mut Table, count: usize) -> Operator {
+    server.audit.requests();
+    let (begin, stamp) = (Instant::now(), Timestamp::now());
+    let operator = server.operator().await;
+    while operator.reconciled().await < count {
+        assert!(
+            begin.elapsed() < Duration::from_mins(2),
+            "not all were reconciled"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let done = begin.elapsed();
+    let cpu = operator.cpu();
+    let requests = server.audit.settled(OPERATOR).await;
+    let is_list = |request: &&Request| request.is_by(OPERATOR) && request.verb == "list";
+    let synced = requests.iter().filter(is_list).map(|request| request.end).max();
+    let tally = Tally::of(&requests, OPERATOR);
+    table.row(
+        &format!("restart with {count} clusters: last list, all reconciled"),
+        format!("{}, {}", time(between(stamp, synced.unwrap())), time(done)),
+        if count == 1000 { "goal 1 s, 2 s" } else { "" },
+        "",
+    );
+    table.row(
+        "  writes, reads, lists; CPU",
+        format!(
+            "{}, {}, {}; {}",
+            tally.writes(),
+            tally.reads(),
+            tally.lists,
+            time(cpu)
+        ),
+        "goal 0, 0",
+        "",
+    );
+    operator
+}
+
+/// Objects of others, of 1 KiB each.
+async fn unrelated(client: &Client, namespace: &str) {
+    let secrets = Api::<Secret>::namespaced(client.clone(), namespace);
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), namespace);
+    let text = "x".repeat(1024);
+    let one = |number: usize| {
+        let (secrets, maps, text) = (secrets.clone(), maps.clone(), text.clone());
+        async move {
+            let metadata = json!({"name": format!("unrelated-{number}"), "labels": {"app.kubernetes.io/managed-by": "Helm"}});
+            let secret =
+                serde_json::from_value(json!({"metadata": metadata, "stringData": {"a": text}})).unwrap();
+            let map = serde_json::from_value(json!({"metadata": metadata, "data": {"a": text}})).unwrap();
+            secrets.create(&PostParams::default(), &secret).await.unwrap();
+            maps.create(&PostParams::default(), &map).await.unwrap();
+        }
+    };
+    stream::iter(0..UNRELATED).for_each_concurrent(32, one).await;
+}
