@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::core::ObjectMeta;
 use serde_json::json;
 use support::operator::{self, count};
 use support::{Namespace, client, cluster, condition, service, until};
@@ -168,7 +169,13 @@ async fn helm_leaves_clusters_alone() {
 async fn a_right_that_is_taken_away_is_told() {
     let roles = Api::<ClusterRole>::all(client().await);
     let name = "zato-operator-zato-system";
-    let whole = roles.get(name).await.unwrap();
+    let mut whole = roles.get(name).await.unwrap();
+    whole.metadata = ObjectMeta {
+        name: whole.metadata.name,
+        labels: whole.metadata.labels,
+        annotations: whole.metadata.annotations,
+        ..ObjectMeta::default()
+    };
     let mut less = whole.clone();
     for rule in less.rules.iter_mut().flatten() {
         rule.resources.iter_mut().flatten().for_each(|resource| {
@@ -177,11 +184,9 @@ async fn a_right_that_is_taken_away_is_told() {
             }
         });
     }
-    let patch = |role: &ClusterRole| Patch::Merge(json!({"rules": role.rules}));
-    roles
-        .patch(name, &PatchParams::default(), &patch(&less))
-        .await
-        .unwrap();
+    // As Helm itself does it: else its next upgrade would meet a field of somebody else.
+    let helms = PatchParams::apply("helm").force();
+    roles.patch(name, &helms, &Patch::Apply(&less)).await.unwrap();
     let space = Namespace::new("rights").await;
     let spec = json!({"database": {"sqlite": {"storage": {"storageClassName": "none-such"}}}});
     space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
@@ -195,10 +200,7 @@ async fn a_right_that_is_taken_away_is_told() {
         !is_fine && text.contains("no right to create services in all namespaces"),
         "{text}"
     );
-    roles
-        .patch(name, &PatchParams::default(), &patch(&whole))
-        .await
-        .unwrap();
+    roles.patch(name, &helms, &Patch::Apply(&whole)).await.unwrap();
     space
         .until("the rest", || async {
             space.find::<StatefulSet>("c-server").await.is_some()

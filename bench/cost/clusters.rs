@@ -54,7 +54,9 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         services: vec![],
         previous: Previous::default(),
         is_secret_labelled: true,
-        trouble: None,
+        pod: None,
+        refusal: None,
+        claimed: None,
         stateful_set: None,
         report: None,
     };
@@ -72,8 +74,11 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
 async fn pod(client: &Client, namespace: &str, cluster: &str, trouble: bool) -> Pod {
     let pods = Api::<Pod>::namespaced(client.clone(), namespace);
     let name = names::server_pod(cluster, 0);
+    let mut labels = labels::child(cluster, "server");
+    // As its StatefulSet's status says: else the operator would take it for one of an older template.
+    labels.insert("controller-revision-hash".into(), "r".into());
     let pod = json!({"apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "labels": labels::child(cluster, "server")},
+        "metadata": {"name": name, "labels": labels},
         "spec": {"automountServiceAccountToken": false, "containers": [{"name": "server", "image": "none"}]}});
     let made = pods
         .create(&PostParams::default(), &serde_json::from_value(pod).unwrap())

@@ -23,8 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::process::{self, Process};
 use super::stream::{self, WatchFault};
+use super::support::process::{self, Process};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

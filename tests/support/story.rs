@@ -14,10 +14,11 @@ use zato_operator::api::{ZatoCluster, ZatoService};
 
 use super::double::Double;
 use super::proxy::{Class, Fault, Plan, Proxy};
+use super::snapshot;
+use super::support::process;
 use super::support::{
     Namespace, client_of, cluster, cluster_ready, code, condition, service, set_code, until,
 };
-use super::{process, snapshot};
 
 /// How long a step may take when it is disturbed.
 const LIMIT: Duration = Duration::from_secs(30);
