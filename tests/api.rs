@@ -606,9 +606,15 @@ async fn clusters_and_strangers_are_left_alone() {
 #[tokio::test]
 async fn examples_can_be_applied_twice() {
     let space = Namespace::new("examples").await;
-    let (clusters, services) = support::examples();
+    let (clusters, services, config_maps) = support::examples();
     assert!(!clusters.is_empty() && !services.is_empty());
     let params = PatchParams::apply("test").force();
+    for object in &config_maps {
+        let api = space.api::<ConfigMap>();
+        api.patch(&object.name_any(), &params, &Patch::Apply(object))
+            .await
+            .unwrap();
+    }
     let mut before = vec![];
     for round in 0..2 {
         let mut seen = vec![];
@@ -632,6 +638,19 @@ async fn examples_can_be_applied_twice() {
             assert_eq!(before, seen);
         }
         before = seen;
+    }
+    for object in &services {
+        space
+            .until("every example's code is valid", || async {
+                let status = space
+                    .get::<ZatoService>(&object.name_any())
+                    .await
+                    .status
+                    .unwrap_or_default();
+                let waits = ["ClusterNotReady", "Deploying", "Deployed"];
+                condition(&status.conditions, "Ready").is_some_and(|c| waits.contains(&c.reason.as_str()))
+            })
+            .await;
     }
     space.delete().await;
 }

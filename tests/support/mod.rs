@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace as CoreNamespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -246,8 +246,8 @@ pub fn condition(conditions: &[Condition], kind: &str) -> Option<Condition> {
 }
 
 /// All manifests below examples/, by kind. One that no list takes is an error.
-pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>) {
-    let (mut clusters, mut services) = (vec![], vec![]);
+pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>, Vec<ConfigMap>) {
+    let (mut clusters, mut services, mut config_maps) = (vec![], vec![], vec![]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     for folder in std::fs::read_dir(root).unwrap() {
         for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
@@ -255,9 +255,10 @@ pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>) {
             match text.lines().find_map(|line| line.strip_prefix("kind: ")) {
                 Some("ZatoCluster") => clusters.push(serde_saphyr::from_str(&text).unwrap()),
                 Some("ZatoService") => services.push(serde_saphyr::from_str(&text).unwrap()),
+                Some("ConfigMap") => config_maps.push(serde_saphyr::from_str(&text).unwrap()),
                 other => panic!("an example of kind {other:?}"),
             }
         }
     }
-    (clusters, services)
+    (clusters, services, config_maps)
 }

@@ -2,6 +2,7 @@
 # Builds the node's programs from Go modules, each into a folder of the cache
 # that is named after its inputs, and links them all into one folder.
 #   build.sh BINDIR
+# Environment: KUBERNETES=kube-next   the other version of Kubernetes; HELM=helm3   the other version of Helm
 # A program whose inputs did not change is not built again. The versions are in
 # the go.mod files beside this script; `kubernetes-version.sh` writes kube/go.mod.
 set -euo pipefail
@@ -14,7 +15,8 @@ export CGO_ENABLED=0 GOFLAGS="-p=2 -trimpath -mod=readonly -buildvcs=false"
 version_of() { awk -v module="$2" '$1 == "require" {sub(/^require /, "")} $1 == module {print $2; exit}' "$HERE/$1/go.mod"; }
 
 # component -> the packages to build, and linker flags where they matter.
-kubernetes_version=$(version_of kube k8s.io/kubernetes)
+KUBERNETES=${KUBERNETES:-kube} HELM=${HELM:-helm}
+kubernetes_version=$(version_of "$KUBERNETES" k8s.io/kubernetes)
 kubernetes_minor=$(cut -d. -f2 <<<"$kubernetes_version")
 kube_ldflags="-s -w"
 for p in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
@@ -42,13 +44,14 @@ build() { # component, what it is, expected minutes, ldflags, packages...
 }
 
 mkdir -p "$BIN"
-build kube "Kubernetes $kubernetes_version" 6 "$kube_ldflags" .
+build "$KUBERNETES" "Kubernetes $kubernetes_version" 6 "$kube_ldflags" .
 build etcd "etcd" 1 "-s -w" .
 build coredns "CoreDNS" 1.5 "-s -w" .
 build containerd "containerd $containerd_version" 1.5 "-s -w -X $containerd/version.Version=${containerd_version#v}" \
   $containerd/cmd/containerd $containerd/cmd/containerd-shim-runc-v2 $containerd/cmd/ctr
 build storage "local-path-provisioner" 1.5 "-s -w" github.com/rancher/local-path-provisioner
-build helm "Helm" 3 "-s -w" helm.sh/helm/v4/cmd/helm
+case $HELM in helm3) helm=helm.sh/helm/v3 ;; *) helm=helm.sh/helm/v4 ;; esac
+build "$HELM" "Helm" 3 "-s -w" "$helm/cmd/helm"
 # The Kubernetes binary picks its component by the name it is started under.
 for n in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do
   ln -sfn "$(readlink "$BIN/kube")" "$BIN/$n"

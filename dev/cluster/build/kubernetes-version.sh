@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Moves the node to another version of Kubernetes: writes kube/go.mod and kube/go.sum.
+# Moves the node to another version of Kubernetes: writes go.mod and go.sum of kube, or of the folder that is named.
 #   kubernetes-version.sh v1.36.3
+#   kubernetes-version.sh v1.37.2 kube-next    the version that `make test-full` runs the stories on, too
 # k8s.io/kubernetes requires its staging modules at v0.0.0, so each needs a
 # `replace` with its real version; which ones there are is asked of its own go.mod.
 set -euo pipefail
@@ -26,8 +27,8 @@ PYTHON
 }
 
 main() {
-  [[ ${1:-} =~ ^v1\.[0-9]+\.[0-9]+$ ]] || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-  local work theirs
+  [[ ${1:-} =~ ^v1\.[0-9]+\.[0-9]+$ ]] || { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+  local work theirs folder=${2:-kube}
   work=$(mktemp -d)
   cp "$HERE/kube/main.go" "$work/"
   cd "$work"
@@ -37,9 +38,11 @@ main() {
   # Fills in what is required indirectly, and go.sum.
   GOFLAGS=-mod=mod go list -deps . >/dev/null
   go mod tidy
-  cp "$work/go.mod" "$work/go.sum" "$HERE/kube/"
+  mkdir -p "$HERE/$folder"
+  cp "$work/go.mod" "$work/go.sum" "$HERE/$folder/"
+  [ -e "$HERE/$folder/main.go" ] || ln -s ../kube/main.go "$HERE/$folder/main.go"
   rm -rf "$work"
-  echo "kube/go.mod and kube/go.sum are of Kubernetes $1; build.sh builds it"
+  echo "$folder/go.mod and $folder/go.sum are of Kubernetes $1; build.sh builds it"
 }
 
 main "$@"
