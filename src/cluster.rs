@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod desired;
 pub mod inputs;
 pub mod plan;
+pub mod settings;
 pub mod shards;
 pub mod trouble;
 

@@ -11,10 +11,11 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, ResourceQuota, Secret, Service};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::core::ObjectMeta;
 use serde_json::json;
 use support::way::Way;
-use support::{Namespace, cluster, start, until_ready};
+use support::{Namespace, cluster, code, set_code, start, until_ready};
 use zato_operator::api::ZatoCluster;
 
 /// A cluster "c" whose pod never starts: nothing of it needs one.
@@ -176,25 +177,53 @@ async fn keys_that_are_wrong() {
     space.delete().await;
 }
 
-/// Where the class of a volume cannot grow it, that is told, and nothing else stops.
+/// Where the class of a volume cannot grow it, that is told, and nothing else stops; where it can, it grows.
 #[tokio::test]
 async fn a_volume_grows() {
-    let space = start("grows", json!({})).await;
+    let classes = Api::<StorageClass>::all(support::client().await);
+    let all = classes.list(&ListParams::default()).await.unwrap().items;
+    let is_default = |class: &&StorageClass| {
+        let annotations = class.metadata.annotations.iter().flatten();
+        annotations
+            .into_iter()
+            .any(|(key, value)| key.ends_with("is-default-class") && value == "true")
+    };
+    let mut class = all.iter().find(is_default).unwrap().clone();
+    // One of its own: it is changed.
+    let name = format!("grows-{}", std::process::id());
+    class.metadata = ObjectMeta {
+        name: Some(name.clone()),
+        ..ObjectMeta::default()
+    };
+    class.allow_volume_expansion = None;
+    classes.create(&PostParams::default(), &class).await.unwrap();
+
+    let storage =
+        |size: &str| json!({"database": {"sqlite": {"storage": {"size": size, "storageClassName": name}}}});
+    let space = start("grows", storage("5Gi")).await;
     until_ready(&space, "True", "Running").await;
-    let size = json!({"spec": {"database": {"sqlite": {"storage": {"size": "6Gi"}}}}});
-    space.merge::<ZatoCluster>("c", &size).await.unwrap();
+    space
+        .merge::<ZatoCluster>("c", &json!({"spec": storage("6Gi")}))
+        .await
+        .unwrap();
     let message = until_ready(&space, "False", "ResizeRefused").await;
     assert!(message.starts_with("PersistentVolumeClaim c-data: "), "{message}");
     let way = Way::to(&space, "service/c", 11223).await;
-    assert!(way.answers("first").await);
+    set_code(&space, &code("meantime")).await;
+    space
+        .until("an edit in the meantime", || way.answers("meantime"))
+        .await;
+    space
+        .merge::<ZatoCluster>("c", &json!({"spec": storage("5Gi")}))
+        .await
+        .unwrap();
+    until_ready(&space, "True", "Running").await;
 
-    // The class of the tests' node has volumes without a limit: it may say that it can.
-    let claim = space.get::<PersistentVolumeClaim>("c-data").await;
-    let class = claim.spec.unwrap().storage_class_name.unwrap();
-    let classes = Api::<StorageClass>::all(support::client().await);
-    let can = |can: Option<bool>| Patch::Merge(json!({"allowVolumeExpansion": can}));
-    classes
-        .patch(&class, &PatchParams::default(), &can(Some(true)))
+    // The volumes of the tests' node have no limit: the class may say that it can.
+    let can = Patch::Merge(json!({"allowVolumeExpansion": true}));
+    classes.patch(&name, &PatchParams::default(), &can).await.unwrap();
+    space
+        .merge::<ZatoCluster>("c", &json!({"spec": storage("6Gi")}))
         .await
         .unwrap();
     space
@@ -204,13 +233,10 @@ async fn a_volume_grows() {
             requests["storage"].0 == "6Gi"
         })
         .await;
-    classes
-        .patch(&class, &PatchParams::default(), &can(None))
-        .await
-        .unwrap();
     until_ready(&space, "True", "Running").await;
     drop(way);
     space.delete().await;
+    classes.delete(&name, &DeleteParams::default()).await.unwrap();
 }
 
 /// What is told of a volume that cannot be written: the script says which step failed, before any command of Zato.

@@ -3,12 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
 
 use super::{Error, removal};
 use crate::cluster::desired::paths;
 use crate::exchange::{INDEX_KEY, Index, hash};
+
+/// More than any file of ours has.
+const MOST_BYTES: u64 = 1024 * 1024;
 
 /// An index with all contents that it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,12 +56,26 @@ pub fn mounted() -> Option<Wanted> {
     })
 }
 
+/// What a file in the folder holds. The server's code can write there, too: a link is not followed, what is no file or too
+/// long is nothing.
+pub fn read(path: &Path) -> Option<String> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > MOST_BYTES {
+        return None;
+    }
+    let mut text = String::new();
+    file.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 /// Makes `folder` hold exactly the wanted files (and [`removal::FILE`]); returns the names of those that were written.
 pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
     let mut written = vec![];
     for (name, text) in &wanted.files {
         let path = folder.join(name);
-        if fs::read_to_string(&path).ok().as_ref() != Some(text) {
+        if read(&path).as_ref() != Some(text) {
             replace(&path, text)?;
             written.push(name.clone());
         }
@@ -148,6 +167,8 @@ mod tests {
         let outside = tempfile::NamedTempFile::new().unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join(".a.py.new")).unwrap();
         write(folder.path(), &wanted(&[("a.py", "1")])).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
+        assert_eq!(read(&folder.path().join("link")), None);
         assert_eq!(fs::read_to_string(outside.path()).unwrap(), "");
         assert_eq!(fs::read_to_string(folder.path().join("a.py")).unwrap(), "1");
     }

@@ -128,7 +128,7 @@ impl Keeper {
         } else {
             ""
         };
-        Ok(self.report(phase, None, revision))
+        Ok(self.report(phase, self.removal.failed(), revision))
     }
 
     /// Whether the server has nothing of ours that is not wanted.
@@ -149,7 +149,12 @@ impl Keeper {
             tracing::info!("the server does not answer any more");
             self.services.clear();
         }
-        self.removal.forget();
+        if let Err(error) = self.removal.forget() {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the file of removed services stays"
+            );
+        }
         self.is_settled = false;
         self.password_set = false;
         self.probes.open.store(false, Ordering::Relaxed);

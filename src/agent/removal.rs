@@ -1,12 +1,11 @@
 //! Services that are no longer wanted. Zato keeps a service whose file has gone, or that has gone from its file, until it
 //! starts anew: until then a service of ours takes its name and answers that it was removed (status 400), so that nothing
-//! that a user took away answers, and nothing that is wanted stops.
+//! that a user took away answers, and nothing that is wanted stops. A server that starts anew has neither.
 //!
 //! Level-based: what the server has is compared with the index once for each revision and each start of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,8 @@ use crate::python;
 pub const FILE: &str = "zato_operator_removed.py";
 /// Between two looks while a name is on its way.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often the file is written for the same names before it is told.
+const TRIES: u32 = 5;
 
 /// Why a look failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum Failure {
     /// The file.
     #[error(transparent)]
     File(#[from] Error),
+    /// The server has a service and does not say from where.
+    #[error("the source of service {0} is not known")]
+    Unknown(String),
 }
 
 /// What is known of removed services.
@@ -38,7 +42,19 @@ pub struct Removal {
     /// The revision of the index of which nothing is left to do.
     done: Option<String>,
     looked: Option<Instant>,
+    /// What the last look found. Only what two looks find is removed: the server may have been about to load a file.
+    suspects: BTreeSet<String>,
     written: Option<Instant>,
+    /// How often the file was written for the same names.
+    tries: u32,
+}
+
+/// What a look found.
+struct Look {
+    /// What the server has of our folder and nobody wants.
+    stale: BTreeSet<String>,
+    /// Taken names under which a wanted file answers again.
+    returned: BTreeSet<String>,
 }
 
 impl Removal {
@@ -48,13 +64,22 @@ impl Removal {
             folder: folder.into(),
             done: None,
             looked: None,
+            suspects: BTreeSet::new(),
             written: None,
+            tries: 0,
         }
     }
 
-    /// The server starts anew: what it has is looked at again.
-    pub fn forget(&mut self) {
-        self.done = None;
+    /// The server starts anew, without what was removed: nothing need answer for it.
+    pub fn forget(&mut self) -> Result<(), Error> {
+        *self = Self::new(&self.folder);
+        code::remove(&self.folder.join(FILE))
+    }
+
+    /// What the server goes on answering, although the file that takes its names was written several times.
+    pub fn failed(&self) -> Option<String> {
+        let names = || self.suspects.iter().cloned().collect::<Vec<_>>().join(", ");
+        (self.tries > TRIES).then(|| format!("removed services still answer: {}; delete the pod", names()))
     }
 
     /// Gives names that are wanted again back, before their files are written.
@@ -64,7 +89,7 @@ impl Removal {
         if kept == taken { Ok(()) } else { self.write(&kept) }
     }
 
-    /// Takes the names of services that are not wanted; whether nothing is left to do.
+    /// Takes the names of services that are not wanted; whether nothing is left to do now.
     pub async fn step(
         &mut self,
         wanted: &Wanted,
@@ -78,53 +103,80 @@ impl Removal {
             return Ok(false);
         }
         self.looked = Some(Instant::now());
-        let stale = self.stale(wanted, services, server).await?;
-        if stale.is_empty() {
-            self.done = Some(wanted.index.revision.clone());
+        let look = self.look(wanted, services, server).await?;
+        let confirmed: BTreeSet<_> = look.stale.intersection(&self.suspects).cloned().collect();
+        self.suspects = look.stale;
+        if self.suspects.is_empty() {
+            self.tries = 0;
+            // What failed may load later, and leave something behind then.
+            if services
+                .values()
+                .all(|service| service.state == LoadState::Loaded)
+            {
+                self.done = Some(wanted.index.revision.clone());
+            }
             return Ok(true);
         }
-        let mut names = self.taken();
-        let is_new = !stale.is_subset(&names);
-        // The server may have missed the file: it is written once more.
-        if is_new
-            || self
-                .written
-                .is_none_or(|written| written.elapsed() > keeper::SEEN)
-        {
-            tracing::info!(services = ?stale, "removed services: their names are taken");
-            names.extend(stale);
-            self.write(&names)?;
-            self.written = Some(Instant::now());
+        if !confirmed.is_empty() {
+            self.take(&confirmed, &look.returned)?;
         }
         Ok(false)
     }
 
-    /// The names of services that the server has of our folder and that are not wanted.
-    async fn stale(
+    fn take(&mut self, stale: &BTreeSet<String>, returned: &BTreeSet<String>) -> Result<(), Error> {
+        let taken = self.taken();
+        // The server may have missed the file: it is written once more.
+        let is_late = self
+            .written
+            .is_none_or(|written| written.elapsed() > keeper::SEEN);
+        if stale.is_subset(&taken) && !is_late {
+            return Ok(());
+        }
+        tracing::info!(services = ?stale, "removed services: their names are taken");
+        self.tries = if stale.is_subset(&taken) {
+            self.tries + 1
+        } else {
+            0
+        };
+        self.written = Some(Instant::now());
+        self.write(&taken.difference(returned).chain(stale).cloned().collect())
+    }
+
+    /// Looks at every service of the database that is not wanted by its name.
+    async fn look(
         &self,
         wanted: &Wanted,
         services: &BTreeMap<String, ServiceReport>,
         server: &Server,
-    ) -> Result<BTreeSet<String>, Failure> {
+    ) -> Result<Look, Failure> {
         let current = current(wanted, services);
-        let names = wanted.services();
-        let mut stale = BTreeSet::new();
+        let (names, taken) = (wanted.services(), self.taken());
+        let mut look = Look {
+            stale: BTreeSet::new(),
+            returned: BTreeSet::new(),
+        };
         for service in server.services().await? {
             if names.contains(&service) || service.starts_with("zato.") || service.starts_with("pub.zato.") {
                 continue;
             }
-            if let Some(source) = server.source(&service).await?
-                && is_stale(&source, &self.folder, wanted, &current)
-            {
-                stale.insert(service);
+            let Some(source) = server.source(&service).await? else {
+                if server.is_deployed(&service).await? {
+                    return Err(Failure::Unknown(service));
+                }
+                continue;
+            };
+            if is_stale(&source, &self.folder, wanted, &current) {
+                look.stale.insert(service);
+            } else if taken.contains(&service) && !source.path.ends_with(FILE) {
+                look.returned.insert(service);
             }
         }
-        Ok(stale)
+        Ok(look)
     }
 
     /// The names that are taken now.
     fn taken(&self) -> BTreeSet<String> {
-        let text = fs::read_to_string(self.folder.join(FILE)).unwrap_or_default();
+        let text = code::read(&self.folder.join(FILE)).unwrap_or_default();
         python::check(FILE, &text).unwrap_or_default()
     }
 

@@ -14,8 +14,9 @@ use super::{Error, Identity};
 use crate::exchange::{INDEX_KEY, Index};
 use crate::k8s::names;
 
-/// Between two looks at shards that are not what the index means.
+/// Between two looks at shards that are not what the index means: at first, and at most.
 const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Sends every complete state that the index had. Never ends by itself, and never gives the newest index up.
 pub async fn follow(
@@ -30,18 +31,18 @@ pub async fn follow(
         .default_backoff()
         .applied_objects();
     let mut changes = std::pin::pin!(changes);
-    let mut pending = None;
+    let (mut pending, mut pause) = (None, PAUSE);
     loop {
         tokio::select! {
             change = changes.next() => match change {
-                Some(Ok(secret)) => pending = index(&secret),
+                Some(Ok(secret)) => (pending, pause) = (index(&secret), PAUSE),
                 Some(Err(error)) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the watch of the index failed and is tried again"
                 ),
                 None => return Ok(()),
             },
-            () = tokio::time::sleep(PAUSE), if pending.is_some() => {}
+            () = tokio::time::sleep(pause), if pending.is_some() => pause = (pause * 2).min(LONGEST_PAUSE),
         }
         // Kept until it is taken: a later change replaces it.
         if let Some(index) = &pending

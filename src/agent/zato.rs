@@ -81,6 +81,14 @@ impl Server {
         }
     }
 
+    /// Whether the server has a service, by its own account: the other answers do not tell an error from a lack.
+    pub async fn is_deployed(&self, service: &str) -> Result<bool, Error> {
+        let answer = self
+            .invoke("zato.service.is-deployed", &json!({"name": service}))
+            .await?;
+        Ok(answer["is_deployed"] == true)
+    }
+
     /// The names of all services that the database knows.
     pub async fn services(&self) -> Result<Vec<String>, Error> {
         let payload = json!({"cluster_id": 1, "query": ""});

@@ -31,7 +31,6 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.topology == oldSelf.topology").message("topology is immutable: make a new cluster").field_path(".topology"))]
 #[x_kube(validation = Rule::new("has(self.database.sqlite.storage.storageClassName) == has(oldSelf.database.sqlite.storage.storageClassName) && (!has(self.database.sqlite.storage.storageClassName) || self.database.sqlite.storage.storageClassName == oldSelf.database.sqlite.storage.storageClassName)").message("storageClassName is immutable: make a new cluster").field_path(".database"))]
-#[x_kube(validation = Rule::new("quantity(self.database.sqlite.storage.size).compareTo(quantity(oldSelf.database.sqlite.storage.size)) >= 0").message("a volume can only grow").field_path(".database"))]
 pub struct ZatoClusterSpec {
     /// How components are spread over pods. Immutable.
     #[serde(default)]
@@ -171,7 +170,8 @@ pub struct Sqlite {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
-    /// How much to claim, as a Kubernetes quantity. It can grow where the StorageClass allows it, never shrink.
+    /// How much to claim, as a Kubernetes quantity. It can grow where the StorageClass allows it; a volume
+    /// never shrinks, and a growth that was refused can be taken back.
     #[serde(default = "default_size")]
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message("must be a quantity above zero, such as 5Gi"))]

@@ -71,7 +71,7 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         plan.has_dashboard
             .then(|| Manifest::owned(&network::dashboard(plan))),
     )
-    .chain(exchange::shards(plan).iter().map(Manifest::owned))
+    .chain(exchange::shards(plan))
     .chain([
         Manifest::owned(&exchange::index(plan)),
         Manifest::owned(&exchange::report(plan)),

@@ -61,11 +61,15 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let uid = cluster.uid().unwrap_or_default();
     let fingerprint = credentials::ensure(&namespace, &name, &uid, context).await?;
     let claim = stores.claim(&namespace, &names::data(&name));
-    check_key(
-        &name,
-        &fingerprint,
-        claim.as_ref().and_then(|(made_with, _)| made_with.as_ref()),
-    )?;
+    // A claim that does not say it is one of an older operator, which told it in the status.
+    let told = cluster
+        .status
+        .as_ref()
+        .and_then(|status| status.key_fingerprint.as_ref());
+    let made_with = claim
+        .as_ref()
+        .and_then(|(made_with, _)| made_with.as_ref().or(told));
+    check_key(&name, &fingerprint, made_with)?;
     let secrets = ApiResource::erase::<Secret>(&());
     let services = source::read(&stores.services_of(&namespace, &name), context).await?;
     let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
@@ -111,6 +115,14 @@ fn refusal(namespace: &str, cluster: &str, context: &Context) -> Option<String> 
     let owner = context
         .stores
         .child(&resource, namespace, &names::server(cluster))?;
+    if context
+        .stores
+        .pod(namespace, &names::server_pod(cluster, 0))
+        .is_some()
+    {
+        // What was said is over.
+        context.refusals.forget(&owner.uid);
+    }
     context.refusals.of(&owner.uid)
 }
 

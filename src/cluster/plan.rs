@@ -8,10 +8,10 @@ use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
 use super::inputs::{Inputs, Previous};
-use super::shards;
 use super::trouble::{self, Trouble};
+use super::{settings, shards};
 use crate::api::ZatoCluster;
-use crate::api::zato_cluster::{Configuration, DeletionPolicy, ImagePullPolicy, Storage};
+use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
 use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash};
 use crate::k8s::names;
 use crate::reconcile::Error;
@@ -56,9 +56,11 @@ pub struct Plan {
     /// What servers must have.
     pub index: Index,
     /// The contents of the shards: by shard and file name.
-    pub shards: BTreeMap<String, BTreeMap<String, String>>,
-    /// Settings of users: by file, section and key.
-    pub configuration: Configuration,
+    pub shards: BTreeMap<String, Texts>,
+    /// The same with what the index that is there names and this one does not: until the new index is there.
+    pub transition: BTreeMap<String, Texts>,
+    /// Settings of users, as variables of the server.
+    pub variables: BTreeMap<String, String>,
     /// Services, and the revision that each has now, if it is valid.
     pub revisions: BTreeMap<String, Option<String>>,
     /// The StatefulSet as it was when this began.
@@ -109,6 +111,11 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
             why: why.into(),
         });
     }
+    let refused = |(field, why): (String, &str)| Error::Invalid {
+        field,
+        why: why.into(),
+    };
+    let variables = settings::variables(&cluster.spec.config).map_err(refused)?;
     let services = checked(&inputs.services, &inputs.previous.index);
     let revisions = services
         .iter()
@@ -136,8 +143,9 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         adopted: adopted(cluster, inputs.claimed),
         fingerprint: inputs.fingerprint,
         index,
+        transition: transition(&shards, &inputs.previous),
         shards,
-        configuration: cluster.spec.config.clone(),
+        variables,
         revisions,
         stateful_set: inputs.stateful_set,
         report: inputs.report,
@@ -153,7 +161,7 @@ fn adopted(cluster: &ZatoCluster, claimed: Option<Timestamp>) -> Option<Timestam
 }
 
 /// The contents of files, by name.
-type Texts = BTreeMap<String, String>;
+pub type Texts = BTreeMap<String, String>;
 
 /// The index and the contents: the current version of each valid service, the previous one of each invalid one.
 fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, BTreeMap<String, Texts>) {
@@ -184,6 +192,23 @@ fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, 
             .insert(file.to_owned(), text);
     }
     (index, contents)
+}
+
+/// The shards with what else the index that is there names, as far as there is room: an operator that ends before it
+/// wrote the new index leaves the old one whole.
+fn transition(shards: &BTreeMap<String, Texts>, before: &Previous) -> BTreeMap<String, Texts> {
+    let mut all = shards.clone();
+    for (_, file, entry) in before.index.files() {
+        let Some(text) = before.shards.get(&entry.shard).and_then(|shard| shard.get(file)) else {
+            continue;
+        };
+        let shard = all.entry(entry.shard.clone()).or_default();
+        let bytes: usize = shard.values().map(String::len).sum();
+        if bytes + text.len() <= shards::CAPACITY_BYTES {
+            shard.entry(file.to_owned()).or_insert_with(|| text.clone());
+        }
+    }
+    all
 }
 
 /// The previous version, from its contents: those are written before the index that tells their hashes.

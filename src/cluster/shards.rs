@@ -8,7 +8,9 @@ use crate::k8s::names;
 /// How many shards a cluster can have.
 pub const COUNT: usize = 8;
 /// What the API server lets one ConfigMap hold.
-const CAPACITY: u64 = 1024 * 1024;
+const CAPACITY: u64 = CAPACITY_BYTES as u64;
+/// The same, as a length.
+pub const CAPACITY_BYTES: usize = 1024 * 1024;
 /// How much code a cluster may have. A file has at most 200 KiB, so that one which fits nowhere means that every shard
 /// is filled to four fifths: with this limit that cannot be.
 pub const TOTAL: u64 = 6 * 1024 * 1024;

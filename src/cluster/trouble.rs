@@ -27,8 +27,13 @@ pub fn told(pod: Option<&PodState>, refusal: Option<&str>) -> Option<Trouble> {
 fn refused(said: &str) -> Trouble {
     let (reason, next_step) = if said.contains("exceeded quota") {
         (Reason::QuotaExceeded, "raise the quota, or free some of it")
-    } else {
+    } else if ["forbidden", "denied", "webhook"]
+        .iter()
+        .any(|word| said.contains(word))
+    {
         (Reason::AdmissionDenied, "change the policy that refuses it")
+    } else {
+        (Reason::ApiError, "it is tried again")
     };
     Trouble {
         reason,

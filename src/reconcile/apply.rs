@@ -17,8 +17,9 @@ use serde_json::Value;
 
 use super::child::Child;
 use super::engine::Context;
-use super::kind::{Kind, Manifest, Ownership, Task};
+use super::kind::{Kind, Manifest, Ownership, Phase, Task};
 use super::{Error, owned};
+use crate::api::conditions::Reason;
 use crate::k8s::labels;
 
 /// Children whose digest after the last apply is not that of the manifest: both, by child.
@@ -78,31 +79,48 @@ pub async fn apply<K: Kind>(owner: &K, desired: Vec<Manifest>, context: &Context
     let Some(reference) = owner.controller_owner_ref(&()) else {
         return Ok(());
     };
+    // What must be kept is never pruned, whatever a cache that is behind says of its owner.
+    let kept = owner
+        .retained()
+        .into_iter()
+        .map(|(resource, name)| (resource.kind, name));
     let wanted: Vec<(String, String)> = desired
         .iter()
         .map(|m| (m.resource.kind.clone(), m.name.clone()))
+        .chain(kept)
         .collect();
+    let mut refused = None;
     for stage in stages(desired) {
         let all = stage
             .into_iter()
             .map(|manifest| apply_one(manifest, &namespace, &reference, context));
         // All of them end, so that nothing is on its way when a failure is told.
-        future::join_all(all)
-            .await
-            .into_iter()
-            .collect::<Result<(), _>>()?;
+        for applied in future::join_all(all).await {
+            match applied {
+                Err(error) if is_bearable(&error) => refused = Some(error),
+                applied => applied?,
+            }
+        }
     }
-    prune(&namespace, &reference, &wanted, context).await
+    prune(&namespace, &reference, &wanted, context).await?;
+    refused.map_or(Ok(()), Err)
 }
 
-/// What names others comes after them: the index after the shards, a binding only when Role and account are ours, and
-/// what runs last.
-fn stages(desired: Vec<Manifest>) -> [Vec<Manifest>; 3] {
-    let mut stages = [vec![], vec![], vec![]];
+/// A volume that cannot grow is as good as it was: it is told after the rest is done.
+fn is_bearable(error: &Error) -> bool {
+    matches!(error, Error::Child { kind, reason: Reason::ResizeRefused, .. } if kind == "PersistentVolumeClaim")
+}
+
+/// What names others comes after them: a binding only when Role and account are ours, the shards when nothing else can
+/// fail, the index after the shards, what the shards no longer need to hold after the index, and what runs last.
+fn stages(desired: Vec<Manifest>) -> [Vec<Manifest>; 5] {
+    let mut stages = [vec![], vec![], vec![], vec![], vec![]];
     for manifest in desired {
-        let stage = match manifest.resource.kind.as_str() {
-            "StatefulSet" => 2,
-            "Secret" | "RoleBinding" => 1,
+        let stage = match (manifest.resource.kind.as_str(), manifest.phase) {
+            (_, Phase::AfterIndex) => 3,
+            ("StatefulSet", _) => 4,
+            ("Secret", _) => 2,
+            ("RoleBinding", _) | (_, Phase::BeforeIndex) => 1,
             _ => 0,
         };
         stages[stage].push(manifest);

@@ -113,11 +113,10 @@ impl Error {
             // Watches tell of the object, the Secret and the claim.
             Self::Unparseable(_)
             | Self::Invalid { .. }
-            | Self::KeyMissing { .. }
             | Self::KeyChanged { .. }
             | Self::Credentials { .. } => None,
-            // No watch sees an object that is not ours.
-            Self::Foreign { .. } => Some(Duration::from_secs(30)),
+            // No watch sees an object that is not ours, such as a claim that somebody made by hand.
+            Self::Foreign { .. } | Self::KeyMissing { .. } => Some(Duration::from_secs(30)),
             // Who mends a quota, a right or a policy does not want to wait.
             Self::Child { .. } => Some(backoff(Duration::from_secs(30))),
             Self::Api(_) => Some(backoff(Duration::from_mins(5))),
@@ -147,7 +146,7 @@ fn reason(error: &kube::Error) -> Reason {
         || says("violates PodSecurity")
     {
         Reason::AdmissionDenied
-    } else if says("pvc can be resized") || says("for bound claims") {
+    } else if says("pvc can be resized") || says("for bound claims") || says("status.capacity") {
         Reason::ResizeRefused
     } else if status.code == 403 {
         Reason::Forbidden

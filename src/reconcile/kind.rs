@@ -27,6 +27,19 @@ pub struct Manifest {
     pub body: serde_json::Value,
     /// Whose it is.
     pub ownership: Ownership,
+    /// When it is applied.
+    pub phase: Phase,
+}
+
+/// When a child is applied, if its kind does not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// By its kind.
+    ByKind,
+    /// When what can be refused has been applied, and before the index, which names it.
+    BeforeIndex,
+    /// When nothing names what it leaves out any more.
+    AfterIndex,
 }
 
 /// Whose a child is.
@@ -48,7 +61,14 @@ impl Manifest {
             name: object.name_any(),
             body: serde_json::to_value(object).unwrap_or_default(),
             ownership: Ownership::Owned,
+            phase: Phase::ByKind,
         }
+    }
+
+    /// The same at another time.
+    #[must_use]
+    pub fn at(self, phase: Phase) -> Self {
+        Self { phase, ..self }
     }
 
     /// A child with data or keys.

@@ -3,6 +3,7 @@
 //! They have no label of ours, so a watch of metadata alone tells of changes; what nobody asked for is not kept.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{StreamExt, future};
@@ -19,15 +20,19 @@ use crate::service::source::Content;
 
 /// What was read of ConfigMaps.
 #[derive(Clone, Debug, Default)]
-pub struct References(Arc<Mutex<HashMap<Key, Entry>>>);
+pub struct References {
+    entries: Arc<Mutex<HashMap<Key, Entry>>>,
+    readers: Arc<AtomicU64>,
+}
 
 /// Namespace and name.
 type Key = (String, String);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Entry {
-    /// It is being read: a change in the meantime takes this entry away, and what is read then is not kept.
-    Reading,
+    /// It is being read, by whom of several: a change in the meantime takes this entry away, and what is read then is
+    /// not kept.
+    Reading(u64),
     /// Its resource version and content; none: it does not exist.
     Read(Option<(String, Arc<Content>)>),
 }
@@ -44,7 +49,8 @@ impl References {
         if let Some(Entry::Read(known)) = self.entries().get(&key) {
             return Ok(known.as_ref().map(|(_, content)| content.clone()));
         }
-        self.entries().insert(key.clone(), Entry::Reading);
+        let reader = Entry::Reading(self.readers.fetch_add(1, Ordering::Relaxed));
+        self.entries().insert(key.clone(), reader.clone());
         let read = Api::<ConfigMap>::namespaced(client.clone(), namespace)
             .get_opt(name)
             .await;
@@ -57,7 +63,7 @@ impl References {
                 Arc::new(content(found)),
             )
         });
-        if let Some(entry) = self.entries().get_mut(&key) {
+        if let Some(entry) = self.entries().get_mut(&key).filter(|entry| **entry == reader) {
             *entry = Entry::Read(read.clone());
         }
         Ok(read.map(|(_, content)| content))
@@ -70,7 +76,7 @@ impl References {
         let mut entries = self.entries();
         let is_new = match entries.get(&key) {
             None => false,
-            Some(Entry::Reading) => true,
+            Some(Entry::Reading(_)) => true,
             Some(Entry::Read(known)) => known.as_ref().map(|(known, _)| known.as_str()) != version,
         };
         if is_new {
@@ -84,12 +90,12 @@ impl References {
         let (found, is_there) = match event {
             Ok(Event::Apply(found) | Event::InitApply(found)) => (found, true),
             Ok(Event::Delete(found)) => (found, false),
-            // A list begins, the first or another one: changes may have been missed.
-            Ok(Event::Init) => {
+            // What was deleted before a list was made has no event, nor has what was read in the meantime.
+            Ok(Event::InitDone) => {
                 self.entries().clear();
                 return waker.everybody();
             }
-            Ok(Event::InitDone) | Err(_) => return,
+            Ok(Event::Init) | Err(_) => return,
         };
         let (namespace, name) = (found.namespace().unwrap_or_default(), found.name_any());
         let version = found.resource_version().filter(|_| is_there);
@@ -99,7 +105,7 @@ impl References {
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,8 +131,10 @@ pub async fn follow(scope: Scope, references: References, waker: Waker) {
 
 /// Credentials that somebody made, deleted or changed by hand.
 fn credentials(event: watcher::Result<Event<PartialObjectMeta<Secret>>>, waker: &Waker) {
-    let Ok(Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret)) = event else {
-        return;
+    let secret = match event {
+        Ok(Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret)) => secret,
+        Ok(Event::InitDone) => return waker.everybody(),
+        Ok(Event::Init) | Err(_) => return,
     };
     if let Some(cluster) = names::cluster_of_credentials(&secret.name_any()) {
         waker.cluster(&secret.namespace().unwrap_or_default(), cluster);
@@ -165,7 +173,7 @@ mod tests {
             (Some(read("1")), None, true),
             (Some(Entry::Read(None)), Some("1"), true),
             (Some(Entry::Read(None)), None, false),
-            (Some(Entry::Reading), Some("1"), true),
+            (Some(Entry::Reading(1)), Some("1"), true),
         ] {
             let references = references(entry.clone());
             assert_eq!(

@@ -17,7 +17,7 @@ use crate::k8s::names;
 pub struct Refusals(Arc<Mutex<HashMap<String, String>>>);
 
 impl Refusals {
-    /// What was said of a StatefulSet. It may be over: somebody who has its pod need not ask.
+    /// What was said of a StatefulSet.
     pub fn of(&self, uid: &str) -> Option<String> {
         self.0
             .lock()
@@ -26,12 +26,22 @@ impl Refusals {
             .cloned()
     }
 
+    /// It has a pod: what was said of it is over.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
     /// Notes an event; the namespace and the cluster that it concerns, if it says something new of one.
     fn note(&self, event: watcher::Result<Event<Occurrence>>) -> Option<(String, String)> {
         let (occurrence, is_over) = match event {
             Ok(Event::Apply(occurrence) | Event::InitApply(occurrence)) => (occurrence, false),
             Ok(Event::Delete(occurrence)) => (occurrence, true),
-            Ok(Event::Init | Event::InitDone) | Err(_) => return None,
+            // What a list does not bring again is over.
+            Ok(Event::Init) => {
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                return None;
+            }
+            Ok(Event::InitDone) | Err(_) => return None,
         };
         let object = occurrence.involved_object;
         let cluster = names::cluster_of_servers(object.name.as_deref()?)?.to_owned();

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::Inputs;
 use super::refusal::Refusal;
-use super::source::Sourced;
+use super::source::{self, Sourced};
 use crate::agent::removal;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::shards;
@@ -53,8 +53,8 @@ struct Taken {
     files: BTreeMap<String, String>,
     /// The owner and the file of each service.
     services: BTreeMap<String, (String, String)>,
-    /// The bytes of code of each owner.
-    bytes: BTreeMap<String, u64>,
+    /// The bytes of code of each owner, and those of its entry in the index.
+    bytes: BTreeMap<String, (u64, usize)>,
 }
 
 impl Taken {
@@ -69,7 +69,8 @@ impl Taken {
     }
 
     fn reserve(&mut self, owner: &str, version: &IndexedService) {
-        self.bytes.insert(owner.to_owned(), version.bytes());
+        self.bytes
+            .insert(owner.to_owned(), (version.bytes(), length(version)));
         for (file, entry) in &version.files {
             self.files.entry(file.clone()).or_insert_with(|| owner.to_owned());
             for name in &entry.services {
@@ -84,6 +85,9 @@ impl Taken {
         for file in files.keys() {
             if file == removal::FILE {
                 return Err(Refusal::ReservedFile(file.clone()));
+            }
+            if files[file].len() > source::FILE_BYTES {
+                return Err(Refusal::FileTooLarge(file.clone()));
             }
             if let Some(other) = self.files.get(file).filter(|other| *other != owner) {
                 return Err(Refusal::FileNameTaken {
@@ -107,9 +111,14 @@ impl Taken {
     /// What is kept of the others and this version must fit together.
     fn check_size(&self, owner: &str, version: &IndexedService) -> Result<(), Refusal> {
         let others = self.bytes.iter().filter(|(other, _)| *other != owner);
-        let all = others.map(|(_, bytes)| bytes).sum::<u64>() + version.bytes();
-        if all > shards::TOTAL {
-            return Err(Refusal::TooMuchCode(all, shards::TOTAL));
+        let (code, names) = others.fold((version.bytes(), length(version)), |sum, (_, one)| {
+            (sum.0 + one.0, sum.1 + one.1)
+        });
+        if code > shards::TOTAL {
+            return Err(Refusal::TooMuchCode(code, shards::TOTAL));
+        }
+        if names > INDEX_BYTES {
+            return Err(Refusal::TooManyNames(names, INDEX_BYTES));
         }
         Ok(())
     }
@@ -117,7 +126,7 @@ impl Taken {
     /// `before`: the file of the same service that defines the name already.
     fn check_name(&self, owner: &str, file: &str, name: &str, before: Option<&str>) -> Result<(), Refusal> {
         let (file, name) = (file.to_owned(), name.to_owned());
-        if name.starts_with("zato.") {
+        if name.starts_with("zato.") || name.starts_with("pub.zato.") {
             return Err(Refusal::InternalName { file, name });
         }
         let other = match (before, self.services.get(&name)) {
@@ -132,6 +141,14 @@ impl Taken {
             owner: other.0,
         })
     }
+}
+
+/// What fits into the Secret of the index, with room for its own fields.
+const INDEX_BYTES: usize = 900_000;
+
+/// The length of a version's entry in the index.
+fn length(version: &IndexedService) -> usize {
+    serde_json::to_string(version).map_or(0, |text| text.len())
 }
 
 fn texts(files: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> + Clone {

@@ -35,8 +35,16 @@ pub enum Refusal {
     /// More code than the cluster's shards hold.
     #[error("the services of the cluster would have {0} bytes of code, and {1} fit: make files smaller")]
     TooMuchCode(u64, u64),
+    /// A file with more bytes than a shard can always take.
+    #[error("{0} has more than 204800 bytes: divide it")]
+    FileTooLarge(String),
+    /// More files and services than the index holds.
+    #[error("the services of the cluster would have {0} bytes of names, and {1} fit: join small files")]
+    TooManyNames(usize, usize),
     /// A file defines a service under a name of Zato's own: it would replace that service.
-    #[error("{file} defines service {name}: names that start with zato. are Zato's own; rename it")]
+    #[error(
+        "{file} defines service {name}: names that start with zato. or pub.zato. are Zato's own; rename it"
+    )]
     InternalName {
         /// The file's name.
         file: String,
@@ -77,7 +85,7 @@ impl Refusal {
             Self::Syntax(_) => Reason::SyntaxError,
             Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
             Self::Source { .. } | Self::KeyTwice { .. } => Reason::SourceInvalid,
-            Self::TooMuchCode(..) => Reason::TooMuchCode,
+            Self::TooMuchCode(..) | Self::TooManyNames(..) | Self::FileTooLarge(_) => Reason::TooMuchCode,
             Self::FileNameTaken { .. } | Self::ReservedFile(_) => Reason::FileNameTaken,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,

@@ -10,7 +10,7 @@ use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
 
 /// The same limits as the schema has for files in the object itself.
-const FILE_BYTES: usize = 204_800;
+pub const FILE_BYTES: usize = 204_800;
 const NAME_CHARACTERS: usize = 100;
 
 /// A service with its files.

@@ -82,8 +82,7 @@ fn special(path: &str) -> Option<Edit> {
             json!({"none.conf": {}}),
             false,
         ),
-        // A claim that is not bound cannot grow, and a volume cannot shrink again: see trouble.rs.
-        "database/sqlite/storage/size" => (json!("1Gi"), json!("much"), true),
+        "database/sqlite/storage/size" => (json!("6Gi"), json!("much"), false),
         "database/sqlite/storage/storageClassName" | "clusterRef/name" => (json!("other"), json!(""), true),
         "source/inline" => (json!({"b.py": "x = 1\n"}), json!({"b.txt": ""}), false),
         "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),

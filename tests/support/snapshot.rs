@@ -79,6 +79,11 @@ fn normal(space: &Namespace, kinds: serde_json::Map<String, Value>) -> Value {
         let metadata = &object["metadata"];
         let uid = metadata["uid"].as_str().unwrap().to_owned();
         names.push((uid, format!("{kind} {}", metadata["name"].as_str().unwrap())));
+        if kind == "PersistentVolumeClaim" {
+            // A cluster that takes an older claim up says of when it is.
+            let created = metadata["creationTimestamp"].as_str().unwrap();
+            names.push((created.to_owned(), "CREATION".into()));
+        }
         let secret = (kind == "Secret").then(|| serde_json::from_value::<Secret>(object.clone()).unwrap());
         if let Some(Ok(fingerprint)) = secret.as_ref().map(credentials::check) {
             names.push((fingerprint.0, "FINGERPRINT".into()));

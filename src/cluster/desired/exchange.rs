@@ -6,19 +6,35 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
 use super::metadata;
-use crate::cluster::plan::Plan;
+use crate::cluster::plan::{Plan, Texts};
 use crate::exchange::{INDEX_KEY, REPORT_LABEL};
 use crate::k8s::{labels, names};
+use crate::reconcile::kind::{Manifest, Phase};
 
-/// The contents of all files.
-pub(super) fn shards(plan: &Plan) -> Vec<ConfigMap> {
-    let shard = |(name, texts): (&String, &BTreeMap<String, String>)| ConfigMap {
-        metadata: metadata(plan, name.clone(), "code"),
+/// The contents of all files: before the new index also those that the old one names.
+pub(super) fn shards(plan: &Plan) -> Vec<Manifest> {
+    let of = |shards: &BTreeMap<String, Texts>, phase| {
+        let manifest =
+            |(name, texts): (&String, &Texts)| Manifest::owned(&shard(plan, name, texts)).at(phase);
+        shards.iter().map(manifest).collect::<Vec<_>>()
+    };
+    let mut manifests = of(&plan.transition, Phase::BeforeIndex);
+    let is_other = |manifest: &Manifest| !manifests.iter().any(|other| other.body == manifest.body);
+    let after: Vec<_> = of(&plan.shards, Phase::AfterIndex)
+        .into_iter()
+        .filter(is_other)
+        .collect();
+    manifests.extend(after);
+    manifests
+}
+
+fn shard(plan: &Plan, name: &str, texts: &Texts) -> ConfigMap {
+    ConfigMap {
+        metadata: metadata(plan, name.to_owned(), "code"),
         // The API server keeps no empty map.
         data: (!texts.is_empty()).then(|| texts.clone()),
         ..ConfigMap::default()
-    };
-    plan.shards.iter().map(shard).collect()
+    }
 }
 
 /// What servers must have.

@@ -3,7 +3,6 @@
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, SecretKeySelector};
 
 use super::containers::GRACEFUL_TIMEOUT_SECONDS;
-use crate::api::zato_cluster::ConfigurationFile;
 use crate::cluster::credentials::TOKEN_SALT;
 use crate::cluster::desired::paths;
 use crate::cluster::plan::Plan;
@@ -31,31 +30,8 @@ pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
         setting("misc_service_invoker_allow_internal", "none"),
         setting("logging_rest_log_ignore", "/zato/ping,/zato/admin/invoke"),
     ];
-    // What Zato looks for: the component for which it takes the path of the file.
-    let of_user = plan
-        .configuration
-        .iter()
-        .flat_map(|(file, settings)| match file.as_str() {
-            "server.conf" => settings_of("Server_server__conf", settings),
-            _ => settings_of("Unknown_sso__conf", settings),
-        });
+    let of_user = plan.variables.iter().map(|(name, value)| env(name, value));
     ours.into_iter().chain(of_user).collect()
-}
-
-fn settings_of(file: &str, settings: &ConfigurationFile) -> Vec<EnvVar> {
-    let mut found = vec![];
-    for (section, values) in &settings.0 {
-        for (key, value) in &values.0 {
-            // Zato reads two underscores for what a variable's name cannot have.
-            let key = key.replace(['.', '-'], "__");
-            // A reference to a variable is what Kubernetes would put in.
-            found.push(env(
-                &format!("Zato_Config_{file}_{section}_{key}"),
-                &value.0.replace("$(", "$$("),
-            ));
-        }
-    }
-    found
 }
 
 pub(super) fn env(name: &str, value: &str) -> EnvVar {
@@ -95,30 +71,5 @@ pub(super) fn salt(plan: &Plan) -> EnvVar {
         name: "TOKEN_SALT".into(),
         value: None,
         value_from,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_of_users_become_variables_as_zato_reads_them() {
-        let settings = serde_json::from_value(serde_json::json!({
-            "misc": {"http_server_header": "Acme"}, "startup_services_first_worker": {"my.svc-a": "$(X) $Y"},
-        }));
-        let found = settings_of("Server_server__conf", &settings.unwrap());
-        let found: Vec<_> = found.into_iter().map(|v| (v.name, v.value.unwrap())).collect();
-        let wanted = [
-            ("Zato_Config_Server_server__conf_misc_http_server_header", "Acme"),
-            (
-                "Zato_Config_Server_server__conf_startup_services_first_worker_my__svc__a",
-                "$$(X) $Y",
-            ),
-        ];
-        assert_eq!(
-            found,
-            wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
     }
 }
