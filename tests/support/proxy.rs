@@ -268,7 +268,7 @@ impl Shared {
     /// Counts a request; the fault that it suffers.
     fn count(&self, request: &Request<Incoming>, is_watch: bool) -> Option<Fault> {
         let path = request.uri().path();
-        if path.starts_with("/apis/coordination.k8s.io/") || path == "/apis/zato.io/v1alpha1" {
+        if path.starts_with("/apis/coordination.k8s.io/") || path.starts_with("/openapi/") {
             return None;
         }
         if request.method() != Method::GET {

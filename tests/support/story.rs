@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::runtime::conditions::is_crd_established;
@@ -16,14 +15,14 @@ use super::double::Double;
 use super::proxy::{Class, Fault, Plan, Proxy};
 use super::snapshot;
 use super::support::process;
-use super::support::{
-    Namespace, client_of, cluster, cluster_ready, code, condition, service, set_code, until,
-};
+use super::support::{Namespace, client_of, cluster, code, service, set_code, until};
 
 /// How long a step may take when it is disturbed.
 const LIMIT: Duration = Duration::from_secs(30);
 /// An undisturbed step is over when nothing changes for so long.
 const QUIET: Duration = Duration::from_millis(700);
+
+const OTHER_IMAGE: &str = "registry.local/zato-sim:other";
 
 /// What a user does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ impl Step {
             Self::Edit => set_code(space, &code("second")).await,
             Self::Stop => set(json!({"stopped": true})).await,
             Self::Start => set(json!({"stopped": false})).await,
-            Self::SetImage => set(json!({"image": "registry.local/zato-sim:other"})).await,
+            Self::SetImage => set(json!({"image": OTHER_IMAGE})).await,
             Self::CreateAgain => {
                 let spec = json!({"deletionPolicy": "Delete"});
                 space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
@@ -95,30 +94,31 @@ impl Step {
         }
     }
 
-    /// Whether it has the effect that it is there for.
+    /// Whether it has the effect that it is there for, what other controllers do included.
     async fn is_done(self, space: &Namespace) -> bool {
-        let status = space
-            .get::<ZatoService>("greeting")
-            .await
-            .status
-            .unwrap_or_default();
-        let told = condition(&status.conditions, "Ready").map(|ready| ready.reason);
-        let cluster = space.find::<ZatoCluster>("c").await;
-        let wanted = match self {
+        let found = snapshot::of(space).await;
+        let told = |kind: &str| {
+            let conditions = &found[kind][0]["status"]["conditions"];
+            let generation = &found[kind][0]["status"]["observedGeneration"];
+            (conditions[0]["reason"].clone(), generation.clone())
+        };
+        let pod = &found["Pod"][0];
+        let (cluster, service, runs) = match self {
             Self::Delete | Self::DeleteAll => {
-                let has_keys = space.find::<Secret>("c-zato").await.is_some();
-                return cluster.is_none()
-                    && told.as_deref() == Some("ClusterNotFound")
-                    && has_keys == (self == Self::Delete);
+                let is_empty = !found.to_string().contains("\"ownerReferences\"");
+                return is_empty
+                    && found["ZatoCluster"][0].is_null()
+                    && told("ZatoService").0 == "ClusterNotFound";
             }
-            Self::Stop => ("Stopped", "Stopped"),
-            _ => ("Running", "Deployed"),
+            Self::Stop => ("Stopped", "Stopped", pod.is_null()),
+            Self::SetImage => ("Running", "Deployed", pod["images"][0] == OTHER_IMAGE),
+            _ => ("Running", "Deployed", !pod.is_null()),
         };
-        let ready = match cluster {
-            Some(_) => cluster_ready(space).await.map(|ready| ready.reason),
-            None => None,
-        };
-        (ready.as_deref(), told.as_deref()) == (Some(wanted.0), Some(wanted.1))
+        let generation = space
+            .find::<ZatoCluster>("c")
+            .await
+            .and_then(|c| c.metadata.generation);
+        runs && told("ZatoCluster") == (cluster.into(), generation.into()) && told("ZatoService").0 == service
     }
 }
 
