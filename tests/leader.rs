@@ -48,14 +48,17 @@ async fn makes(space: &Namespace, name: &str) {
         .await;
 }
 
-/// The writes of a user that the API server has seen so far.
+/// The writes of a user that had an effect so far. (One that comes back asks for its Lease, and is refused.)
 fn writes(user: &str) -> usize {
     let log = kubeconfig().parent().unwrap().join("audit.log");
     let text = std::fs::read_to_string(log).unwrap();
     let is_write = |line: &&str| {
         let event: Value = serde_json::from_str(line).unwrap();
         let verb = event["verb"].as_str().unwrap_or_default();
-        event["user"]["username"] == user && !matches!(verb, "get" | "list" | "watch")
+        let is_done = event["responseStatus"]["code"]
+            .as_u64()
+            .is_some_and(|code| code < 300);
+        event["user"]["username"] == user && is_done && !matches!(verb, "get" | "list" | "watch")
     };
     text.lines().filter(is_write).count()
 }
