@@ -9,8 +9,8 @@ help: ## List what can be made
 test: ## Everything that CI runs: format, lints, unit tests, the stories on a real Kubernetes node
 	@dev/test.sh
 
-test-full: test ## The same, and then a fault at every request, not at a sample of them (about 25 min more)
-	@FAULTS=all dev/e2e.sh faults
+test-full: test ## The same, a fault at every request, another Kubernetes with Helm 3 (about 40 min more)
+	@dev/test-full.sh
 
 unit: packages ## Unit tests and generated files
 	cargo test --locked

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The stories against the operator on a real node; `e2e.sh faults`: only those that need an API server alone.
+# The stories against the operator on a real node; `e2e.sh faults`: only crashes and an API
+# server that fails; `e2e.sh node`: only those on a node.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The API server alone is enough for these, and goes before the node comes.
@@ -12,11 +13,13 @@ alone() ( # tests...
     cargo test --locked --features e2e "${@/#/--test=}"
 )
 
-step "crashes, and an API server that fails${FAULTS:+ (FAULTS=$FAULTS)}"
-alone faults
-[ "${1:-}" = faults ] && exit
-step "what needs no pods"
-alone alone leader
+if [ "${1:-}" != node ]; then
+  step "crashes, and an API server that fails${FAULTS:+ (FAULTS=$FAULTS)}"
+  alone faults
+  [ "${1:-}" != faults ] || exit 0
+  step "what needs no pods"
+  alone alone leader
+fi
 start_node
 install_operator registry.local/zato-sim:dev
 step "the stories"
