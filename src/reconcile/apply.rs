@@ -125,28 +125,10 @@ async fn apply_one(
     let cached = context
         .stores
         .child(&manifest.resource, namespace, &manifest.name);
-    let mut made = None;
-    if cached.is_none() {
-        // It is new, or somebody else's, or the cache is behind.
-        made = create(&api, &manifest).await?;
-    }
-    let applied = if let Some(made) = made {
-        made
-    } else {
-        let live = match cached {
-            Some(live) => live,
-            None => Child::reduce(api.get(&manifest.name).await?, kind),
-        };
-        if !is_ours(&live, &manifest, owner) {
-            return Err(Error::Foreign {
-                kind: manifest.resource.kind,
-                name: manifest.name,
-            });
-        }
-        if live.digest == wanted || context.applied.is_current(&key, &wanted, &live.digest) {
-            return Ok(());
-        }
-        send(&api, &manifest.name, &manifest.body).await?
+    let is_current =
+        |live: &Child| live.digest == wanted || context.applied.is_current(&key, &wanted, &live.digest);
+    let Some(applied) = bring(&api, &manifest, owner, cached, is_current).await? else {
+        return Ok(());
     };
     let digest = Child::reduce(applied, kind).digest;
     tracing::debug!(kind, name = manifest.name, namespace, "applied");
@@ -156,6 +138,35 @@ async fn apply_one(
         context.applied.remember(key, wanted, digest);
     }
     Ok(())
+}
+
+/// Makes a child, or changes ours; none: it is as wanted.
+async fn bring(
+    api: &Api<DynamicObject>,
+    manifest: &Manifest,
+    owner: &OwnerReference,
+    cached: Option<Child>,
+    is_current: impl Fn(&Child) -> bool,
+) -> Result<Option<DynamicObject>, Error> {
+    let kind = &manifest.resource.kind;
+    let live = match cached {
+        Some(live) => live,
+        None => match create(api, manifest).await? {
+            Some(made) => return Ok(Some(made)),
+            // Somebody else's, or the cache is behind.
+            None => Child::reduce(api.get(&manifest.name).await?, kind),
+        },
+    };
+    if !is_ours(&live, manifest, owner) {
+        return Err(Error::Foreign {
+            kind: kind.clone(),
+            name: manifest.name.clone(),
+        });
+    }
+    if is_current(&live) {
+        return Ok(None);
+    }
+    Ok(Some(send(api, &manifest.name, &manifest.body).await?))
 }
 
 /// Applies what must not exist yet; none: it exists, and nothing was written.
@@ -221,5 +232,64 @@ async fn delete(
     match api.delete(name, &params).await {
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
         other => other.map(drop).map_err(Error::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{desired, plan};
+    use kube::Client;
+    use kube::client::Body;
+    use std::sync::Arc;
+
+    /// A client that gets one answer to all, and the bodies that it sent.
+    fn client(code: u16, answer: Value) -> (Client, Arc<Mutex<Vec<Value>>>) {
+        let sent = Arc::<Mutex<Vec<Value>>>::default();
+        let seen = sent.clone();
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let (seen, answer) = (seen.clone(), answer.clone());
+            async move {
+                let body = request.into_body().collect_bytes().await?;
+                seen.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+                let answer = Body::from(answer.to_string().into_bytes());
+                Ok::<_, kube::Error>(http::Response::builder().status(code).body(answer).unwrap())
+            }
+        });
+        (Client::new(service, "n"), sent)
+    }
+
+    async fn created(code: u16, answer: Value) -> (kube::Result<Option<DynamicObject>>, Vec<Value>) {
+        let manifest = desired::desired(&plan::tests::plan_of(&[])).remove(0);
+        let (client, sent) = client(code, answer);
+        let api = Api::<DynamicObject>::namespaced_with(client, "n", &manifest.resource);
+        let result = create(&api, &manifest).await;
+        let sent = std::mem::take(&mut *sent.lock().unwrap());
+        (result, sent)
+    }
+
+    /// With a version, the API server never changes an object that exists.
+    #[tokio::test]
+    async fn what_the_cache_lacks_is_made_or_left_alone() {
+        let made = serde_json::json!({"metadata": {"name": "x", "uid": "u"}});
+        let (result, sent) = created(201, made).await;
+        assert_eq!(result.unwrap().unwrap().uid().as_deref(), Some("u"));
+        assert_eq!(sent[0]["metadata"]["resourceVersion"], NO_VERSION);
+        let status = |code: u16, reason: &str| serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": ""});
+        let (result, sent) = created(409, status(409, "Conflict")).await;
+        assert!(result.unwrap().is_none());
+        assert_eq!(sent.len(), 1);
+        assert!(created(403, status(403, "Forbidden")).await.0.is_err());
+    }
+
+    #[test]
+    fn what_names_others_comes_after_them() {
+        let stages = stages(desired::desired(&plan::tests::plan_of(&[])));
+        let has = |stage: &[Manifest], kind: &str| stage.iter().any(|child| child.resource.kind == kind);
+        for kind in ["ServiceAccount", "Role", "ConfigMap", "PersistentVolumeClaim"] {
+            assert!(has(&stages[0], kind), "{kind}");
+        }
+        assert!(has(&stages[1], "Secret") && has(&stages[1], "RoleBinding"));
+        assert_eq!((stages[2].len(), has(&stages[2], "StatefulSet")), (1, true));
     }
 }

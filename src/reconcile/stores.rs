@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, 
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ApiResource, DynamicObject};
-use kube::core::DeserializeGuard;
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -27,7 +27,7 @@ use crate::cluster::trouble::Trouble;
 use crate::exchange::{Index, Report};
 use crate::k8s::labels;
 
-/// Objects of one answer to a list: children are read in full, and only one page of them is in memory.
+/// Objects of one answer to a list: they are read in full, and only one page of them is in memory.
 const PAGE: u32 = 100;
 
 /// An object that may not parse.
@@ -108,13 +108,18 @@ impl Stores {
 
     /// A StatefulSet: generation and status.
     pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<StatefulSet> {
-        match self
-            .child(&ApiResource::erase::<StatefulSet>(&()), namespace, name)?
-            .content
-        {
-            Content::StatefulSet(found) => Some(*found),
-            _ => None,
-        }
+        let found = self.child(&ApiResource::erase::<StatefulSet>(&()), namespace, name)?;
+        let Content::StatefulSet(generation, status) = found.content else {
+            return None;
+        };
+        Some(StatefulSet {
+            metadata: ObjectMeta {
+                generation,
+                ..ObjectMeta::default()
+            },
+            spec: None,
+            status: status.map(|status| *status),
+        })
     }
 
     /// A report, if the pod that wrote it is the one that runs.
@@ -345,7 +350,8 @@ where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
 {
     // Who set which field is never asked, and is larger than the rest.
-    watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default())
+    let config = watcher::Config::default().page_size(PAGE);
+    watcher(Api::<Guarded<K>>::all(client.clone()), config)
         .modify(|object| object.meta_mut().managed_fields = None)
         .default_backoff()
 }
