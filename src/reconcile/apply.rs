@@ -10,11 +10,11 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::future;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{ApiResource, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
-use super::child::Child;
+use super::child::{Child, Full};
 use super::engine::Context;
 use super::kind::{Kind, Manifest, Ownership};
 use super::{Error, owned};
@@ -60,7 +60,7 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
         else {
             continue;
         };
-        let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), &namespace, &resource);
+        let api = Api::<Full>::namespaced_with(context.client.clone(), &namespace, &resource);
         let patch = serde_json::json!({"metadata": {"ownerReferences": [{"$patch": "delete", "uid": uid}]}});
         let params = PatchParams {
             field_manager: Some(labels::MANAGER.into()),
@@ -121,7 +121,7 @@ async fn apply_one(
     let kind = &manifest.resource.kind;
     let key = (kind.clone(), namespace.to_owned(), manifest.name.clone());
     let wanted = owned::wanted(&manifest.body);
-    let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), namespace, &manifest.resource);
+    let api = Api::<Full>::namespaced_with(context.client.clone(), namespace, &manifest.resource);
     let cached = context
         .stores
         .child(&manifest.resource, namespace, &manifest.name);
@@ -142,12 +142,12 @@ async fn apply_one(
 
 /// Makes a child, or changes ours; none: it is as wanted.
 async fn bring(
-    api: &Api<DynamicObject>,
+    api: &Api<Full>,
     manifest: &Manifest,
     owner: &OwnerReference,
     cached: Option<Child>,
     is_current: impl Fn(&Child) -> bool,
-) -> Result<Option<DynamicObject>, Error> {
+) -> Result<Option<Full>, Error> {
     let kind = &manifest.resource.kind;
     let live = match cached {
         Some(live) => live,
@@ -170,7 +170,7 @@ async fn bring(
 }
 
 /// Applies what must not exist yet; none: it exists, and nothing was written.
-async fn create(api: &Api<DynamicObject>, manifest: &Manifest) -> kube::Result<Option<DynamicObject>> {
+async fn create(api: &Api<Full>, manifest: &Manifest) -> kube::Result<Option<Full>> {
     let mut body = manifest.body.clone();
     body["metadata"]["resourceVersion"] = NO_VERSION.into();
     match send(api, &manifest.name, &body).await {
@@ -179,7 +179,7 @@ async fn create(api: &Api<DynamicObject>, manifest: &Manifest) -> kube::Result<O
     }
 }
 
-async fn send(api: &Api<DynamicObject>, name: &str, body: &Value) -> kube::Result<DynamicObject> {
+async fn send(api: &Api<Full>, name: &str, body: &Value) -> kube::Result<Full> {
     let params = PatchParams::apply(labels::MANAGER).force();
     api.patch(name, &params, &Patch::Apply(body)).await
 }
@@ -217,7 +217,7 @@ async fn delete(
     uid: String,
     context: &Context,
 ) -> Result<(), Error> {
-    let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), namespace, resource);
+    let api = Api::<Full>::namespaced_with(context.client.clone(), namespace, resource);
     let preconditions = Some(Preconditions {
         uid: Some(uid),
         resource_version: None,
@@ -259,10 +259,10 @@ mod tests {
         (Client::new(service, "n"), sent)
     }
 
-    async fn created(code: u16, answer: Value) -> (kube::Result<Option<DynamicObject>>, Vec<Value>) {
+    async fn created(code: u16, answer: Value) -> (kube::Result<Option<Full>>, Vec<Value>) {
         let manifest = desired::desired(&plan::tests::plan_of(&[])).remove(0);
         let (client, sent) = client(code, answer);
-        let api = Api::<DynamicObject>::namespaced_with(client, "n", &manifest.resource);
+        let api = Api::<Full>::namespaced_with(client, "n", &manifest.resource);
         let result = create(&api, &manifest).await;
         let sent = std::mem::take(&mut *sent.lock().unwrap());
         (result, sent)

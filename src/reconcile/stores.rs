@@ -11,7 +11,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::ApiResource;
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::cache::Cache;
-use super::child::{Child, Content};
+use super::child::{Child, Content, Full};
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::trouble::Trouble;
 use crate::exchange::{Index, Report};
@@ -252,7 +252,7 @@ pub fn start(
 fn watch_children(client: &Client, waker: &Waker) -> HashMap<String, Arc<Cache>> {
     let mut children = HashMap::new();
     for resource in child_kinds().into_iter().chain([ApiResource::erase::<Pod>(&())]) {
-        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        let api = Api::<Full>::all_with(client.clone(), &resource);
         let selected = watcher::Config::default()
             .labels(&labels::managed_selector())
             .page_size(PAGE);
@@ -335,7 +335,7 @@ fn services_of(services: &Store<Guarded<ZatoService>>, namespace: &str, cluster:
         .collect()
 }
 
-fn reduce(event: Event<DynamicObject>, kind: &str) -> Event<Child> {
+fn reduce(event: Event<Full>, kind: &str) -> Event<Child> {
     match event {
         Event::Apply(object) => Event::Apply(Child::reduce(object, kind)),
         Event::Delete(object) => Event::Delete(Child::reduce(object, kind)),
