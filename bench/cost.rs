@@ -3,7 +3,15 @@
 //! Environment: COST_SERVER=folder of `alone.sh up` (default: target/cost), COST_IDLE=seconds (default: 300),
 //! COST_TOUCH=seconds (default: 60), COST_ONLY=a,b of creation,scale,idle,latency,restart,memory (default: all).
 
-#![allow(clippy::unwrap_used, dead_code)]
+// Figures for people: what a conversion loses is not seen in them.
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::unchecked_time_subtraction,
+    clippy::default_trait_access
+)]
 
 #[path = "cost/audit.rs"]
 mod audit;

@@ -167,7 +167,8 @@ where
         await_condition(api, &owned, condition).await.unwrap();
         Instant::now()
     });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // What the edit before has brought about comes to rest, and the watch is open.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let begin = Instant::now();
     act.await;
     let seen = tokio::time::timeout(Duration::from_mins(1), seen).await;

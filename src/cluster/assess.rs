@@ -110,7 +110,9 @@ fn is_ready(plan: &Plan) -> Judged {
         };
         return (false, reason, error.clone());
     }
-    let Some(stateful_set) = &plan.stateful_set else {
+    // Until its controller has seen it, a StatefulSet says no more than that it was made.
+    let seen = plan.stateful_set.as_ref().filter(|set| is_seen(set));
+    let Some(stateful_set) = seen else {
         return (false, Reason::Starting, "children are being created".into());
     };
     let pod = names::server_pod(&plan.name, 0);
@@ -131,6 +133,11 @@ fn is_ready(plan: &Plan) -> Judged {
         );
     }
     (true, Reason::Running, "all components run".into())
+}
+
+fn is_seen(stateful_set: &StatefulSet) -> bool {
+    let status = stateful_set.status.as_ref();
+    status.is_some_and(|status| status.observed_generation.is_some())
 }
 
 fn ready_replicas(stateful_set: &StatefulSet) -> i32 {

@@ -11,11 +11,11 @@ use std::sync::{Mutex, PoisonError};
 use futures::future;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{ApiResource, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
-use super::child::Child;
+use super::child::{Child, Full};
 use super::engine::Context;
 use super::kind::{Kind, Manifest, Ownership, Phase, Task};
 use super::{Error, owned};
@@ -62,7 +62,7 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
         else {
             continue;
         };
-        let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), &namespace, &resource);
+        let api = Api::<Full>::namespaced_with(context.client.clone(), &namespace, &resource);
         let patch = serde_json::json!({"metadata": {"ownerReferences": [{"$patch": "delete", "uid": uid}]}});
         let params = PatchParams {
             field_manager: Some(labels::MANAGER.into()),
@@ -154,33 +154,14 @@ async fn apply_one(
     let kind = &manifest.resource.kind;
     let key = (kind.clone(), namespace.to_owned(), manifest.name.clone());
     let wanted = owned::wanted(&manifest.body);
-    let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), namespace, &manifest.resource);
+    let api = Api::<Full>::namespaced_with(context.client.clone(), namespace, &manifest.resource);
     let cached = context
         .stores
         .child(&manifest.resource, namespace, &manifest.name);
-    let failed = |error| Error::child(kind, &manifest.name, error);
-    // What is not in the cache is new, or somebody else's, or the cache is behind.
-    let made = match cached {
-        Some(_) => None,
-        None => create(&api, &manifest).await.map_err(failed)?,
-    };
-    let applied = if let Some(made) = made {
-        made
-    } else {
-        let live = match cached {
-            Some(live) => live,
-            None => Child::reduce(api.get(&manifest.name).await.map_err(failed)?, kind),
-        };
-        if !is_ours(&live, &manifest, owner) {
-            return Err(Error::Foreign {
-                kind: kind.clone(),
-                name: manifest.name.clone(),
-            });
-        }
-        if live.digest == wanted || context.applied.is_current(&key, &wanted, &live.digest) {
-            return Ok(());
-        }
-        send(&api, &manifest.name, &manifest.body).await.map_err(failed)?
+    let is_current =
+        |live: &Child| live.digest == wanted || context.applied.is_current(&key, &wanted, &live.digest);
+    let Some(applied) = bring(&api, &manifest, owner, cached, is_current).await? else {
+        return Ok(());
     };
     let digest = Child::reduce(applied, kind).digest;
     tracing::debug!(kind, name = manifest.name, namespace, "applied");
@@ -192,8 +173,39 @@ async fn apply_one(
     Ok(())
 }
 
+/// Makes a child, or changes ours; none: it is as wanted.
+async fn bring(
+    api: &Api<Full>,
+    manifest: &Manifest,
+    owner: &OwnerReference,
+    cached: Option<Child>,
+    is_current: impl Fn(&Child) -> bool,
+) -> Result<Option<Full>, Error> {
+    let kind = &manifest.resource.kind;
+    let failed = |error| Error::child(kind, &manifest.name, error);
+    let live = match cached {
+        Some(live) => live,
+        None => match create(api, manifest).await.map_err(failed)? {
+            Some(made) => return Ok(Some(made)),
+            // Somebody else's, or the cache is behind.
+            None => Child::reduce(api.get(&manifest.name).await.map_err(failed)?, kind),
+        },
+    };
+    if !is_ours(&live, manifest, owner) {
+        return Err(Error::Foreign {
+            kind: kind.clone(),
+            name: manifest.name.clone(),
+        });
+    }
+    if is_current(&live) {
+        return Ok(None);
+    }
+    let sent = send(api, &manifest.name, &manifest.body).await;
+    sent.map(Some).map_err(failed)
+}
+
 /// Applies what must not exist yet; none: it exists, and nothing was written.
-async fn create(api: &Api<DynamicObject>, manifest: &Manifest) -> kube::Result<Option<DynamicObject>> {
+async fn create(api: &Api<Full>, manifest: &Manifest) -> kube::Result<Option<Full>> {
     let mut body = manifest.body.clone();
     body["metadata"]["resourceVersion"] = NO_VERSION.into();
     match send(api, &manifest.name, &body).await {
@@ -202,7 +214,7 @@ async fn create(api: &Api<DynamicObject>, manifest: &Manifest) -> kube::Result<O
     }
 }
 
-async fn send(api: &Api<DynamicObject>, name: &str, body: &Value) -> kube::Result<DynamicObject> {
+async fn send(api: &Api<Full>, name: &str, body: &Value) -> kube::Result<Full> {
     let params = PatchParams::apply(labels::MANAGER).force();
     api.patch(name, &params, &Patch::Apply(body)).await
 }
@@ -240,7 +252,7 @@ async fn delete(
     uid: String,
     context: &Context,
 ) -> Result<(), Error> {
-    let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), namespace, resource);
+    let api = Api::<Full>::namespaced_with(context.client.clone(), namespace, resource);
     let preconditions = Some(Preconditions {
         uid: Some(uid),
         resource_version: None,
@@ -256,5 +268,65 @@ async fn delete(
         // After a conflict the child may be there still: it is looked at again.
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         other => other.map(drop).map_err(Error::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{desired, plan};
+    use kube::Client;
+    use kube::client::Body;
+    use std::sync::Arc;
+
+    /// A client that gets one answer to all, and the bodies that it sent.
+    fn client(code: u16, answer: Value) -> (Client, Arc<Mutex<Vec<Value>>>) {
+        let sent = Arc::<Mutex<Vec<Value>>>::default();
+        let seen = sent.clone();
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let (seen, answer) = (seen.clone(), answer.clone());
+            async move {
+                let body = request.into_body().collect_bytes().await?;
+                seen.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+                let answer = Body::from(answer.to_string().into_bytes());
+                Ok::<_, kube::Error>(http::Response::builder().status(code).body(answer).unwrap())
+            }
+        });
+        (Client::new(service, "n"), sent)
+    }
+
+    async fn created(code: u16, answer: Value) -> (kube::Result<Option<Full>>, Vec<Value>) {
+        let manifest = desired::desired(&plan::tests::plan_of(&[])).remove(0);
+        let (client, sent) = client(code, answer);
+        let api = Api::<Full>::namespaced_with(client, "n", &manifest.resource);
+        let result = create(&api, &manifest).await;
+        let sent = std::mem::take(&mut *sent.lock().unwrap());
+        (result, sent)
+    }
+
+    /// With a version, the API server never changes an object that exists.
+    #[tokio::test]
+    async fn what_the_cache_lacks_is_made_or_left_alone() {
+        let made = serde_json::json!({"metadata": {"name": "x", "uid": "u"}});
+        let (result, sent) = created(201, made).await;
+        assert_eq!(result.unwrap().unwrap().uid().as_deref(), Some("u"));
+        assert_eq!(sent[0]["metadata"]["resourceVersion"], NO_VERSION);
+        let status = |code: u16, reason: &str| serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": ""});
+        let (result, sent) = created(409, status(409, "Conflict")).await;
+        assert!(result.unwrap().is_none());
+        assert_eq!(sent.len(), 1);
+        assert!(created(403, status(403, "Forbidden")).await.0.is_err());
+    }
+
+    #[test]
+    fn what_names_others_comes_after_them() {
+        let stages = stages(desired::desired(&plan::tests::plan_of(&[])));
+        let has = |stage: &[Manifest], kind: &str| stage.iter().any(|child| child.resource.kind == kind);
+        for kind in ["ServiceAccount", "Role", "ConfigMap", "PersistentVolumeClaim"] {
+            assert!(has(&stages[0], kind), "{kind}");
+        }
+        assert!(has(&stages[1], "RoleBinding") && stages[1].iter().any(|child| child.name == "demo-code-0"));
+        assert_eq!((stages[2].len(), has(&stages[2], "Secret")), (1, true));
+        assert_eq!((stages[4].len(), has(&stages[4], "StatefulSet")), (1, true));
     }
 }

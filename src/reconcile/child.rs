@@ -2,12 +2,16 @@
 //!
 //! Thousands of them are kept, so it holds no manifest and no secret.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use std::borrow::Cow;
+
+use k8s_openapi::api::apps::v1::StatefulSetStatus;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
-use kube::api::DynamicObject;
-use serde::de::DeserializeOwned;
+use kube::Resource;
+use kube::api::ApiResource;
+use kube::core::{DynamicResourceScope, ObjectMeta};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_json::{Map, Value};
 
 use super::owned;
 use crate::cluster::credentials::{self, Fingerprint};
@@ -41,8 +45,8 @@ pub struct Child {
 pub enum Content {
     /// Nothing.
     None,
-    /// The status of a StatefulSet, and the generation.
-    StatefulSet(Box<StatefulSet>),
+    /// The generation of a StatefulSet, and its status.
+    StatefulSet(Option<i64>, Option<Box<StatefulSetStatus>>),
     /// An agent's report.
     Report(Box<Report>),
     /// What the servers of a cluster were told last.
@@ -74,68 +78,122 @@ pub struct PodState {
 }
 
 impl PodState {
-    fn of(pod: &Pod) -> Self {
+    fn of(mut whole: Value) -> Self {
+        let metadata = &whole["metadata"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (uid, revision) = (
+            text(&metadata["uid"]),
+            text(&metadata["labels"]["controller-revision-hash"]),
+        );
+        let is_deleted = metadata["deletionTimestamp"].is_string();
+        let pod = Pod {
+            status: parse(whole["status"].take()),
+            ..Pod::default()
+        };
         Self {
-            uid: pod.metadata.uid.clone().unwrap_or_default(),
-            revision: pod
-                .labels()
-                .get("controller-revision-hash")
-                .cloned()
-                .unwrap_or_default(),
-            is_deleted: pod.metadata.deletion_timestamp.is_some(),
-            trouble: trouble::of(pod),
+            uid,
+            revision,
+            is_deleted,
+            trouble: trouble::of(&pod),
         }
+    }
+}
+
+/// An object as the API server sent it, parsed once: most of the work of a start is to look at thousands of them.
+#[derive(Clone, Debug)]
+pub struct Full {
+    /// Name, namespace, UID and version.
+    metadata: ObjectMeta,
+    whole: Value,
+}
+
+impl<'de> Deserialize<'de> for Full {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let whole = Value::Object(Map::deserialize(deserializer)?);
+        let text = |field: &str| whole["metadata"][field].as_str().map(ToOwned::to_owned);
+        let metadata = ObjectMeta {
+            name: text("name"),
+            namespace: text("namespace"),
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            ..ObjectMeta::default()
+        };
+        Ok(Self { metadata, whole })
+    }
+}
+
+impl Resource for Full {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(resource: &ApiResource) -> Cow<'_, str> {
+        resource.kind.as_str().into()
+    }
+    fn group(resource: &ApiResource) -> Cow<'_, str> {
+        resource.group.as_str().into()
+    }
+    fn version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.version.as_str().into()
+    }
+    fn plural(resource: &ApiResource) -> Cow<'_, str> {
+        resource.plural.as_str().into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
     }
 }
 
 impl Child {
     /// Reduces an object that was read in full.
-    pub fn reduce(mut object: DynamicObject, kind: &str) -> Self {
-        let entries = std::mem::take(object.managed_fields_mut());
-        let whole = serde_json::to_value(&object).unwrap_or_default();
-        let is_managed = object.labels().get(labels::MANAGED_BY).map(String::as_str) == Some(labels::MANAGER);
-        let controller = object
-            .owner_references()
-            .iter()
-            .find(|r| r.controller == Some(true));
+    pub fn reduce(object: Full, kind: &str) -> Self {
+        let Full { metadata, mut whole } = object;
+        let digest = owned::digest(&whole);
+        let meta = &mut whole["metadata"];
+        if let Some(meta) = meta.as_object_mut() {
+            meta.remove("managedFields");
+        }
+        let label = |name: &str| meta["labels"][name].as_str();
+        let owners = meta["ownerReferences"].as_array();
+        let controller = owners.and_then(|all| all.iter().find(|owner| owner["controller"] == true));
+        let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         Self {
-            digest: owned::digest(&whole, &entries),
-            controller: controller.map(|reference| reference.uid.clone()),
-            cluster: object
-                .labels()
-                .get(labels::INSTANCE)
-                .filter(|_| is_managed)
-                .cloned(),
-            is_deleted: object.metadata.deletion_timestamp.is_some(),
-            name: object.name_any(),
-            namespace: ResourceExt::namespace(&object).unwrap_or_default(),
-            uid: ResourceExt::uid(&object).unwrap_or_default(),
-            content: Content::of(&object, whole, kind),
+            digest,
+            controller: controller.and_then(|owner| text(&owner["uid"])),
+            cluster: label(labels::INSTANCE)
+                .filter(|_| label(labels::MANAGED_BY) == Some(labels::MANAGER))
+                .map(ToOwned::to_owned),
+            is_deleted: meta["deletionTimestamp"].is_string(),
+            name: metadata.name.unwrap_or_default(),
+            namespace: metadata.namespace.unwrap_or_default(),
+            uid: metadata.uid.unwrap_or_default(),
+            content: Content::of(whole, kind),
         }
     }
 }
 
 impl Content {
-    fn of(object: &DynamicObject, whole: serde_json::Value, kind: &str) -> Self {
-        let is = |label: &str, value: &str| object.labels().get(label).map(String::as_str) == Some(value);
+    fn of(mut whole: Value, kind: &str) -> Self {
+        let labels = &whole["metadata"]["labels"];
+        let is = |label: &str, value: &str| labels[label] == value;
         match kind {
-            "StatefulSet" => parse::<StatefulSet>(whole).map_or(Self::None, |full| {
-                Self::StatefulSet(Box::new(StatefulSet {
-                    metadata: kube::core::ObjectMeta {
-                        generation: full.metadata.generation,
-                        ..Default::default()
-                    },
-                    spec: None,
-                    status: full.status,
-                }))
-            }),
-            "Pod" => Self::Pod(Box::new(PodState::of(&parse::<Pod>(whole).unwrap_or_default()))),
-            "PersistentVolumeClaim" => Self::Claim {
-                fingerprint: object.annotations().get(labels::KEY_FINGERPRINT).cloned(),
-                created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
-            },
-            "ConfigMap" if is(REPORT_LABEL, "true") => parse::<ConfigMap>(whole)
-                .and_then(|report| serde_json::from_str(report.data?.get(REPORT_KEY)?).ok())
+            "StatefulSet" => Self::StatefulSet(
+                whole["metadata"]["generation"].as_i64(),
+                parse(whole["status"].take()),
+            ),
+            "Pod" => Self::Pod(Box::new(PodState::of(whole))),
+            "PersistentVolumeClaim" => {
+                let metadata = &mut whole["metadata"];
+                Self::Claim {
+                    fingerprint: parse(metadata["annotations"][labels::KEY_FINGERPRINT].take()),
+                    created: parse(metadata["creationTimestamp"].take()),
+                }
+            }
+            "ConfigMap" if is(REPORT_LABEL, "true") => whole["data"][REPORT_KEY]
+                .as_str()
+                .and_then(|report| serde_json::from_str(report).ok())
                 .map_or(Self::None, Self::Report),
             "Secret" if is(labels::COMPONENT, labels::AGENT) => parse::<Secret>(whole)
                 .and_then(|secret| serde_json::from_slice(&secret.data?.get(INDEX_KEY)?.0).ok())
@@ -149,7 +207,7 @@ impl Content {
     }
 }
 
-fn parse<K: DeserializeOwned>(whole: serde_json::Value) -> Option<K> {
+fn parse<K: DeserializeOwned>(whole: Value) -> Option<K> {
     serde_json::from_value(whole).ok()
 }
 
@@ -158,7 +216,7 @@ mod tests {
     use super::*;
 
     /// Without apiVersion and kind: items of lists have none.
-    fn object(labels: serde_json::Value, rest: serde_json::Value) -> DynamicObject {
+    fn object(labels: serde_json::Value, rest: serde_json::Value) -> Full {
         let mut object = serde_json::json!({"metadata": {"name": "x", "namespace": "n", "uid": "u", "generation": 3, "labels": labels}});
         object
             .as_object_mut()
@@ -189,17 +247,10 @@ mod tests {
     fn a_stateful_set_leaves_status_and_generation() {
         let rest = serde_json::json!({"spec": {"serviceName": "s", "selector": {}, "template": {}}, "status": {"replicas": 1, "readyReplicas": 1}});
         let child = Child::reduce(object(serde_json::json!({}), rest), "StatefulSet");
-        let Content::StatefulSet(set) = child.content else {
+        let Content::StatefulSet(generation, status) = child.content else {
             panic!("{child:?}")
         };
-        assert_eq!(
-            (
-                set.metadata.generation,
-                set.spec.is_none(),
-                set.status.unwrap().ready_replicas
-            ),
-            (Some(3), true, Some(1))
-        );
+        assert_eq!((generation, status.unwrap().ready_replicas), (Some(3), Some(1)));
         assert_eq!(child.cluster, None);
     }
 

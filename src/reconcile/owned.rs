@@ -3,24 +3,26 @@
 
 use std::fmt::Write;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value};
 
 use crate::exchange::hash;
 use crate::k8s::labels;
 
 /// A hash of the fields of a live object that we applied last, with the values that they have now.
-pub fn digest(object: &Value, entries: &[ManagedFieldsEntry]) -> String {
-    let ours = entries.iter().find(|entry| {
-        entry.manager.as_deref() == Some(labels::MANAGER)
-            && entry.operation.as_deref() == Some("Apply")
-            && entry.subresource.as_deref().unwrap_or_default().is_empty()
-    });
-    let fields = ours
-        .and_then(|entry| entry.fields_v1.as_ref())
-        .map(|fields| &fields.0);
-    match fields.and_then(Value::as_object) {
-        Some(fields) => hash(canonical(&project(object, fields)).as_bytes()),
+pub fn digest(object: &Value) -> String {
+    let is_ours = |entry: &&Value| {
+        entry["manager"] == labels::MANAGER
+            && entry["operation"] == "Apply"
+            && entry["subresource"].as_str().unwrap_or_default().is_empty()
+    };
+    let entries = object["metadata"]["managedFields"].as_array();
+    let ours = entries.and_then(|entries| entries.iter().find(is_ours));
+    match ours.and_then(|entry| entry["fieldsV1"].as_object()) {
+        Some(fields) => {
+            let mut text = String::new();
+            write_part(object, fields, &mut text);
+            hash(text.as_bytes())
+        }
         None => String::new(),
     }
 }
@@ -37,40 +39,67 @@ pub fn wanted(manifest: &Value) -> String {
     hash(canonical(&manifest).as_bytes())
 }
 
-/// The part of `value` that a set of fields in the form of `fieldsV1` names.
-fn project(value: &Value, fields: &Map<String, Value>) -> Value {
-    if fields.is_empty() {
-        return value.clone();
-    }
+/// Writes the part of `value` that a set of fields in the form of `fieldsV1` names, as [`write_canonical`] would.
+fn write_part(value: &Value, fields: &Map<String, Value>, text: &mut String) {
     match value {
-        Value::Object(object) => {
-            let of = |(key, fields): (&String, &Value)| {
-                let name = key.strip_prefix("f:")?;
-                Some((name.to_owned(), project(object.get(name)?, fields.as_object()?)))
-            };
-            Value::Object(fields.iter().filter_map(of).collect())
+        Value::Object(object) if !fields.is_empty() => {
+            let mut parts: Vec<_> = fields.iter().filter_map(|field| member(object, field)).collect();
+            parts.sort_by_key(|(name, ..)| *name);
+            text.push('{');
+            for (name, value, fields) in parts {
+                let _ = write!(text, "{name:?}:");
+                write_part(value, fields, text);
+                text.push(',');
+            }
+            text.push('}');
         }
-        Value::Array(items) => Value::Array(
-            items
-                .iter()
-                .filter_map(|item| project_item(item, fields))
-                .collect(),
-        ),
-        other => other.clone(),
+        Value::Array(items) if !fields.is_empty() => {
+            let fields: Vec<_> = fields.iter().filter_map(selector).collect();
+            text.push('[');
+            for item in items {
+                if let Some((_, fields)) = fields.iter().find(|(selector, _)| selector.selects(item)) {
+                    write_part(item, fields, text);
+                    text.push(',');
+                }
+            }
+            text.push(']');
+        }
+        whole => write_canonical(whole, text),
     }
 }
 
-/// An item of a list whose items are known by keys (`k:`) or by value (`v:`).
-fn project_item(item: &Value, fields: &Map<String, Value>) -> Option<Value> {
-    fields.iter().find_map(|(key, fields)| {
-        if let Some(keys) = key.strip_prefix("k:") {
-            let keys: Map<String, Value> = serde_json::from_str(keys).ok()?;
-            let is_it = keys.iter().all(|(name, value)| item.get(name) == Some(value));
-            return is_it.then(|| project(item, fields.as_object()?).into()).flatten();
+/// A field of an object (`f:`), if it has it: name, value, and which part of that.
+fn member<'a>(
+    object: &'a Map<String, Value>,
+    (key, fields): (&'a String, &'a Value),
+) -> Option<(&'a str, &'a Value, &'a Map<String, Value>)> {
+    let name = key.strip_prefix("f:")?;
+    Some((name, object.get(name)?, fields.as_object()?))
+}
+
+/// Which items of a list are meant.
+enum Selector {
+    /// Those with these keys (`k:`).
+    Keys(Map<String, Value>),
+    /// Those of this value (`v:`).
+    Value(Value),
+}
+
+impl Selector {
+    fn selects(&self, item: &Value) -> bool {
+        match self {
+            Self::Keys(keys) => keys.iter().all(|(name, value)| item.get(name) == Some(value)),
+            Self::Value(value) => value == item,
         }
-        let value: Value = serde_json::from_str(key.strip_prefix("v:")?).ok()?;
-        (value == *item).then_some(value)
-    })
+    }
+}
+
+fn selector<'a>((key, fields): (&String, &'a Value)) -> Option<(Selector, &'a Map<String, Value>)> {
+    let selector = match key.strip_prefix("k:") {
+        Some(keys) => Selector::Keys(serde_json::from_str(keys).ok()?),
+        None => Selector::Value(serde_json::from_str(key.strip_prefix("v:")?).ok()?),
+    };
+    Some((selector, fields.as_object()?))
 }
 
 /// The value as text with sorted keys.
@@ -112,12 +141,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn entries(fields: Value) -> Vec<ManagedFieldsEntry> {
-        serde_json::from_value(json!([
+    /// The digest of an object of which these fields are ours.
+    fn digest_of(mut object: Value, fields: Value) -> String {
+        object["metadata"]["managedFields"] = json!([
             {"manager": "kubelet", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:status": {}}},
             {"manager": labels::MANAGER, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields},
-        ]))
-        .unwrap()
+        ]);
+        digest(&object)
     }
 
     fn manifest() -> Value {
@@ -139,12 +169,12 @@ mod tests {
 
     #[test]
     fn what_was_applied_is_recognised_among_defaults_and_fields_of_others() {
-        assert_eq!(digest(&live(), &entries(fields())), wanted(&manifest()));
+        assert_eq!(digest_of(live(), fields()), wanted(&manifest()));
     }
 
     #[test]
     fn a_changed_a_lost_and_a_surplus_field_are_noticed() {
-        let is_current = |live: &Value, fields: Value| digest(live, &entries(fields)) == wanted(&manifest());
+        let is_current = |live: &Value, fields: Value| digest_of(live.clone(), fields) == wanted(&manifest());
         let mut changed = live();
         changed["spec"]["ports"][1]["name"] = "other".into();
         assert!(!is_current(&changed, fields()));
@@ -162,6 +192,6 @@ mod tests {
         let mut surplus = fields();
         surplus["f:spec"]["f:default"] = json!({});
         assert!(!is_current(&live(), surplus));
-        assert_eq!(digest(&live(), &[]), "");
+        assert_eq!(digest(&live()), "");
     }
 }

@@ -36,13 +36,18 @@ fn carry_times(old: &[Condition], new: &mut [Condition], now: Timestamp) {
     }
 }
 
-/// The conditions whose status or reason is new.
+/// The conditions whose status or reason is new. The first word about an object is news only when it is trouble.
 fn flips(old: &[Condition], new: &[Condition]) -> Vec<Condition> {
-    let is_new = |c: &&Condition| {
-        !old.iter()
-            .any(|o| o.type_ == c.type_ && o.status == c.status && o.reason == c.reason)
+    let is_news = |c: &&Condition| match old.iter().find(|o| o.type_ == c.type_) {
+        Some(o) => o.status != c.status || o.reason != c.reason,
+        None => is_trouble(c),
     };
-    new.iter().filter(is_new).cloned().collect()
+    new.iter().filter(is_news).cloned().collect()
+}
+
+fn is_trouble(condition: &Condition) -> bool {
+    let waits = ["Starting", "Loading", "Deploying", "Fresh"];
+    condition.status != "True" && !waits.contains(&condition.reason.as_str())
 }
 
 async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Result<(), Error> {
@@ -71,14 +76,9 @@ fn unless_deleted(written: kube::Result<()>) -> Result<(), Error> {
 }
 
 async fn publish<K: Kind>(object: &K, condition: &Condition, context: &Context) {
-    let is_trouble = condition.status != "True"
-        && !matches!(
-            condition.reason.as_str(),
-            "Starting" | "Loading" | "Deploying" | "Fresh"
-        );
     let note: String = format!("{}={}: {}", condition.type_, condition.status, condition.message);
     let event = Event {
-        type_: if is_trouble {
+        type_: if is_trouble(condition) {
             EventType::Warning
         } else {
             EventType::Normal
@@ -142,6 +142,8 @@ mod tests {
         let old = [condition("False", "Starting", 1)];
         assert!(flips(&old, &[condition("False", "Starting", 5)]).is_empty());
         assert_eq!(flips(&old, &[condition("False", "ServerFailed", 5)]).len(), 1);
-        assert_eq!(flips(&[], &[condition("True", "Running", 5)]).len(), 1);
+        assert_eq!(flips(&old, &[condition("True", "Running", 5)]).len(), 1);
+        assert!(flips(&[], &[condition("True", "Running", 5)]).is_empty());
+        assert_eq!(flips(&[], &[condition("False", "NameTaken", 5)]).len(), 1);
     }
 }

@@ -12,8 +12,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, 
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject};
-use kube::core::DeserializeGuard;
+use kube::api::ApiResource;
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::cache::Cache;
-use super::child::{Child, Content, PodState};
+use super::child::{Child, Content, Full, PodState};
 use super::references::{self, References};
 use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
@@ -30,7 +30,7 @@ use crate::api::{ZatoCluster, ZatoService};
 use crate::exchange::{Index, Report};
 use crate::k8s::labels;
 
-/// Objects of one answer to a list: children are read in full, and only one page of them is in memory.
+/// Objects of one answer to a list: they are read in full, and only one page of them is in memory.
 const PAGE: u32 = 100;
 
 /// An object that may not parse.
@@ -75,7 +75,7 @@ impl Scope {
         }
     }
 
-    fn dynamic(&self, resource: &ApiResource) -> Api<DynamicObject> {
+    fn dynamic(&self, resource: &ApiResource) -> Api<Full> {
         match &self.namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
             None => Api::all_with(self.client.clone(), resource),
@@ -127,13 +127,18 @@ impl Stores {
 
     /// A StatefulSet: generation and status.
     pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<StatefulSet> {
-        match self
-            .child(&ApiResource::erase::<StatefulSet>(&()), namespace, name)?
-            .content
-        {
-            Content::StatefulSet(found) => Some(*found),
-            _ => None,
-        }
+        let found = self.child(&ApiResource::erase::<StatefulSet>(&()), namespace, name)?;
+        let Content::StatefulSet(generation, status) = found.content else {
+            return None;
+        };
+        Some(StatefulSet {
+            metadata: ObjectMeta {
+                generation,
+                ..ObjectMeta::default()
+            },
+            spec: None,
+            status: status.map(|status| *status),
+        })
     }
 
     /// A report, if the pod that wrote it is the one that runs.
@@ -293,7 +298,7 @@ fn watch_children(scope: &Scope, waker: &Waker) -> HashMap<String, Arc<Cache>> {
     children
 }
 
-fn reduce(event: Event<DynamicObject>, kind: &str) -> Event<Child> {
+fn reduce(event: Event<Full>, kind: &str) -> Event<Child> {
     match event {
         Event::Apply(object) => Event::Apply(Child::reduce(object, kind)),
         Event::Delete(object) => Event::Delete(Child::reduce(object, kind)),
@@ -313,7 +318,8 @@ where
         + 'static,
 {
     // Who set which field is never asked, and is larger than the rest.
-    watcher(scope.of::<Guarded<K>>(), watcher::Config::default())
+    let config = watcher::Config::default().page_size(PAGE);
+    watcher(scope.of::<Guarded<K>>(), config)
         .modify(|object| object.meta_mut().managed_fields = None)
         .default_backoff()
 }
