@@ -320,6 +320,11 @@ async fn uninstalled_in_any_order() {
     api.delete("zatoclusters.zato.io", &DeleteParams::background())
         .await
         .unwrap();
+    // One that is on its way out would take what is applied to it along.
+    until("the end of the definition", || async {
+        api.get_opt("zatoclusters.zato.io").await.unwrap().is_none()
+    })
+    .await;
     only_data_is_left(&space).await;
     assert!(operator.runs(), "an operator without a definition waits for it");
     apply_definitions().await;

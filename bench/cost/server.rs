@@ -172,8 +172,7 @@ async fn create(client: &Client, path: &str, text: &str) {
         .request_text(request.body(serde_json::to_vec(&body).unwrap()).unwrap())
         .await;
     assert!(
-        result.is_ok()
-            || matches!(&result, Err(kube::Error::Api(status)) if status.is_already_exists()),
+        result.is_ok() || matches!(&result, Err(kube::Error::Api(status)) if status.is_already_exists()),
         "{result:?}"
     );
 }
