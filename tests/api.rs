@@ -9,6 +9,7 @@ mod support;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
@@ -486,7 +487,15 @@ async fn keys_and_data_are_never_lost() {
         })
         .await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, secret.data);
-    let claim = space.get::<PersistentVolumeClaim>("c-data").await.uid();
+    let claim = space.get::<PersistentVolumeClaim>("c-data").await;
+    // Creation times are whole seconds: within the same one an older claim cannot be told.
+    let made = claim.creation_timestamp().unwrap().0;
+    space
+        .until("another second", || async {
+            Timestamp::now().as_second() > made.as_second()
+        })
+        .await;
+    let claim = claim.uid();
 
     space
         .create::<ZatoCluster>(&cluster("c", json!({})))
