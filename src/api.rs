@@ -3,6 +3,7 @@
 //! Types only. No logic, no client; nothing of ours is imported here.
 
 pub mod conditions;
+pub mod configuration;
 pub mod zato_cluster;
 pub mod zato_service;
 

@@ -155,13 +155,11 @@ fn stop_on_signal(stop: CancellationToken) -> std::io::Result<()> {
 async fn tell_missing(check: Check) -> Result<(), Failure> {
     let client = client(config().await?, || true, &Metrics::default())?;
     let missing = check::missing(&client, &check.namespace, &scopes(check.watch_namespaces)).await?;
-    for line in &missing {
-        println!("{line}");
-    }
     if missing.is_empty() {
-        println!("the operator has what it needs");
+        print("the operator has what it needs\n");
         return Ok(());
     }
+    print(&(missing.join("\n") + "\n"));
     Err(format!("{} things are missing", missing.len()).into())
 }
 

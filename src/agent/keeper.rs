@@ -253,7 +253,7 @@ impl Keeper {
     }
 }
 
-/// `server 8`: the step and its exit code. What the command printed holds secrets and stays where it is.
+/// In words: `server 8` is the step and its exit code. What the command printed holds secrets and stays where it is.
 fn failed_step(text: &str, create: &Path) -> String {
     let mut words = text.split_whitespace();
     let (step, code) = (words.next().unwrap_or("?"), words.next().unwrap_or("?"));
@@ -272,4 +272,22 @@ fn failed_step(text: &str, create: &Path) -> String {
         "creating {step} failed with exit code {code}{known}; its output, with secrets, is in the agent's {}",
         log.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_is_told_in_words_and_without_its_output() {
+        let told = |text: &str| failed_step(text, Path::new("/create"));
+        assert!(told("volume 1").starts_with("the volume of the database is read-only"));
+        assert!(told("database 127").contains("the image has no Zato"));
+        assert!(told("database 126").contains("user 1000 cannot run"));
+        let other = told("server 16");
+        assert!(
+            other.starts_with("creating server failed with exit code 16;")
+                && other.ends_with("/create/server.log")
+        );
+    }
 }

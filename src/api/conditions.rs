@@ -68,7 +68,7 @@ reasons! {
     QuotaExceeded, "A quota of the namespace is used up.", "Raise the quota, or free some of it.", "a_quota_that_is_used_up";
     AdmissionDenied, "An admission webhook or policy refuses a child.", "Change that policy, or what it refuses.", "a_webhook_that_refuses_a_child";
     ResizeRefused, "The volume cannot grow.", "Its StorageClass must allow volume expansion.", "a_volume_grows";
-    ApiError, "The API server answered with an error.", "It is tried again; the message has its words.", "a_refused_child_is_named_with_what_to_do";
+    ApiError, "The API server answered with an error.", "It is tried again.", "a_refused_child_is_named_with_what_to_do";
     InvalidSpec, "The spec contradicts itself in a way that the schema could not refuse.", "Change the field that the message names.", "without_any_image_the_field_is_named";
     AllLoaded, "All services are loaded.", "", "services_are_counted_by_their_current_revision";
     Loading, "At least one service is not loaded yet.", "Wait.", "services_are_counted_by_their_current_revision";
@@ -89,6 +89,16 @@ reasons! {
     TouchesZato, "A file has a name by which Zato takes files of its own for its importers, and touches them at each deployment.", "Rename the file.", "an_unsafe_file_name_is_told";
     ClusterNotFound, "The referenced cluster does not exist.", "Create it.", "code_travels_and_bad_code_does_not";
     ClusterNotReady, "The referenced cluster has no running server yet.", "Wait; look at the ZatoCluster.", "truth_table";
+}
+
+impl Reason {
+    /// What was said, and what to do about it.
+    pub fn advise(self, said: &str) -> String {
+        match self.explanation().next_step {
+            "" => said.to_owned(),
+            next_step => format!("{}. {next_step}", said.trim_end_matches('.')),
+        }
+    }
 }
 
 impl fmt::Display for ConditionType {

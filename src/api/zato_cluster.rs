@@ -1,11 +1,11 @@
 //! `ZatoCluster`: one Zato cluster.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::configuration::{self, Configuration};
 
 /// What a user wants of a cluster.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -65,12 +65,11 @@ pub struct ZatoClusterSpec {
     pub dashboard: Component,
 
     /// Settings of Zato's own configuration files: file, section, key, value. A change restarts the server.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "Configuration::is_empty")]
     #[schemars(extend("maxProperties" = 2))]
     #[x_kube(validation = Rule::new("self.all(file, file in ['server.conf', 'sso.conf'])")
         .message("files of spec.config are server.conf and sso.conf"))]
-    #[x_kube(validation = Rule::new("!('server.conf' in self) || self['server.conf'].all(section, !(section in ['odb', 'crypto', 'secrets', 'hot_deploy', 'preferred_address', 'scheduler']) && self['server.conf'][section].all(key, !(section + '.' + key in ['main.token', 'main.gunicorn_bind', 'main.gunicorn_workers', 'main.gunicorn_graceful_timeout', 'main.ipc_host', 'main.ipc_port_start', 'main.work_dir', 'misc.startup_callable', 'misc.return_tracebacks', 'misc.service_invoker_allow_internal', 'misc.jwt_secret', 'misc.initial_cluster_name', 'misc.initial_server_name', 'logging.rest_log_ignore'])))")
-        .message("the operator owns sections odb, crypto, secrets, hot_deploy, preferred_address and scheduler of server.conf, its token, bind, workers, graceful_timeout, ipc and work_dir in [main], startup_callable, return_tracebacks, service_invoker_allow_internal, jwt_secret and the initial names in [misc], rest_log_ignore in [logging]: take them out"))]
+    #[x_kube(validation = Rule::new(configuration::owned_rule()).message(configuration::owned_message().as_str()))]
     #[x_kube(validation = Rule::new("self.all(file, self[file].all(section, section.matches('^[A-Za-z0-9_]{1,64}$') && self[file][section].all(key, key.matches('^[A-Za-z0-9_.-]{1,128}$'))))")
         .message("sections are names of letters, digits and _, keys also of . and -"))]
     pub config: Configuration,
@@ -89,28 +88,6 @@ pub struct ZatoClusterSpec {
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 }
-
-/// Files of configuration, by name.
-pub type Configuration = BTreeMap<String, ConfigurationFile>;
-
-/// Sections, by name.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct ConfigurationFile(
-    #[schemars(extend("maxProperties" = 32))] pub BTreeMap<String, ConfigurationSection>,
-);
-
-/// Values, by key. All of them are texts: put numbers and True or False into quotes.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct ConfigurationSection(
-    #[schemars(extend("maxProperties" = 64))] pub BTreeMap<String, ConfigurationValue>,
-);
-
-/// One value.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct ConfigurationValue(#[schemars(length(max = 4096))] pub String);
 
 /// What becomes of data and keys when their cluster is deleted.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]

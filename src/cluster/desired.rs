@@ -1,6 +1,6 @@
-//! Pure and infallible: the children of a cluster, in the order in which they are applied.
+//! Pure and infallible: the children of a cluster, each with the stage in which it is applied.
 //!
-//! The order matters twice: shards before the index that names them, and the StatefulSet last, so that its pod finds
+//! The order is in their stages: shards before the index that names them, and the StatefulSet last, so that its pod finds
 //! everything that it mounts.
 
 mod exchange;
@@ -15,7 +15,7 @@ use super::plan::Plan;
 use crate::api::zato_cluster::DeletionPolicy;
 use crate::k8s::{labels, names};
 use crate::reconcile::child::PodState;
-use crate::reconcile::kind::{Manifest, Task};
+use crate::reconcile::kind::{Manifest, Stage, Task};
 
 /// Ports of a Quickstart pod.
 pub mod ports {
@@ -56,7 +56,8 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
     vec![
         Manifest::owned(&identity::service_account(plan)),
         Manifest::owned(&identity::role(plan)),
-        Manifest::owned(&identity::role_binding(plan)),
+        // Only when Role and account are ours.
+        Manifest::owned(&identity::role_binding(plan)).at(Stage::Second),
         Manifest::precious(&storage::claim(plan), plan.deletion_policy),
         Manifest::owned(&network::configuration(plan)),
         Manifest::owned(&network::servers(plan)),
@@ -73,9 +74,9 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
     )
     .chain(exchange::shards(plan))
     .chain([
-        Manifest::owned(&exchange::index(plan)),
+        Manifest::owned(&exchange::index(plan)).at(Stage::Third),
         Manifest::owned(&exchange::report(plan)),
-        Manifest::owned(&pod::stateful_set(plan)),
+        Manifest::owned(&pod::stateful_set(plan)).at(Stage::Last),
     ])
     .collect()
 }
@@ -115,6 +116,30 @@ mod tests {
         )]);
         let children: Vec<_> = desired(&plan).into_iter().map(|manifest| manifest.body).collect();
         insta::assert_yaml_snapshot!(children);
+    }
+
+    #[test]
+    fn what_names_others_comes_after_them() {
+        let children = desired(&plan_of(&[]));
+        let stage = |kind: &str, name: &str| {
+            let found = children
+                .iter()
+                .find(|child| child.resource.kind == kind && child.name == name);
+            found.unwrap().stage
+        };
+        for (kind, name) in [
+            ("Role", "demo-agent"),
+            ("PersistentVolumeClaim", "demo-data"),
+            ("Service", "demo"),
+        ] {
+            assert_eq!(stage(kind, name), Stage::First, "{name}");
+        }
+        let (binding, shard) = (
+            stage("RoleBinding", "demo-agent"),
+            stage("ConfigMap", "demo-code-0"),
+        );
+        let (index, pods) = (stage("Secret", "demo-agent"), stage("StatefulSet", "demo-server"));
+        assert!(Stage::First < binding && Stage::First < shard && shard < index && index < pods);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use k8s_openapi::jiff::Timestamp;
 use kube::api::ApiResource;
 use kube::{Api, ResourceExt};
 
@@ -13,7 +12,7 @@ use crate::api::ZatoCluster;
 use crate::exchange::{INDEX_KEY, Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
-use crate::reconcile::child::PodState;
+use crate::reconcile::child::{Claim, PodState};
 use crate::reconcile::engine::{Context, Settings};
 use crate::service::plan::{Checked, checked};
 use crate::service::source::{self, Sourced};
@@ -35,8 +34,8 @@ pub struct Inputs {
     pub pod: Option<PodState>,
     /// Why the API server refuses that pod, if it does.
     pub refusal: Option<String>,
-    /// When the claim was made, if it exists.
-    pub claimed: Option<Timestamp>,
+    /// The volume claim, if it exists.
+    pub claim: Option<Claim>,
     /// The StatefulSet, if it exists.
     pub stateful_set: Option<StatefulSet>,
     /// The report of the first server, if the running pod wrote one.
@@ -61,15 +60,6 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let uid = cluster.uid().unwrap_or_default();
     let fingerprint = credentials::ensure(&namespace, &name, &uid, context).await?;
     let claim = stores.claim(&namespace, &names::data(&name));
-    // A claim that does not say it is one of an older operator, which told it in the status.
-    let told = cluster
-        .status
-        .as_ref()
-        .and_then(|status| status.key_fingerprint.as_ref());
-    let made_with = claim
-        .as_ref()
-        .and_then(|(made_with, _)| made_with.as_ref().or(told));
-    check_key(&name, &fingerprint, made_with)?;
     let secrets = ApiResource::erase::<Secret>(&());
     let services = source::read(&stores.services_of(&namespace, &name), context).await?;
     let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
@@ -79,7 +69,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
             .is_some(),
         pod: stores.pod(&namespace, &pod),
         refusal: refusal(&namespace, &name, context),
-        claimed: claim.and_then(|(_, created)| created),
+        claim,
         settings: context.settings.clone(),
         fingerprint,
         previous: if is_deployed(&services, &cached) {
@@ -96,34 +86,17 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     })
 }
 
-/// Another key than the one of the database decrypts nothing.
-fn check_key(cluster: &str, found: &Fingerprint, made_with: Option<&String>) -> Result<(), Error> {
-    match made_with.filter(|made_with| **made_with != found.0) {
-        None => Ok(()),
-        Some(made_with) => Err(Error::KeyChanged {
-            claim: names::data(cluster),
-            secret: names::credentials(cluster),
-            found: found.0.clone(),
-            made_with: made_with.clone(),
-        }),
-    }
-}
-
 /// Of the StatefulSet that is there now.
 fn refusal(namespace: &str, cluster: &str, context: &Context) -> Option<String> {
     let resource = ApiResource::erase::<StatefulSet>(&());
     let owner = context
         .stores
         .child(&resource, namespace, &names::server(cluster))?;
-    if context
+    let has_pod = context
         .stores
         .pod(namespace, &names::server_pod(cluster, 0))
-        .is_some()
-    {
-        // What was said is over.
-        context.refusals.forget(&owner.uid);
-    }
-    context.refusals.of(&owner.uid)
+        .is_some();
+    context.refusals.of(&owner.uid, has_pod)
 }
 
 /// Whether an index says exactly what the services want.

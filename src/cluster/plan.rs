@@ -15,7 +15,7 @@ use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
 use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash};
 use crate::k8s::names;
 use crate::reconcile::Error;
-use crate::reconcile::child::PodState;
+use crate::reconcile::child::{Claim, PodState};
 use crate::service::plan::{Checked, checked, indexed};
 
 /// What will be done.
@@ -111,6 +111,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
             why: why.into(),
         });
     }
+    check_key(cluster, &inputs)?;
     let refused = |(field, why): (String, &str)| Error::Invalid {
         field,
         why: why.into(),
@@ -140,7 +141,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         is_secret_labelled: inputs.is_secret_labelled,
         trouble: trouble::told(inputs.pod.as_ref(), inputs.refusal.as_deref()),
         pod: inputs.pod,
-        adopted: adopted(cluster, inputs.claimed),
+        adopted: adopted(cluster, inputs.claim.as_ref()),
         fingerprint: inputs.fingerprint,
         index,
         transition: transition(&shards, &inputs.previous),
@@ -155,9 +156,32 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
 }
 
 /// A claim from before the cluster.
-fn adopted(cluster: &ZatoCluster, claimed: Option<Timestamp>) -> Option<Timestamp> {
+fn adopted(cluster: &ZatoCluster, claim: Option<&Claim>) -> Option<Timestamp> {
     let created = cluster.metadata.creation_timestamp.as_ref()?.0;
-    claimed.filter(|claimed| *claimed < created)
+    claim?.created.filter(|claimed| *claimed < created)
+}
+
+/// Another key than the one of the database decrypts nothing. A claim that does not say it is one of an older operator,
+/// which told it in the status.
+fn check_key(cluster: &ZatoCluster, inputs: &Inputs) -> Result<(), Error> {
+    let told = cluster
+        .status
+        .as_ref()
+        .and_then(|status| status.key_fingerprint.as_ref());
+    let made_with = inputs
+        .claim
+        .as_ref()
+        .and_then(|claim| claim.made_with.as_ref().or(told));
+    let found = &inputs.fingerprint.0;
+    match made_with.filter(|made_with| *made_with != found) {
+        None => Ok(()),
+        Some(made_with) => Err(Error::KeyChanged {
+            claim: names::data(&cluster.name_any()),
+            secret: names::credentials(&cluster.name_any()),
+            found: found.clone(),
+            made_with: made_with.clone(),
+        }),
+    }
 }
 
 /// The contents of files, by name.
@@ -203,8 +227,8 @@ fn transition(shards: &BTreeMap<String, Texts>, before: &Previous) -> BTreeMap<S
             continue;
         };
         let shard = all.entry(entry.shard.clone()).or_default();
-        let bytes: usize = shard.values().map(String::len).sum();
-        if bytes + text.len() <= shards::CAPACITY_BYTES {
+        let bytes: usize = shard.values().chain([text]).map(String::len).sum();
+        if bytes as u64 <= shards::CAPACITY {
             shard.entry(file.to_owned()).or_insert_with(|| text.clone());
         }
     }
@@ -276,7 +300,7 @@ pub(crate) mod tests {
             is_secret_labelled: true,
             pod: None,
             refusal: None,
-            claimed: None,
+            claim: None,
             stateful_set: None,
             report: None,
         }
@@ -356,5 +380,32 @@ pub(crate) mod tests {
         };
         let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
         assert_eq!(after.index, before.index);
+    }
+
+    /// By what the claim says, else by what the status says; without a claim there is no database.
+    #[test]
+    fn another_key_is_refused() {
+        let claim = |made_with: Option<&str>| {
+            let made_with = made_with.map(Into::into);
+            Some(Claim {
+                made_with,
+                ..Claim::default()
+            })
+        };
+        for (claim, told, is_right) in [
+            (None, Some("other"), true),
+            (claim(Some("0123456789abcdef")), Some("other"), true),
+            (claim(Some("other")), Some("0123456789abcdef"), false),
+            (claim(None), Some("other"), false),
+            (claim(None), None, true),
+        ] {
+            let mut cluster = cluster(serde_json::json!({}));
+            cluster.status = Some(crate::api::ZatoClusterStatus {
+                key_fingerprint: told.map(Into::into),
+                ..Default::default()
+            });
+            let inputs = Inputs { claim, ..inputs(&[]) };
+            assert_eq!(plan(&cluster, inputs).is_ok(), is_right, "{told:?}");
+        }
     }
 }

@@ -2,34 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::zato_cluster::Configuration;
+use crate::api::configuration::{Configuration, joined};
 
-/// What the operator sets itself, or what would break what it relies on; one that ends with `_` is a whole section. The
-/// schema refuses them by section and key; joined names have other ways to be written.
-const OWNED: [&str; 20] = [
-    "odb_",
-    "crypto_",
-    "secrets_",
-    "hot_deploy_",
-    "preferred_address_",
-    "scheduler_",
-    "main_token",
-    "main_gunicorn_bind",
-    "main_gunicorn_workers",
-    "main_gunicorn_graceful_timeout",
-    "main_ipc_host",
-    "main_ipc_port_start",
-    "main_work_dir",
-    "misc_startup_callable",
-    "misc_return_tracebacks",
-    "misc_service_invoker_allow_internal",
-    "misc_jwt_secret",
-    "misc_initial_cluster_name",
-    "misc_initial_server_name",
-    "logging_rest_log_ignore",
-];
-
-/// The variables of all settings, or which setting cannot be had and why.
+/// The variables of all settings, or which of them is another one's, too.
 pub fn variables(configuration: &Configuration) -> Result<BTreeMap<String, String>, (String, &'static str)> {
     let mut variables = BTreeMap::new();
     for (file, sections) in configuration {
@@ -42,11 +17,7 @@ pub fn variables(configuration: &Configuration) -> Result<BTreeMap<String, Strin
         for (section, values) in &sections.0 {
             for (key, value) in &values.0 {
                 let place = format!("config.{file}.{section}.{key}");
-                // Zato reads two underscores for what a variable's name cannot have.
-                let name = format!("{section}_{}", key.replace(['.', '-'], "__"));
-                if file == "server.conf" && is_owned(&name) {
-                    return Err((place, "the operator owns it: take it out"));
-                }
+                let name = joined(section, key);
                 // A reference to a variable is what Kubernetes would put in.
                 let value = value.0.replace("$(", "$$(");
                 if variables
@@ -62,12 +33,6 @@ pub fn variables(configuration: &Configuration) -> Result<BTreeMap<String, Strin
         }
     }
     Ok(variables)
-}
-
-fn is_owned(name: &str) -> bool {
-    OWNED
-        .iter()
-        .any(|owned| name == *owned || (owned.ends_with('_') && name.starts_with(owned)))
 }
 
 #[cfg(test)]
@@ -101,20 +66,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_operator_owns_is_refused_however_it_is_written() {
-        for (section, key) in [
-            ("main_gunicorn", "bind"),
-            ("preferred", "address_address"),
-            ("odb", "x"),
-            ("misc", "jwt_secret"),
-        ] {
-            let refused = of(serde_json::json!({"server.conf": {section: {key: "x"}}}));
-            assert_eq!(
-                refused.unwrap_err().0,
-                format!("config.server.conf.{section}.{key}")
-            );
-        }
+    fn two_settings_with_one_variable_are_refused() {
         let twice = of(serde_json::json!({"server.conf": {"a": {"b.c": "1", "b-c": "2"}}}));
-        assert!(twice.unwrap_err().1.contains("cannot tell"));
+        let (place, why) = twice.unwrap_err();
+        assert!(place.starts_with("config.server.conf.a.b") && why.contains("cannot tell"));
     }
 }

@@ -8,10 +8,10 @@ use crate::k8s::names;
 /// How many shards a cluster can have.
 pub const COUNT: usize = 8;
 /// What the API server lets one ConfigMap hold.
-const CAPACITY: u64 = CAPACITY_BYTES as u64;
-/// The same, as a length.
-pub const CAPACITY_BYTES: usize = 1024 * 1024;
-/// How much code a cluster may have. A file has at most 200 KiB, so that one which fits nowhere means that every shard
+pub const CAPACITY: u64 = 1024 * 1024;
+/// How large a file may be.
+pub const FILE: u64 = 200 * 1024;
+/// How much code a cluster may have. A file has at most [`FILE`], so that one which fits nowhere means that every shard
 /// is filled to four fifths: with this limit that cannot be.
 pub const TOTAL: u64 = 6 * 1024 * 1024;
 
@@ -97,7 +97,7 @@ mod tests {
     proptest! {
         /// Whatever was there before: all that is allowed has a place, and no shard is too full.
         #[test]
-        fn all_that_is_allowed_fits(sizes in prop::collection::vec(0..=204_800_u64, 0..60), old in prop::collection::vec(0..=204_800_u64, 0..60)) {
+        fn all_that_is_allowed_fits(sizes in prop::collection::vec(0..=FILE, 0..60), old in prop::collection::vec(0..=FILE, 0..60)) {
             let within = |sizes: Vec<u64>| {
                 let mut sum = 0;
                 sizes.into_iter().take_while(|size| { sum += size; sum <= TOTAL }).collect::<Vec<_>>()

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use crate::api::conditions::Reason;
 use crate::reconcile::child::PodState;
+use crate::reconcile::error;
 
 /// What keeps a pod from running.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,20 +25,16 @@ pub fn told(pod: Option<&PodState>, refusal: Option<&str>) -> Option<Trouble> {
 }
 
 /// What the StatefulSet's controller says that the API server said.
-fn refused(said: &str) -> Trouble {
-    let (reason, next_step) = if said.contains("exceeded quota") {
-        (Reason::QuotaExceeded, "raise the quota, or free some of it")
-    } else if ["forbidden", "denied", "webhook"]
-        .iter()
-        .any(|word| said.contains(word))
-    {
-        (Reason::AdmissionDenied, "change the policy that refuses it")
-    } else {
-        (Reason::ApiError, "it is tried again")
+fn refused(message: &str) -> Trouble {
+    let reason = match error::said(message) {
+        Some(reason) => reason,
+        // Of pods only admission says so: what else the controller lacks, no cluster can have.
+        None if message.contains("forbidden") => Reason::AdmissionDenied,
+        None => Reason::ApiError,
     };
     Trouble {
         reason,
-        message: format!("{said} ({next_step})"),
+        message: reason.advise(message),
     }
 }
 
@@ -132,7 +129,7 @@ mod tests {
         assert_eq!(told(None).unwrap().reason, Reason::QuotaExceeded);
         assert_eq!(told(Some(&PodState::default())), None);
         assert_eq!(
-            refused("admission webhook denied it").reason,
+            refused("admission webhook \"w\" denied the request").reason,
             Reason::AdmissionDenied
         );
     }

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::child::{Child, Full};
 use super::engine::Context;
-use super::kind::{Kind, Manifest, Ownership, Phase, Task};
+use super::kind::{Kind, Manifest, Ownership, Task};
 use super::{Error, owned};
 use crate::api::conditions::Reason;
 use crate::k8s::labels;
@@ -74,7 +74,7 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
 }
 
 /// Applies all children, those of a stage at the same time, then deletes those of ours that are no longer wanted.
-pub async fn apply<K: Kind>(owner: &K, desired: Vec<Manifest>, context: &Context) -> Result<(), Error> {
+pub async fn apply<K: Kind>(owner: &K, mut desired: Vec<Manifest>, context: &Context) -> Result<(), Error> {
     let namespace = owner.namespace().unwrap_or_default();
     let Some(reference) = owner.controller_owner_ref(&()) else {
         return Ok(());
@@ -90,42 +90,22 @@ pub async fn apply<K: Kind>(owner: &K, desired: Vec<Manifest>, context: &Context
         .chain(kept)
         .collect();
     let mut refused = None;
-    for stage in stages(desired) {
+    desired.sort_by_key(|manifest| manifest.stage);
+    for stage in desired.chunk_by(|one, next| one.stage == next.stage) {
         let all = stage
-            .into_iter()
-            .map(|manifest| apply_one(manifest, &namespace, &reference, context));
+            .iter()
+            .map(|manifest| apply_one(manifest.clone(), &namespace, &reference, context));
         // All of them end, so that nothing is on its way when a failure is told.
         for applied in future::join_all(all).await {
             match applied {
-                Err(error) if is_bearable(&error) => refused = Some(error),
+                // A volume that cannot grow is as good as it was: it is told after the rest is done.
+                Err(error) if error.reason() == Reason::ResizeRefused => refused = Some(error),
                 applied => applied?,
             }
         }
     }
     prune(&namespace, &reference, &wanted, context).await?;
     refused.map_or(Ok(()), Err)
-}
-
-/// A volume that cannot grow is as good as it was: it is told after the rest is done.
-fn is_bearable(error: &Error) -> bool {
-    matches!(error, Error::Child { kind, reason: Reason::ResizeRefused, .. } if kind == "PersistentVolumeClaim")
-}
-
-/// What names others comes after them: a binding only when Role and account are ours, the shards when nothing else can
-/// fail, the index after the shards, what the shards no longer need to hold after the index, and what runs last.
-fn stages(desired: Vec<Manifest>) -> [Vec<Manifest>; 5] {
-    let mut stages = [vec![], vec![], vec![], vec![], vec![]];
-    for manifest in desired {
-        let stage = match (manifest.resource.kind.as_str(), manifest.phase) {
-            (_, Phase::AfterIndex) => 3,
-            ("StatefulSet", _) => 4,
-            ("Secret", _) => 2,
-            ("RoleBinding", _) | (_, Phase::BeforeIndex) => 1,
-            _ => 0,
-        };
-        stages[stage].push(manifest);
-    }
-    stages
 }
 
 /// Does what is to be done beside.
@@ -316,17 +296,5 @@ mod tests {
         assert!(result.unwrap().is_none());
         assert_eq!(sent.len(), 1);
         assert!(created(403, status(403, "Forbidden")).await.0.is_err());
-    }
-
-    #[test]
-    fn what_names_others_comes_after_them() {
-        let stages = stages(desired::desired(&plan::tests::plan_of(&[])));
-        let has = |stage: &[Manifest], kind: &str| stage.iter().any(|child| child.resource.kind == kind);
-        for kind in ["ServiceAccount", "Role", "ConfigMap", "PersistentVolumeClaim"] {
-            assert!(has(&stages[0], kind), "{kind}");
-        }
-        assert!(has(&stages[1], "RoleBinding") && stages[1].iter().any(|child| child.name == "demo-code-0"));
-        assert_eq!((stages[2].len(), has(&stages[2], "Secret")), (1, true));
-        assert_eq!((stages[4].len(), has(&stages[4], "StatefulSet")), (1, true));
     }
 }

@@ -53,15 +53,19 @@ pub enum Content {
     Index(Box<Index>),
     /// What is known of a pod.
     Pod(Box<PodState>),
-    /// The fingerprint of the key with which a database was made on a volume, and when the claim was made.
-    Claim {
-        /// Of the annotation, if it has one.
-        fingerprint: Option<String>,
-        /// Its creation.
-        created: Option<Timestamp>,
-    },
+    /// What is known of a volume claim.
+    Claim(Claim),
     /// Whether the keys are usable, and their fingerprint; else why not.
     Credentials(Result<Fingerprint, String>),
+}
+
+/// A volume claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// The fingerprint of the key with which its database was made, if its annotation says it.
+    pub made_with: Option<String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
 }
 
 /// A pod of a StatefulSet.
@@ -186,10 +190,10 @@ impl Content {
             "Pod" => Self::Pod(Box::new(PodState::of(whole))),
             "PersistentVolumeClaim" => {
                 let metadata = &mut whole["metadata"];
-                Self::Claim {
-                    fingerprint: parse(metadata["annotations"][labels::KEY_FINGERPRINT].take()),
+                Self::Claim(Claim {
+                    made_with: parse(metadata["annotations"][labels::KEY_FINGERPRINT].take()),
                     created: parse(metadata["creationTimestamp"].take()),
-                }
+                })
             }
             "ConfigMap" if is(REPORT_LABEL, "true") => whole["data"][REPORT_KEY]
                 .as_str()

@@ -59,7 +59,7 @@ pub enum Error {
         why: String,
     },
     /// The API server refused a child.
-    #[error("{kind} {name}: {}{}", message(.source), next_step(*.reason))]
+    #[error("{kind} {name}: {}", .reason.advise(&message(.source)))]
     Child {
         /// The child's kind.
         kind: String,
@@ -132,36 +132,30 @@ fn message(error: &kube::Error) -> String {
     }
 }
 
-/// By its code, and by words of the API server that have been the same for many versions.
 fn reason(error: &kube::Error) -> Reason {
-    let kube::Error::Api(status) = error else {
-        return Reason::ApiError;
-    };
-    let says = |words: &str| status.message.contains(words);
-    if says("exceeded quota") {
-        Reason::QuotaExceeded
-    } else if says("admission webhook")
-        || says("failed calling webhook")
-        || says("ValidatingAdmissionPolicy")
-        || says("violates PodSecurity")
-    {
-        Reason::AdmissionDenied
-    } else if says("pvc can be resized") || says("for bound claims") || says("status.capacity") {
-        Reason::ResizeRefused
-    } else if status.code == 403 {
-        Reason::Forbidden
-    } else {
-        Reason::ApiError
+    match error {
+        kube::Error::Api(status) if status.code == 403 => said(&status.message).unwrap_or(Reason::Forbidden),
+        kube::Error::Api(status) => said(&status.message).unwrap_or(Reason::ApiError),
+        _ => Reason::ApiError,
     }
 }
 
-fn next_step(reason: Reason) -> &'static str {
-    match reason {
-        Reason::QuotaExceeded => " (raise the quota, or free some of it)",
-        Reason::AdmissionDenied => " (change that policy, or what it refuses)",
-        Reason::ResizeRefused => " (its StorageClass must allow volume expansion)",
-        Reason::Forbidden => " (install the chart's roles again)",
-        _ => "",
+/// Why the API server refuses something, by words of its that have been the same for many versions.
+pub fn said(message: &str) -> Option<Reason> {
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    if says(&["exceeded quota"]) {
+        Some(Reason::QuotaExceeded)
+    } else if says(&[
+        "admission webhook",
+        "failed calling webhook",
+        "ValidatingAdmissionPolicy",
+        "violates PodSecurity",
+    ]) {
+        Some(Reason::AdmissionDenied)
+    } else if says(&["pvc can be resized", "for bound claims", "status.capacity"]) {
+        Some(Reason::ResizeRefused)
+    } else {
+        None
     }
 }
 
@@ -186,7 +180,7 @@ mod tests {
         403,
         "exceeded quota: q",
         Reason::QuotaExceeded,
-        "Service x: exceeded quota: q (raise the quota"
+        "Service x: exceeded quota: q. Raise the quota"
     )]
     #[case(
         400,
@@ -204,7 +198,7 @@ mod tests {
         403,
         "User \"u\" cannot patch",
         Reason::Forbidden,
-        "Service x: User \"u\" cannot patch (install"
+        "Service x: User \"u\" cannot patch. Install"
     )]
     #[case(500, "etcd", Reason::ApiError, "Service x: etcd")]
     fn a_refused_child_is_named_with_what_to_do(

@@ -28,18 +28,22 @@ pub struct Manifest {
     /// Whose it is.
     pub ownership: Ownership,
     /// When it is applied.
-    pub phase: Phase,
+    pub stage: Stage,
 }
 
-/// When a child is applied, if its kind does not say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// By its kind.
-    ByKind,
-    /// When what can be refused has been applied, and before the index, which names it.
-    BeforeIndex,
-    /// When nothing names what it leaves out any more.
-    AfterIndex,
+/// When a child is applied: those of a stage at the same time, and only after all earlier ones succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// What names nothing.
+    First,
+    /// What names a child of the first stage, or must wait until nothing of it was refused.
+    Second,
+    /// What names a child of the second stage.
+    Third,
+    /// What may only be so when the third stage is as it should be.
+    Fourth,
+    /// What runs.
+    Last,
 }
 
 /// Whose a child is.
@@ -61,14 +65,14 @@ impl Manifest {
             name: object.name_any(),
             body: serde_json::to_value(object).unwrap_or_default(),
             ownership: Ownership::Owned,
-            phase: Phase::ByKind,
+            stage: Stage::First,
         }
     }
 
-    /// The same at another time.
+    /// The same at another stage.
     #[must_use]
-    pub fn at(self, phase: Phase) -> Self {
-        Self { phase, ..self }
+    pub fn at(self, stage: Stage) -> Self {
+        Self { stage, ..self }
     }
 
     /// A child with data or keys.

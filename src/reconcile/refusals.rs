@@ -17,18 +17,13 @@ use crate::k8s::names;
 pub struct Refusals(Arc<Mutex<HashMap<String, String>>>);
 
 impl Refusals {
-    /// What was said of a StatefulSet.
-    pub fn of(&self, uid: &str) -> Option<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(uid)
-            .cloned()
-    }
-
-    /// It has a pod: what was said of it is over.
-    pub fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// What was said of a StatefulSet; when it has a pod, that is over.
+    pub fn of(&self, uid: &str, has_pod: bool) -> Option<String> {
+        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if has_pod {
+            refusals.remove(uid);
+        }
+        refusals.get(uid).cloned()
     }
 
     /// Notes an event; the namespace and the cluster that it concerns, if it says something new of one.
@@ -88,8 +83,10 @@ mod tests {
         assert_eq!(note("other", "why"), None);
         assert_eq!(note("c-server", "why"), Some(("n".into(), "c".into())));
         assert_eq!(note("c-server", "why"), None);
-        assert_eq!(refusals.of("u").as_deref(), Some("why"));
+        assert_eq!(refusals.of("u", false).as_deref(), Some("why"));
         assert_eq!(refusals.note(Ok(Event::Delete(event("c-server", "why")))), None);
-        assert_eq!(refusals.of("u"), None);
+        assert_eq!(refusals.of("u", false), None);
+        refusals.note(Ok(Event::Apply(event("c-server", "again"))));
+        assert_eq!((refusals.of("u", true), refusals.of("u", false)), (None, None));
     }
 }

@@ -11,7 +11,6 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::ApiResource;
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -22,7 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::cache::Cache;
-use super::child::{Child, Content, Full, PodState};
+use super::child::{Child, Claim, Content, Full, PodState};
 use super::references::{self, References};
 use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
@@ -175,13 +174,13 @@ impl Stores {
         }
     }
 
-    /// A volume claim: the fingerprint of the key with which its database was made, and when it was made.
-    pub fn claim(&self, namespace: &str, name: &str) -> Option<(Option<String>, Option<Timestamp>)> {
+    /// A volume claim.
+    pub fn claim(&self, namespace: &str, name: &str) -> Option<Claim> {
         match self
             .child(&ApiResource::erase::<PersistentVolumeClaim>(&()), namespace, name)?
             .content
         {
-            Content::Claim { fingerprint, created } => Some((fingerprint, created)),
+            Content::Claim(claim) => Some(claim),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::Inputs;
 use super::refusal::Refusal;
-use super::source::{self, Sourced};
+use super::source::Sourced;
 use crate::agent::removal;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::shards;
@@ -86,7 +86,7 @@ impl Taken {
             if file == removal::FILE {
                 return Err(Refusal::ReservedFile(file.clone()));
             }
-            if files[file].len() > source::FILE_BYTES {
+            if files[file].len() as u64 > shards::FILE {
                 return Err(Refusal::FileTooLarge(file.clone()));
             }
             if let Some(other) = self.files.get(file).filter(|other| *other != owner) {
@@ -372,6 +372,20 @@ mod tests {
         assert!(
             checked(&services[..1], &before)[0].result.is_ok(),
             "its room is free again"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused() {
+        let refused = |bytes: u64| {
+            let text = "#".repeat(usize::try_from(bytes).unwrap());
+            let services = [service("s", &[("a.py", &text)])];
+            checked(&services, &Index::default())[0].result.clone().err()
+        };
+        assert_eq!(refused(shards::FILE), None);
+        assert_eq!(
+            refused(shards::FILE + 1),
+            Some(Refusal::FileTooLarge("a.py".into()))
         );
     }
 

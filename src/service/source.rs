@@ -9,8 +9,7 @@ use crate::api::ZatoService;
 use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
 
-/// The same limits as the schema has for files in the object itself.
-pub const FILE_BYTES: usize = 204_800;
+/// The same limit as the schema has for files in the object itself.
 const NAME_CHARACTERS: usize = 100;
 
 /// A service with its files.
@@ -81,7 +80,7 @@ fn merge(config_maps: &[(String, Option<std::sync::Arc<Content>>)]) -> Files {
             return Err(refused(key, "is no text in UTF-8: it stands in binaryData"));
         }
         for (key, text) in &content.texts {
-            if let Some(why) = wrong(key, text) {
+            if let Some(why) = wrong(key) {
                 return Err(refused(key, why));
             }
             if let Some(other) = owners.insert(key, config_map) {
@@ -97,16 +96,13 @@ fn merge(config_maps: &[(String, Option<std::sync::Arc<Content>>)]) -> Files {
     Ok(files)
 }
 
-fn wrong(name: &str, text: &str) -> Option<&'static str> {
+fn wrong(name: &str) -> Option<&'static str> {
     let module = name.strip_suffix(".py").unwrap_or_default();
     let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
     if !module.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic()) || !module.chars().all(is_word) {
         return Some("is no Python module name with .py, such as accounts.py: rename the key");
     }
-    if name.len() > NAME_CHARACTERS {
-        return Some("has more than 100 characters: rename the key");
-    }
-    (text.len() > FILE_BYTES).then_some("has more than 204800 bytes: divide it")
+    (name.len() > NAME_CHARACTERS).then_some("has more than 100 characters: rename the key")
 }
 
 #[cfg(test)]
@@ -149,9 +145,8 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        assert_eq!(wrong("a.py", &"#".repeat(FILE_BYTES)), None);
-        assert!(wrong("a.py", &"#".repeat(FILE_BYTES + 1)).is_some());
-        assert!(wrong(&format!("{}.py", "a".repeat(98)), "").is_some());
+        assert_eq!(wrong(&format!("{}.py", "a".repeat(97))), None);
+        assert!(wrong(&format!("{}.py", "a".repeat(98))).is_some());
         let binary = Content {
             texts: BTreeMap::new(),
             binary: vec!["a.py".into()],

@@ -9,18 +9,18 @@ use super::metadata;
 use crate::cluster::plan::{Plan, Texts};
 use crate::exchange::{INDEX_KEY, REPORT_LABEL};
 use crate::k8s::{labels, names};
-use crate::reconcile::kind::{Manifest, Phase};
+use crate::reconcile::kind::{Manifest, Stage};
 
 /// The contents of all files: before the new index also those that the old one names.
 pub(super) fn shards(plan: &Plan) -> Vec<Manifest> {
-    let of = |shards: &BTreeMap<String, Texts>, phase| {
+    let of = |shards: &BTreeMap<String, Texts>, stage| {
         let manifest =
-            |(name, texts): (&String, &Texts)| Manifest::owned(&shard(plan, name, texts)).at(phase);
+            |(name, texts): (&String, &Texts)| Manifest::owned(&shard(plan, name, texts)).at(stage);
         shards.iter().map(manifest).collect::<Vec<_>>()
     };
-    let mut manifests = of(&plan.transition, Phase::BeforeIndex);
+    let mut manifests = of(&plan.transition, Stage::Second);
     let is_other = |manifest: &Manifest| !manifests.iter().any(|other| other.body == manifest.body);
-    let after: Vec<_> = of(&plan.shards, Phase::AfterIndex)
+    let after: Vec<_> = of(&plan.shards, Stage::Fourth)
         .into_iter()
         .filter(is_other)
         .collect();
