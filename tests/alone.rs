@@ -17,7 +17,7 @@ use kube::{CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
 use support::process::Process;
 use support::schema::Edit;
-use support::{Namespace, client, cluster, kubeconfig, schema, service, until};
+use support::{Namespace, client, cluster, install_definitions, kubeconfig, schema, service, until};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n";
@@ -25,45 +25,12 @@ const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):
 /// The same for all: the Lease of one that was killed is taken at once.
 const IDENTITY: &str = "alone";
 
-fn definitions() -> [CustomResourceDefinition; 2] {
-    [ZatoCluster::crd(), ZatoService::crd()]
-}
-
-async fn apply_definitions() {
-    let api = Api::<CustomResourceDefinition>::all(client().await);
-    for definition in definitions() {
-        let params = PatchParams::apply("test").force();
-        api.patch(&definition.name_any(), &params, &Patch::Apply(&definition))
-            .await
-            .unwrap();
-    }
-    let served = async |plural: &str| {
-        let request = http::Request::get(format!("/apis/zato.io/v1alpha1/{plural}")).body(vec![]);
-        client().await.request_text(request.unwrap()).await.is_ok()
-    };
-    until("the definitions", || async {
-        served("zatoclusters").await && served("zatoservices").await
-    })
-    .await;
-}
-
 /// What an operator answers on a path of its health address: status and text.
 async fn health(operator: &Process, path: &str) -> (u16, String) {
     match reqwest::get(format!("http://127.0.0.1:{}{path}", operator.port)).await {
         Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
         Err(_) => (0, String::new()),
     }
-}
-
-async fn exists(space: &Namespace, name: &str) {
-    space
-        .until("the StatefulSet", || async {
-            space
-                .find::<StatefulSet>(&format!("{name}-server"))
-                .await
-                .is_some()
-        })
-        .await;
 }
 
 /// The generation of the spec that the status is about is the present one.
@@ -108,7 +75,7 @@ fn kubectl(space: &Namespace, arguments: &[&str], input: &Value) -> (bool, Strin
 /// A definition of an older version is told before anything is done, and what it lacks.
 #[tokio::test]
 async fn an_older_definition_is_told() {
-    apply_definitions().await;
+    install_definitions().await;
     let api = Api::<CustomResourceDefinition>::all(client().await);
     let mut older = serde_json::to_value(ZatoCluster::crd()).unwrap();
     let spec = &mut older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
@@ -128,7 +95,7 @@ async fn an_older_definition_is_told() {
             && text.contains("zatoclusters.zato.io is older than this operator: it lacks spec.config")
     })
     .await;
-    apply_definitions().await;
+    install_definitions().await;
     until("ready", || async { health(&operator, "/readyz").await.0 == 200 }).await;
 }
 
@@ -136,7 +103,7 @@ async fn an_older_definition_is_told() {
 /// that was never touched. What others added to children stays.
 #[tokio::test]
 async fn edits_there_and_back() {
-    apply_definitions().await;
+    install_definitions().await;
     let _operator = Process::start(&kubeconfig(), IDENTITY);
     let space = Namespace::new("edits").await;
     for name in ["edited", "fresh"] {
@@ -146,7 +113,7 @@ async fn edits_there_and_back() {
             .unwrap();
         let code = service(name, name, &[("a.py", GOOD)]);
         space.create::<ZatoService>(&code).await.unwrap();
-        exists(&space, name).await;
+        space.there::<StatefulSet>(&format!("{name}-server")).await;
     }
     let foreign = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}, "finalizers": ["example.com/mine"]}});
     space.merge::<Service>("edited", &foreign).await.unwrap();
@@ -261,13 +228,13 @@ async fn normal<K: support::Kind>(space: &Namespace, cluster: &str) -> Vec<Strin
 /// What a user applied is what is there: neither kubectl nor another manager sees a difference.
 #[tokio::test]
 async fn nothing_drifts() {
-    apply_definitions().await;
+    install_definitions().await;
     let _operator = Process::start(&kubeconfig(), IDENTITY);
     let space = Namespace::new("drift").await;
     let object = cluster("c", json!({"scheduler": {"enabled": false}}));
     let apply = |arguments: &[&str]| kubectl(&space, &[&["apply", "-f", "-"], arguments].concat(), &object);
     assert!(apply(&[]).0);
-    exists(&space, "c").await;
+    space.there::<StatefulSet>("c-server").await;
     settled(&space, "c").await;
     let (same, text) = kubectl(&space, &["diff", "-f", "-"], &object);
     assert!(same, "{text}");
@@ -285,16 +252,12 @@ async fn nothing_drifts() {
 /// However a user takes things away: nothing hangs, children go, data and keys stay unless their namespace goes.
 #[tokio::test]
 async fn uninstalled_in_any_order() {
-    apply_definitions().await;
+    install_definitions().await;
     let operator = Process::start(&kubeconfig(), IDENTITY);
 
     let space = Namespace::new("cluster-first").await;
     make(&space).await;
-    space
-        .api::<ZatoCluster>()
-        .delete("c", &DeleteParams::background())
-        .await
-        .unwrap();
+    space.remove::<ZatoCluster>("c").await;
     only_data_is_left(&space).await;
     space.delete().await;
 
@@ -305,11 +268,7 @@ async fn uninstalled_in_any_order() {
         health(&operator, "/healthz").await.0 == 0
     })
     .await;
-    space
-        .api::<ZatoCluster>()
-        .delete("c", &DeleteParams::background())
-        .await
-        .unwrap();
+    space.remove::<ZatoCluster>("c").await;
     only_data_is_left(&space).await;
     space.delete().await;
 
@@ -327,12 +286,12 @@ async fn uninstalled_in_any_order() {
     .await;
     only_data_is_left(&space).await;
     assert!(operator.runs(), "an operator without a definition waits for it");
-    apply_definitions().await;
+    install_definitions().await;
     space
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
-    exists(&space, "c").await;
+    space.there::<StatefulSet>("c-server").await;
     space.delete().await;
 
     let space = Namespace::new("namespace-first").await;
@@ -358,7 +317,7 @@ async fn make(space: &Namespace) {
         .create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)]))
         .await
         .unwrap();
-    exists(space, "c").await;
+    space.there::<StatefulSet>("c-server").await;
 }
 
 async fn only_data_is_left(space: &Namespace) {
@@ -378,7 +337,7 @@ async fn only_data_is_left(space: &Namespace) {
 /// An operator that looks after one namespace does nothing in another one.
 #[tokio::test]
 async fn only_watched_namespaces_are_looked_after() {
-    apply_definitions().await;
+    install_definitions().await;
     let (mine, other) = (
         Namespace::new("watched").await,
         Namespace::new("not-watched").await,
@@ -391,7 +350,7 @@ async fn only_watched_namespaces_are_looked_after() {
             .unwrap();
     }
     settled(&mine, "c").await;
-    exists(&mine, "c").await;
+    mine.there::<StatefulSet>("c-server").await;
     let config_map =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a.py": GOOD}});
     mine.create::<ConfigMap>(&config_map).await.unwrap();

@@ -11,191 +11,12 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use support::{Namespace, cluster, condition, service};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n";
-
-/// Every rule of the schemas refuses what it is there for, and says why.
-#[tokio::test]
-async fn the_schema_refuses() {
-    let space = Namespace::new("refuse").await;
-    let clusters = [
-        (
-            "a-name-that-is-much-too-long-for-the-children",
-            json!({}),
-            "at most 35 characters",
-        ),
-        ("1digit", json!({}), "must start with a letter"),
-        (
-            "ok",
-            json!({"topology": "Distributed"}),
-            "supported values: \"Quickstart\"",
-        ),
-        (
-            "ok",
-            json!({"database": {"sqlite": {"storage": {"size": "much"}}}}),
-            "must be a quantity above zero",
-        ),
-        (
-            "ok",
-            json!({"database": {"sqlite": {"storage": {"size": "0"}}}}),
-            "must be a quantity above zero",
-        ),
-        ("ok", json!({"imagePullPolicy": "Sometimes"}), "supported values"),
-        (
-            "ok",
-            json!({"deletionPolicy": "Maybe"}),
-            "supported values: \"Retain\", \"Delete\"",
-        ),
-        ("ok", json!({"image": ""}), "should be at least 1 chars"),
-        (
-            "ok",
-            json!({"config": {"pickup.conf": {"a": {"b": "c"}}}}),
-            "files of spec.config are server.conf and sso.conf",
-        ),
-        (
-            "ok",
-            json!({"config": {"server.conf": {"main": {"token": "x"}}}}),
-            "the operator owns",
-        ),
-        (
-            "ok",
-            json!({"config": {"server.conf": {"odb": {"pool_size": "1"}}}}),
-            "the operator owns",
-        ),
-        (
-            "ok",
-            json!({"config": {"sso.conf": {"main": {"a b": "x"}}}}),
-            "sections are names of letters",
-        ),
-        (
-            "ok",
-            json!({"config": {"sso.conf": {"main": {"a": true}}}}),
-            "must be of type string",
-        ),
-        (
-            "ok",
-            json!({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]}),
-            "Duplicate value",
-        ),
-    ];
-    for (name, spec, why) in clusters {
-        let error = space
-            .create::<ZatoCluster>(&cluster(name, spec))
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(why), "{name}: {error}");
-    }
-    let services = [
-        (
-            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"not-python.txt": ""}}}),
-            "must be a Python module name",
-        ),
-        (
-            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"../x.py": ""}}}),
-            "must be a Python module name",
-        ),
-        (
-            json!({"clusterRef": {"name": "c"}, "source": {"inline": {}}}),
-            "should have at least 1 properties",
-        ),
-        (
-            json!({"clusterRef": {"name": "c"}, "source": {}}),
-            "exactly one of inline and configMaps",
-        ),
-        (
-            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": ""}, "configMaps": [{"name": "m"}]}}),
-            "exactly one of inline and configMaps",
-        ),
-        (
-            json!({"clusterRef": {"name": "c"}, "source": {"configMaps": []}}),
-            "should have at least 1 items",
-        ),
-        (
-            json!({"source": {"inline": {"a.py": ""}}}),
-            "clusterRef: Required value",
-        ),
-        (
-            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": "#".repeat(150_000), "b.py": "#".repeat(60_000)}}}),
-            "must not have more than 204800 characters",
-        ),
-    ];
-    for (spec, why) in services {
-        let object = json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"}, "spec": spec});
-        let error = space
-            .create::<ZatoService>(&object)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(why), "{error}");
-    }
-    space.delete().await;
-}
-
-/// What is at the limit of each rule is accepted, and gets its defaults.
-#[tokio::test]
-async fn the_schema_accepts() {
-    let space = Namespace::new("accept").await;
-    let name = "a-name-of-thirty-five-characters-ok";
-    assert_eq!(name.len(), 35);
-    space
-        .create::<ZatoCluster>(&cluster(name, json!({})))
-        .await
-        .unwrap();
-    let found = space.get::<ZatoCluster>(name).await;
-    assert_eq!(found.spec.database.sqlite.storage.size, "5Gi");
-    assert!(found.spec.scheduler.enabled && found.spec.dashboard.enabled);
-    let spec = json!({
-        "topology": "Quickstart", "image": "i", "imagePullPolicy": "Never", "imagePullSecrets": [{"name": "a"}, {"name": "b"}],
-        "database": {"sqlite": {"storage": {"size": "1.5Gi", "storageClassName": "none-such"}}},
-        "scheduler": {"enabled": false}, "dashboard": {"enabled": false},
-        "paused": false, "stopped": true, "deletionPolicy": "Delete",
-        "config": {"server.conf": {"misc": {"http_server_header": "Acme"}}, "sso.conf": {"signup": {"is_approval_needed": "False"}}},
-    });
-    space.create::<ZatoCluster>(&cluster("full", spec)).await.unwrap();
-    space
-        .create::<ZatoService>(&service("s", "full", &[("_a1.py", GOOD), ("b.py", "")]))
-        .await
-        .unwrap();
-    space.delete().await;
-}
-
-/// What cannot be changed is refused when it is set, changed or taken away.
-#[tokio::test]
-async fn immutable_fields_stay() {
-    let space = Namespace::new("immutable").await;
-    let size = |size: &str| json!({"database": {"sqlite": {"storage": {"size": size}}}});
-    space
-        .create::<ZatoCluster>(&cluster("c", size("1Gi")))
-        .await
-        .unwrap();
-    space
-        .create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)]))
-        .await
-        .unwrap();
-    let class = json!({"database": {"sqlite": {"storage": {"storageClassName": "other"}}}});
-    for (patch, why) in [(class, "storageClassName is immutable")] {
-        let patch = json!({"spec": patch});
-        let error = space
-            .merge::<ZatoCluster>("c", &patch)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(why), "{error}");
-    }
-    let patch = json!({"spec": {"clusterRef": {"name": "other"}}});
-    let error = space
-        .merge::<ZatoService>("s", &patch)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("clusterRef is immutable"), "{error}");
-    space.delete().await;
-}
 
 /// A child that is deleted or edited comes back; what users add to it stays; nothing is written without a reason.
 #[tokio::test]
@@ -205,11 +26,7 @@ async fn children_are_kept_as_wanted() {
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
-    space
-        .until("the StatefulSet", || async {
-            space.find::<StatefulSet>("c-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("c-server").await;
 
     let mine = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"note": "mine"}}});
     space.merge::<Service>("c", &mine).await.unwrap();
@@ -233,11 +50,7 @@ async fn children_are_kept_as_wanted() {
     );
 
     let old = space.get::<StatefulSet>("c-server").await.uid();
-    space
-        .api::<StatefulSet>()
-        .delete("c-server", &DeleteParams::background())
-        .await
-        .unwrap();
+    space.remove::<StatefulSet>("c-server").await;
     space
         .until("the StatefulSet again", || async {
             space
@@ -424,11 +237,7 @@ async fn code_comes_from_config_maps() {
             text("c-code-1", "one.py").await.as_deref() == Some(GOOD)
         })
         .await;
-    space
-        .api::<ConfigMap>()
-        .delete("one", &DeleteParams::default())
-        .await
-        .unwrap();
+    space.remove::<ConfigMap>("one").await;
     told("ConfigMapNotFound", "ConfigMap one of spec.source does not exist").await;
     assert_eq!(
         text("c-code-1", "one.py").await.as_deref(),
@@ -470,17 +279,9 @@ async fn keys_and_data_are_never_lost() {
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
-    space
-        .until("the claim", || async {
-            space.find::<PersistentVolumeClaim>("c-data").await.is_some()
-        })
-        .await;
+    space.there::<PersistentVolumeClaim>("c-data").await;
     let secret = space.get::<Secret>("c-zato").await;
-    space
-        .api::<ZatoCluster>()
-        .delete("c", &DeleteParams::background())
-        .await
-        .unwrap();
+    space.remove::<ZatoCluster>("c").await;
     space
         .until("the children gone", || async {
             space.find::<StatefulSet>("c-server").await.is_none()
@@ -501,11 +302,7 @@ async fn keys_and_data_are_never_lost() {
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
-    space
-        .until("the StatefulSet again", || async {
-            space.find::<StatefulSet>("c-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("c-server").await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, secret.data);
     assert_eq!(space.get::<PersistentVolumeClaim>("c-data").await.uid(), claim);
     space
@@ -516,11 +313,7 @@ async fn keys_and_data_are_never_lost() {
         })
         .await;
 
-    space
-        .api::<Secret>()
-        .delete("c-zato", &DeleteParams::default())
-        .await
-        .unwrap();
+    space.remove::<Secret>("c-zato").await;
     let reason = || async {
         let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
         condition(&status.conditions, "Ready").map(|c| c.reason)
@@ -573,32 +366,16 @@ async fn clusters_and_strangers_are_left_alone() {
         .await;
     let data = space.get::<ConfigMap>("b-load-balancer").await.data.unwrap();
     assert_eq!(data.keys().collect::<Vec<_>>(), ["k"]);
-    space
-        .until("the other cluster", || async {
-            space.find::<StatefulSet>("a-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("a-server").await;
 
-    space
-        .api::<ConfigMap>()
-        .delete("b-load-balancer", &DeleteParams::default())
-        .await
-        .unwrap();
-    space
-        .until("the recovery", || async {
-            space.find::<StatefulSet>("b-server").await.is_some()
-        })
-        .await;
+    space.remove::<ConfigMap>("b-load-balancer").await;
+    space.there::<StatefulSet>("b-server").await;
     let key = |s: Secret| s.data.unwrap()["key1"].0.clone();
     assert_ne!(
         key(space.get::<Secret>("a-zato").await),
         key(space.get::<Secret>("b-zato").await)
     );
-    space
-        .api::<ZatoCluster>()
-        .delete("b", &DeleteParams::background())
-        .await
-        .unwrap();
+    space.remove::<ZatoCluster>("b").await;
     space
         .until("b gone", || async {
             space.find::<StatefulSet>("b-server").await.is_none()

@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, Patch, PatchParams};
-use kube::{CustomResourceExt, ResourceExt};
+use kube::Api;
 use serde_json::{Value, json};
 use support::process::Process;
-use support::{Namespace, client, cluster, kubeconfig, until};
-use zato_operator::api::{ZatoCluster, ZatoService};
+use support::{Namespace, client, cluster, install_definitions, kubeconfig, until};
+use zato_operator::api::ZatoCluster;
 
 const LIMIT: Duration = Duration::from_secs(12);
 
@@ -42,10 +40,7 @@ async fn makes(space: &Namespace, name: &str) {
         .create::<ZatoCluster>(&cluster(name, json!({})))
         .await
         .unwrap();
-    let set = format!("{name}-server");
-    space
-        .until(&set, || async { space.find::<StatefulSet>(&set).await.is_some() })
-        .await;
+    space.there::<StatefulSet>(&format!("{name}-server")).await;
 }
 
 /// The writes of a user that had an effect so far. (One that comes back asks for its Lease, and is refused.)
@@ -67,13 +62,7 @@ fn writes(user: &str) -> usize {
 /// in the meantime writes nothing any more when it comes back.
 #[tokio::test]
 async fn leadership_changes_hands() {
-    let api = Api::<CustomResourceDefinition>::all(client().await);
-    for definition in [ZatoCluster::crd(), ZatoService::crd()] {
-        let params = PatchParams::apply("test").force();
-        api.patch(&definition.name_any(), &params, &Patch::Apply(&definition))
-            .await
-            .unwrap();
-    }
+    install_definitions().await;
     let space = Namespace::new("leader").await;
     let mut a = start("operator-a");
     leads("operator-a").await;

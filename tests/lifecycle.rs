@@ -7,7 +7,6 @@ mod support;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
-use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use support::way::Way;
 use support::{Namespace, cluster, sql, start, until_ready};
@@ -72,11 +71,7 @@ async fn stopped_and_paused() {
 
     set(&space, json!({"paused": true})).await;
     until_ready(&space, "True", "Paused").await;
-    space
-        .api::<ConfigMap>()
-        .delete("c-load-balancer", &DeleteParams::default())
-        .await
-        .unwrap();
+    space.remove::<ConfigMap>("c-load-balancer").await;
     set(&space, json!({"dashboard": {"enabled": false}})).await;
     until_ready(&space, "True", "Paused").await;
     assert!(space.find::<ConfigMap>("c-load-balancer").await.is_none());
@@ -128,11 +123,7 @@ async fn the_deletion_policy_is_about_data_and_keys() {
     space
         .until("owners at last", || async { owned().await == [true, true] })
         .await;
-    space
-        .api::<ZatoCluster>()
-        .delete("c", &DeleteParams::background())
-        .await
-        .unwrap();
+    space.remove::<ZatoCluster>("c").await;
     space
         .until("nothing left", || async {
             space.find::<Secret>("c-zato").await.is_none()

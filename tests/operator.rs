@@ -23,14 +23,7 @@ const POSTS: &str = "zato_operator_requests_total{method=\"POST\"}";
 async fn waiting_cluster(space: &Namespace, name: &str) {
     let spec = json!({"database": {"sqlite": {"storage": {"storageClassName": "none-such"}}}});
     space.create::<ZatoCluster>(&cluster(name, spec)).await.unwrap();
-    space
-        .until("the StatefulSet", || async {
-            space
-                .find::<StatefulSet>(&format!("{name}-server"))
-                .await
-                .is_some()
-        })
-        .await;
+    space.there::<StatefulSet>(&format!("{name}-server")).await;
     space
         .until("the status", || async {
             let status = space.get::<ZatoCluster>(name).await.status.unwrap_or_default();
@@ -192,7 +185,7 @@ async fn a_right_that_is_taken_away_is_told() {
     space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
     let message = support::until_ready(&space, "False", "Forbidden").await;
     assert!(
-        message.starts_with("Service c-server: ") && message.contains("install the chart's roles"),
+        message.starts_with("Service c-server: ") && message.contains("Install the chart's roles"),
         "{message}"
     );
     let (is_fine, text) = helm(&["test", "zato-operator", "--logs"]);
@@ -201,11 +194,7 @@ async fn a_right_that_is_taken_away_is_told() {
         "{text}"
     );
     roles.patch(name, &helms, &Patch::Apply(&whole)).await.unwrap();
-    space
-        .until("the rest", || async {
-            space.find::<StatefulSet>("c-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("c-server").await;
     space.delete().await;
 }
 

@@ -11,7 +11,6 @@ use std::time::Instant;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
-use kube::api::DeleteParams;
 use serde_json::json;
 use support::way::Way;
 use support::{Namespace, cluster, code, condition, service, set_code, sql, start, until_ready};
@@ -134,11 +133,7 @@ async fn a_removed_service_is_refused() {
             status("story.two").await == 400
         })
         .await;
-    space
-        .api::<ZatoService>()
-        .delete("greeting", &DeleteParams::default())
-        .await
-        .unwrap();
+    space.remove::<ZatoService>("greeting").await;
     space
         .until("story.greeting is refused", || async {
             status("story.greeting").await == 400
@@ -190,11 +185,7 @@ async fn a_deleted_pod_comes_back() {
         .await;
 
     let begin = Instant::now();
-    space
-        .api::<Pod>()
-        .delete("c-server-0", &DeleteParams::default())
-        .await
-        .unwrap();
+    space.remove::<Pod>("c-server-0").await;
     space
         .until("another pod", || async {
             space
@@ -266,11 +257,7 @@ async fn a_creation_survives_a_crash_before_any_command() {
         ))
         .await
         .unwrap();
-    space
-        .until("the StatefulSet", || async {
-            space.find::<StatefulSet>("c-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("c-server").await;
     let mut script = String::new();
     support::spare_pod(&space, "crash", |spec| {
         let steps = spec["initContainers"].as_array().unwrap().clone();

@@ -36,11 +36,7 @@ async fn quota(space: &Namespace, hard: serde_json::Value) {
 }
 
 async fn without_quota(space: &Namespace) {
-    space
-        .api::<ResourceQuota>()
-        .delete("q", &DeleteParams::default())
-        .await
-        .unwrap();
+    space.remove::<ResourceQuota>("q").await;
 }
 
 /// An image that has a shell, and no Zato.
@@ -71,7 +67,7 @@ async fn a_quota_that_is_used_up() {
         .unwrap();
     let message = until_ready(&space, "False", "QuotaExceeded").await;
     assert!(
-        message.contains("c-server-0") && message.contains("raise the quota"),
+        message.contains("c-server-0") && message.contains("Raise the quota"),
         "{message}"
     );
     without_quota(&space).await;
@@ -83,15 +79,11 @@ async fn a_quota_that_is_used_up() {
     waiting(&space).await;
     let message = until_ready(&space, "False", "QuotaExceeded").await;
     assert!(
-        message.starts_with("Service c-server: ") && message.contains("raise the quota"),
+        message.starts_with("Service c-server: ") && message.contains("Raise the quota"),
         "{message}"
     );
     without_quota(&space).await;
-    space
-        .until("the rest", || async {
-            space.find::<StatefulSet>("c-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("c-server").await;
     space.delete().await;
 }
 
@@ -136,11 +128,7 @@ async fn a_webhook_that_refuses_a_child() {
         .delete(space.name(), &DeleteParams::default())
         .await
         .unwrap();
-    space
-        .until("the rest", || async {
-            space.find::<StatefulSet>("c-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("c-server").await;
     space.delete().await;
 }
 
@@ -244,11 +232,7 @@ async fn a_volume_grows() {
 async fn a_volume_that_is_read_only() {
     let space = Namespace::new("read-only").await;
     waiting(&space).await;
-    space
-        .until("the StatefulSet", || async {
-            space.find::<StatefulSet>("c-server").await.is_some()
-        })
-        .await;
+    space.there::<StatefulSet>("c-server").await;
     let mut script = String::new();
     support::spare_pod(&space, "read-only", |spec| {
         let steps = spec["initContainers"].as_array().unwrap().clone();
@@ -273,7 +257,7 @@ async fn a_volume_that_is_read_only() {
     space.delete().await;
 }
 
-/// A ConfigMap that somebody else owns and that has the name of a child is told, and its end is noticed: see api.rs.
+/// A Secret of somebody else under the name of the keys is told and left alone, and its end is noticed.
 #[tokio::test]
 async fn a_taken_name_of_the_credentials() {
     let space = Namespace::new("taken").await;
@@ -282,11 +266,7 @@ async fn a_taken_name_of_the_credentials() {
     waiting(&space).await;
     let message = until_ready(&space, "False", "CredentialsInvalid").await;
     assert!(message.starts_with("Secret c-zato: key "), "{message}");
-    space
-        .api::<Secret>()
-        .delete("c-zato", &DeleteParams::default())
-        .await
-        .unwrap();
+    space.remove::<Secret>("c-zato").await;
     until_ready(&space, "False", "Unschedulable").await;
     assert!(space.find::<ConfigMap>("c-load-balancer").await.is_some());
     space.delete().await;

@@ -54,7 +54,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         is_secret_labelled: true,
         pod: None,
         refusal: None,
-        claimed: None,
+        claim: None,
         stateful_set: None,
         report: None,
     };

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace as CoreNamespace, Pod};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config, Resource};
+use kube::{Api, Client, Config, CustomResourceExt, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -46,11 +47,7 @@ impl<K> Kind for K where
 
 impl Namespace {
     pub async fn new(story: &str) -> Self {
-        Self::at(client().await, story).await
-    }
-
-    /// On another API server than that of [`kubeconfig`].
-    pub async fn at(client: Client, story: &str) -> Self {
+        let client = client().await;
         let name = format!("{story}-{}", std::process::id());
         let object = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         Api::<CoreNamespace>::all(client.clone())
@@ -69,6 +66,21 @@ impl Namespace {
 
     pub fn api<K: Kind>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Waits until it is there.
+    pub async fn there<K: Kind>(&self, name: &str) {
+        let what = format!("{} {name}", K::kind(&()));
+        self.until(&what, || async { self.find::<K>(name).await.is_some() })
+            .await;
+    }
+
+    /// Deletes it, and what it owns.
+    pub async fn remove<K: Kind>(&self, name: &str) {
+        self.api::<K>()
+            .delete(name, &DeleteParams::background())
+            .await
+            .unwrap();
     }
 
     pub async fn get<K: Kind>(&self, name: &str) -> K {
@@ -145,16 +157,32 @@ pub fn kubeconfig() -> PathBuf {
 }
 
 pub async fn client() -> Client {
-    client_of(&kubeconfig()).await
-}
-
-pub async fn client_of(kubeconfig: &Path) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("run make cluster-up, or set TEST_KUBECONFIG");
+    let kubeconfig =
+        Kubeconfig::read_from(kubeconfig()).expect("run make cluster-up, or set TEST_KUBECONFIG");
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// Installs the definitions of this checkout, and waits until their kinds are served. Where the chart is installed, it
+/// brings them.
+pub async fn install_definitions() {
+    let client = client().await;
+    let api = Api::<CustomResourceDefinition>::all(client.clone());
+    for definition in [ZatoCluster::crd(), ZatoService::crd()] {
+        let params = PatchParams::apply("test").force();
+        api.patch(&definition.name_any(), &params, &Patch::Apply(&definition))
+            .await
+            .unwrap();
+        let path = format!("/apis/zato.io/v1alpha1/{}", definition.spec.names.plural);
+        until(&path, || async {
+            let request = http::Request::get(&path).body(vec![]).unwrap();
+            client.request_text(request).await.is_ok()
+        })
+        .await;
+    }
 }
 
 pub fn cluster(name: &str, spec: Value) -> Value {

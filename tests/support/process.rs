@@ -3,11 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// The way to that API server.
-pub fn kubeconfig() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/alone/kubeconfig")
-}
-
 /// Where the operator of an identity logs. Each start begins it anew.
 pub fn log(identity: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/operator-{identity}.log"))

@@ -3,10 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, Patch, PatchParams};
-use kube::runtime::conditions::is_crd_established;
-use kube::{Api, Client, CustomResourceExt, ResourceExt};
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use zato_operator::api::{ZatoCluster, ZatoService};
@@ -14,8 +11,7 @@ use zato_operator::api::{ZatoCluster, ZatoService};
 use super::double::Double;
 use super::proxy::{Class, Fault, Plan, Proxy};
 use super::snapshot;
-use super::support::process;
-use super::support::{Namespace, client_of, cluster, code, service, set_code, until};
+use super::support::{Namespace, client, cluster, code, install_definitions, service, set_code, until};
 
 /// How long a step may take when it is disturbed.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -124,31 +120,15 @@ impl Step {
 
 /// A proxy with an operator, when the API server knows the kinds.
 pub async fn proxy() -> Proxy {
-    let client = client_of(&process::kubeconfig()).await;
-    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
-    for definition in [ZatoCluster::crd(), ZatoService::crd()] {
-        let name = definition.name_any();
-        let params = PatchParams::apply("test").force();
-        definitions
-            .patch(&name, &params, &Patch::Apply(&definition))
-            .await
-            .unwrap();
-        kube::runtime::wait::await_condition(definitions.clone(), &name, is_crd_established())
-            .await
-            .unwrap();
-    }
-    Proxy::start(client, "faults").await
-}
-
-async fn client() -> Client {
-    client_of(&process::kubeconfig()).await
+    install_definitions().await;
+    Proxy::start(client().await, "faults").await
 }
 
 /// The undisturbed story, told once.
 pub async fn reference(proxy: &Proxy) -> &'static Reference {
     static TOLD: OnceCell<Reference> = OnceCell::const_new();
     TOLD.get_or_init(async || {
-        let space = Namespace::at(client().await, "undisturbed").await;
+        let space = Namespace::new("undisturbed").await;
         proxy.arm(None, space.name());
         let double = Double::start(&space);
         let (mut after, mut counts) = (vec![], vec![]);
@@ -190,7 +170,7 @@ pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let (made, before) = (proxy.secrets(), proxy.operator());
     let what = plan.map_or("undisturbed".to_owned(), |plan| format!("{plan:?}"));
-    let space = Namespace::at(client().await, &format!("story-{number}")).await;
+    let space = Namespace::new(&format!("story-{number}")).await;
     let double = Double::start(&space);
     proxy.arm(plan, space.name());
     // Caches are filled once.
@@ -223,7 +203,7 @@ pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
 /// The beginning of the story: the operator loses the API server, for longer than its lease counts, while a user edits.
 /// It goes on as the same process, does what it would have done anyway, and says little.
 pub async fn outlive(proxy: &Proxy, reference: &Reference, time: Duration) {
-    let space = Namespace::at(client().await, "gone").await;
+    let space = Namespace::new("gone").await;
     let double = Double::start(&space);
     proxy.arm(None, space.name());
     Step::Create.act(&space).await;

@@ -1,0 +1,205 @@
+//! What the schemas refuse and accept, on a real API server. No operator is needed.
+
+// Helpers of tests are tests, too; a story may be as long as it is. Not every story uses every word.
+#![allow(clippy::unwrap_used, clippy::too_many_lines, dead_code)]
+
+mod support;
+
+use serde_json::json;
+use support::{Namespace, cluster, install_definitions, service};
+use zato_operator::api::{ZatoCluster, ZatoService};
+
+const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n";
+
+/// Every rule of the schemas refuses what it is there for, and says why.
+#[tokio::test]
+async fn the_schema_refuses() {
+    install_definitions().await;
+    let space = Namespace::new("refuse").await;
+    let clusters = [
+        (
+            "a-name-that-is-much-too-long-for-the-children",
+            json!({}),
+            "at most 35 characters",
+        ),
+        ("1digit", json!({}), "must start with a letter"),
+        (
+            "ok",
+            json!({"topology": "Distributed"}),
+            "supported values: \"Quickstart\"",
+        ),
+        (
+            "ok",
+            json!({"database": {"sqlite": {"storage": {"size": "much"}}}}),
+            "must be a quantity above zero",
+        ),
+        (
+            "ok",
+            json!({"database": {"sqlite": {"storage": {"size": "0"}}}}),
+            "must be a quantity above zero",
+        ),
+        ("ok", json!({"imagePullPolicy": "Sometimes"}), "supported values"),
+        (
+            "ok",
+            json!({"deletionPolicy": "Maybe"}),
+            "supported values: \"Retain\", \"Delete\"",
+        ),
+        ("ok", json!({"image": ""}), "should be at least 1 chars"),
+        (
+            "ok",
+            json!({"config": {"pickup.conf": {"a": {"b": "c"}}}}),
+            "files of spec.config are server.conf and sso.conf",
+        ),
+        (
+            "ok",
+            json!({"config": {"server.conf": {"main": {"token": "x"}}}}),
+            "the operator owns",
+        ),
+        (
+            "ok",
+            json!({"config": {"server.conf": {"odb": {"pool_size": "1"}}}}),
+            "the operator owns",
+        ),
+        // The same settings, written in another way.
+        (
+            "ok",
+            json!({"config": {"server.conf": {"main_gunicorn": {"bind": "x"}}}}),
+            "the operator owns",
+        ),
+        (
+            "ok",
+            json!({"config": {"server.conf": {"preferred": {"address-address": "x"}, "preferred_address": {"x": "y"}}}}),
+            "the operator owns",
+        ),
+        (
+            "ok",
+            json!({"config": {"sso.conf": {"main": {"a b": "x"}}}}),
+            "sections are names of letters",
+        ),
+        (
+            "ok",
+            json!({"config": {"sso.conf": {"main": {"a": true}}}}),
+            "must be of type string",
+        ),
+        (
+            "ok",
+            json!({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]}),
+            "Duplicate value",
+        ),
+    ];
+    for (name, spec, why) in clusters {
+        let error = space
+            .create::<ZatoCluster>(&cluster(name, spec))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{name}: {error}");
+    }
+    let services = [
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"not-python.txt": ""}}}),
+            "must be a Python module name",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"../x.py": ""}}}),
+            "must be a Python module name",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {}}}),
+            "should have at least 1 properties",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {}}),
+            "exactly one of inline and configMaps",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": ""}, "configMaps": [{"name": "m"}]}}),
+            "exactly one of inline and configMaps",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"configMaps": []}}),
+            "should have at least 1 items",
+        ),
+        (
+            json!({"source": {"inline": {"a.py": ""}}}),
+            "clusterRef: Required value",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": "#".repeat(150_000), "b.py": "#".repeat(60_000)}}}),
+            "must not have more than 204800 characters",
+        ),
+    ];
+    for (spec, why) in services {
+        let object = json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"}, "spec": spec});
+        let error = space
+            .create::<ZatoService>(&object)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    space.delete().await;
+}
+
+/// What is at the limit of each rule is accepted, and gets its defaults.
+#[tokio::test]
+async fn the_schema_accepts() {
+    install_definitions().await;
+    let space = Namespace::new("accept").await;
+    let name = "a-name-of-thirty-five-characters-ok";
+    assert_eq!(name.len(), 35);
+    space
+        .create::<ZatoCluster>(&cluster(name, json!({})))
+        .await
+        .unwrap();
+    let found = space.get::<ZatoCluster>(name).await;
+    assert_eq!(found.spec.database.sqlite.storage.size, "5Gi");
+    assert!(found.spec.scheduler.enabled && found.spec.dashboard.enabled);
+    let spec = json!({
+        "topology": "Quickstart", "image": "i", "imagePullPolicy": "Never", "imagePullSecrets": [{"name": "a"}, {"name": "b"}],
+        "database": {"sqlite": {"storage": {"size": "1.5Gi", "storageClassName": "none-such"}}},
+        "scheduler": {"enabled": false}, "dashboard": {"enabled": false},
+        "paused": false, "stopped": true, "deletionPolicy": "Delete",
+        "config": {"server.conf": {"misc": {"http_server_header": "Acme"}}, "sso.conf": {"signup": {"is_approval_needed": "False"}}},
+    });
+    space.create::<ZatoCluster>(&cluster("full", spec)).await.unwrap();
+    space
+        .create::<ZatoService>(&service("s", "full", &[("_a1.py", GOOD), ("b.py", "")]))
+        .await
+        .unwrap();
+    space.delete().await;
+}
+
+/// What cannot be changed is refused when it is set, changed or taken away.
+#[tokio::test]
+async fn immutable_fields_stay() {
+    install_definitions().await;
+    let space = Namespace::new("immutable").await;
+    let size = |size: &str| json!({"database": {"sqlite": {"storage": {"size": size}}}});
+    space
+        .create::<ZatoCluster>(&cluster("c", size("1Gi")))
+        .await
+        .unwrap();
+    space
+        .create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)]))
+        .await
+        .unwrap();
+    let class = json!({"database": {"sqlite": {"storage": {"storageClassName": "other"}}}});
+    for (patch, why) in [(class, "storageClassName is immutable")] {
+        let patch = json!({"spec": patch});
+        let error = space
+            .merge::<ZatoCluster>("c", &patch)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    let patch = json!({"spec": {"clusterRef": {"name": "other"}}});
+    let error = space
+        .merge::<ZatoService>("s", &patch)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("clusterRef is immutable"), "{error}");
+    space.delete().await;
+}
