@@ -18,7 +18,7 @@ if [ "${1:-}" != node ]; then
   alone faults
   [ "${1:-}" != faults ] || exit 0
   step "what needs no pods"
-  alone admission alone leader
+  alone admission alone drift leader
 fi
 start_node
 install_operator registry.local/zato-sim:dev

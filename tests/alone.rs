@@ -4,20 +4,24 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 mod support;
+#[path = "support/webhook.rs"]
+mod webhook;
 
-use std::process::Command;
-
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace as CoreNamespace, PersistentVolumeClaim, Secret, Service,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
 use support::process::Process;
 use support::schema::Edit;
-use support::{Namespace, client, cluster, install_definitions, kubeconfig, schema, service, until};
+use support::{
+    Namespace, client, cluster, install_definitions, kubeconfig, schema, service, settled, until, until_ready,
+};
+use webhook::Webhook;
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n";
@@ -31,45 +35,6 @@ async fn health(operator: &Process, path: &str) -> (u16, String) {
         Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
         Err(_) => (0, String::new()),
     }
-}
-
-/// The generation of the spec that the status is about is the present one.
-async fn settled(space: &Namespace, name: &str) {
-    space
-        .until("a status of the present spec", || async {
-            let found = space.get::<ZatoCluster>(name).await;
-            found
-                .status
-                .is_some_and(|status| status.observed_generation == found.metadata.generation)
-        })
-        .await;
-}
-
-fn kubectl(space: &Namespace, arguments: &[&str], input: &Value) -> (bool, String) {
-    use std::io::Write;
-    let mut command = Command::new("kubectl");
-    command
-        .arg("--kubeconfig")
-        .arg(kubeconfig())
-        .args(["--namespace", space.name()])
-        .args(arguments);
-    let piped = std::process::Stdio::piped;
-    let mut child = command
-        .stdin(piped())
-        .stdout(piped())
-        .stderr(piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.to_string().as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output.status.success(), text)
 }
 
 /// A definition of an older version is told before anything is done, and what it lacks.
@@ -225,27 +190,52 @@ async fn normal<K: support::Kind>(space: &Namespace, cluster: &str) -> Vec<Strin
     found
 }
 
-/// What a user applied is what is there: neither kubectl nor another manager sees a difference.
+/// A webhook that says no to a child is told with its words. (tests/trouble.rs has one that nobody answers.)
 #[tokio::test]
-async fn nothing_drifts() {
+async fn a_webhook_that_says_no() {
     install_definitions().await;
     let _operator = Process::start(&kubeconfig(), IDENTITY);
-    let space = Namespace::new("drift").await;
-    let object = cluster("c", json!({"scheduler": {"enabled": false}}));
-    let apply = |arguments: &[&str]| kubectl(&space, &[&["apply", "-f", "-"], arguments].concat(), &object);
-    assert!(apply(&[]).0);
-    space.there::<StatefulSet>("c-server").await;
-    settled(&space, "c").await;
-    let (same, text) = kubectl(&space, &["diff", "-f", "-"], &object);
-    assert!(same, "{text}");
-    assert!(apply(&[]).1.contains("unchanged"));
-    let generation = space.get::<ZatoCluster>("c").await.metadata.generation;
-    let (applied, text) = apply(&["--server-side", "--field-manager=other"]);
-    assert!(applied, "{text}");
-    assert_eq!(
-        space.get::<ZatoCluster>("c").await.metadata.generation,
-        generation
+    let space = Namespace::new("no").await;
+    let webhook = Webhook::start("services cost money here").await;
+    let hook = serde_json::from_value(json!({
+        "metadata": {"name": space.name()},
+        "webhooks": [{
+            "name": "no.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
+            "clientConfig": {"url": format!("https://{}/", webhook.address), "caBundle": webhook.authority},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name()}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]}],
+        }],
+    }));
+    let hooks = Api::<ValidatingWebhookConfiguration>::all(client().await);
+    hooks
+        .create(&PostParams::default(), &hook.unwrap())
+        .await
+        .unwrap();
+    let probe = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe"}, "spec": {"ports": [{"port": 1}]}});
+    space
+        .until("the webhook counts", || async {
+            let refused = space.create::<Service>(&probe).await.is_err();
+            if !refused {
+                space.remove::<Service>("probe").await;
+            }
+            refused
+        })
+        .await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    let message = until_ready(&space, "False", "AdmissionDenied").await;
+    let said = "admission webhook \"no.example.com\" denied the request: services cost money here";
+    assert!(
+        message.starts_with("Service c-server: ") && message.contains(said),
+        "{message}"
     );
+    hooks
+        .delete(space.name(), &DeleteParams::default())
+        .await
+        .unwrap();
+    space.there::<StatefulSet>("c-server").await;
     space.delete().await;
 }
 

@@ -166,6 +166,23 @@ async fn a_failing_api_server_changes_nothing() {
     }
 }
 
+/// Agents that are killed, refused, cut off and lied to at each of their requests: their servers have what they should.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_catches_up() {
+    let proxy = story::proxy().await;
+    let reference = reference(&proxy).await;
+    let kills = [Fault::KillBefore, Fault::KillAfter];
+    let faults = FAILURES.into_iter().chain(kills);
+    let class = Class::Agent;
+    for (at, fault) in faults.enumerate() {
+        // All of them, or one for each fault, in turn.
+        let chosen = 1 + at * 5 % reference.agents;
+        for n in (1..=reference.agents).filter(|n| is_all() || *n == chosen) {
+            disturbed(&proxy, reference, Plan { class, n, fault }).await;
+        }
+    }
+}
+
 /// No connection lives for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_is_gone_is_waited_for() {

@@ -13,9 +13,9 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::ObjectMeta;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::way::Way;
-use support::{Namespace, cluster, code, set_code, start, until_ready};
+use support::{Namespace, cluster, code, set_code, start, until_ready, until_told};
 use zato_operator::api::ZatoCluster;
 
 /// A cluster "c" whose pod never starts: nothing of it needs one.
@@ -24,7 +24,7 @@ async fn waiting(space: &Namespace) {
     space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
 }
 
-async fn quota(space: &Namespace, hard: serde_json::Value) {
+async fn quota(space: &Namespace, hard: Value) {
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": hard}});
     space.create::<ResourceQuota>(&quota).await.unwrap();
     space
@@ -39,7 +39,7 @@ async fn without_quota(space: &Namespace) {
     space.remove::<ResourceQuota>("q").await;
 }
 
-/// An image that has a shell, and no Zato.
+/// An image that has a shell, and no Zato; one whose Zato belongs to a user that is not the pod's.
 #[tokio::test]
 async fn an_image_without_zato() {
     let space = start("no-zato", json!({"image": "registry.local/busybox:1"})).await;
@@ -48,10 +48,18 @@ async fn an_image_without_zato() {
         message.contains("the image has no Zato in /opt/zato/current: check spec.image"),
         "{message}"
     );
-    space
-        .merge::<ZatoCluster>("c", &json!({"spec": {"image": null}}))
-        .await
-        .unwrap();
+    let set = async |image: Option<&str>| {
+        let patch = json!({"spec": {"image": image}});
+        space.merge::<ZatoCluster>("c", &patch).await.unwrap();
+    };
+    set(Some("registry.local/other-user:1")).await;
+    let message = until_told(
+        &space,
+        "user 1000 cannot run /opt/zato/current/bin/zato of the image",
+    )
+    .await;
+    assert!(message.starts_with("creating "), "{message}");
+    set(None).await;
     until_ready(&space, "True", "Running").await;
     space.delete().await;
 }
@@ -227,34 +235,48 @@ async fn a_volume_grows() {
     classes.delete(&name, &DeleteParams::default()).await.unwrap();
 }
 
-/// What is told of a volume that cannot be written: the script says which step failed, before any command of Zato.
+/// What is told of a volume that cannot be written, or is too small: the script says which step failed, before any command
+/// of Zato.
 #[tokio::test]
-async fn a_volume_that_is_read_only() {
-    let space = Namespace::new("read-only").await;
+async fn a_volume_that_is_read_only_or_too_small() {
+    let space = Namespace::new("volumes").await;
     waiting(&space).await;
     space.there::<StatefulSet>("c-server").await;
+    let read_only = |spec: &mut Value| mount_of_data(spec)["readOnly"] = true.into();
+    assert_eq!(creation(&space, "read-only", read_only).await, "volume 1");
+    let too_small = |spec: &mut Value| {
+        let mut volumes = spec["volumes"].as_array_mut().unwrap().iter_mut();
+        let data = volumes.find(|volume| volume["name"] == "data").unwrap();
+        *data = json!({"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}});
+    };
+    assert_eq!(creation(&space, "too-small", too_small).await, "volume 1");
+    space.delete().await;
+}
+
+fn mount_of_data(spec: &mut Value) -> &mut Value {
+    let mut mounts = spec["containers"][0]["volumeMounts"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut();
+    mounts.find(|mount| mount["name"] == "data").unwrap()
+}
+
+/// How the creation fails in a pod that `change` makes of the cluster's.
+async fn creation(space: &Namespace, pod: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut script = String::new();
-    support::spare_pod(&space, "read-only", |spec| {
+    support::spare_pod(space, pod, |spec| {
         let steps = spec["initContainers"].as_array().unwrap().clone();
         let mut create = steps[1].clone();
-        script = create["command"][2].as_str().unwrap().to_owned();
+        create["command"][2].as_str().unwrap().clone_into(&mut script);
         create["command"] = json!(["sleep", "infinity"]);
-        for mount in create["volumeMounts"].as_array_mut().unwrap() {
-            if mount["name"] == "data" {
-                mount["readOnly"] = true.into();
-            }
-        }
         spec["initContainers"] = json!([steps[0]]);
         spec["containers"] = json!([create]);
         spec["terminationGracePeriodSeconds"] = 0.into();
+        change(spec);
     })
     .await;
     let run = "sh -c \"$1\" >/dev/null 2>&1; cat /create/failed";
-    assert_eq!(
-        space.exec("read-only", "create", &["sh", "-c", run, "run", &script]),
-        "volume 1"
-    );
-    space.delete().await;
+    space.exec(pod, "create", &["sh", "-c", run, "run", &script])
 }
 
 /// A Secret of somebody else under the name of the keys is told and left alone, and its end is noticed.

@@ -58,7 +58,7 @@ reasons! {
     ImagePullFailed, "An image cannot be pulled.", "Check `spec.image` and `spec.imagePullSecrets`.", "a_broken_image_is_told_and_heals";
     Unschedulable, "The pod fits on no node, or its volume cannot be had.", "Free resources, add a node, or describe the claim: it names what its class lacks.", "keys_that_are_wrong";
     ContainerFailed, "A container of the pod does not start, or ends again and again.", "Read its log.", "trouble_of_the_pod_is_told_until_it_is_ready";
-    CreationFailed, "Zato's environment could not be created.", "The message names the step: an image without Zato, a volume that is read-only or full.", "an_image_without_zato";
+    CreationFailed, "Zato's environment could not be created.", "The message names the step: an image without Zato, a volume that is read-only, too small or full.", "an_image_without_zato";
     ServerFailed, "The server started, but something that it needs does not work.", "The message names it.", "truth_table";
     KeyMissing, "The database exists, but the Secret with the key that decrypts it does not.", "Restore the Secret, or delete the claim to start anew.", "keys_and_data_are_never_lost";
     KeyChanged, "The credentials Secret has another `key1` than the database was made with.", "Restore the old key, or delete the claim to start anew.", "keys_that_are_wrong";

@@ -226,14 +226,41 @@ pub async fn cluster_ready(space: &Namespace) -> Option<Condition> {
     (ready.observed_generation == found.metadata.generation).then_some(ready)
 }
 
-/// Waits for a status and a reason of cluster "c"; the message.
-pub async fn until_ready(space: &Namespace, status: &str, reason: &str) -> String {
+/// Waits for a status about the present spec of a cluster.
+pub async fn settled(space: &Namespace, name: &str) {
     space
-        .until(reason, || async {
-            let ready = cluster_ready(space).await;
-            ready.is_some_and(|ready| ready.status == status && ready.reason == reason)
+        .until("a status of the present spec", || async {
+            let found = space.get::<ZatoCluster>(name).await;
+            found
+                .status
+                .is_some_and(|status| status.observed_generation == found.metadata.generation)
         })
         .await;
+}
+
+/// Waits for a status and a reason of cluster "c"; the message.
+pub async fn until_ready(space: &Namespace, status: &str, reason: &str) -> String {
+    until_ready_is(space, reason, |ready| {
+        ready.status == status && ready.reason == reason
+    })
+    .await
+}
+
+/// Waits for words in the message of cluster "c"; the message.
+pub async fn until_told(space: &Namespace, words: &str) -> String {
+    until_ready_is(space, words, |ready| ready.message.contains(words)).await
+}
+
+/// Says how long it took: docs/performance.md has the times.
+async fn until_ready_is(space: &Namespace, what: &str, is_so: impl Fn(&Condition) -> bool) -> String {
+    let start = Instant::now();
+    space
+        .until(what, || async {
+            cluster_ready(space).await.as_ref().is_some_and(&is_so)
+        })
+        .await;
+    let time = start.elapsed().as_secs_f64();
+    println!("namespace {}: told after {time:.1} s: {what}", space.name());
     cluster_ready(space).await.unwrap().message
 }
 

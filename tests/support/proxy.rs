@@ -1,10 +1,11 @@
-//! A proxy between an operator and the API server: it starts the operator, counts what it asks for, and does it harm at
-//! one chosen request.
+//! A proxy between an operator with its agents and the API server: it starts the operator, counts what is asked for, and
+//! does harm at one chosen request.
 //!
 //! What is counted is counted apart, so that the n-th of it is the same in every run: [`Class::Step`] is what reconciles
 //! do, each read and write of one object, events included, and [`Class::Report`] those of them that write a status;
-//! [`Class::List`] and [`Class::Watch`] are what fills the caches. Requests for the Lease and for what the API server serves are not counted: how many there are is a matter of
-//! time, and between them and the next step nothing is decided.
+//! [`Class::List`] and [`Class::Watch`] are what fills the caches; [`Class::Agent`] is everything that agents ask for, who
+//! come by another port. Requests for the Lease and for what the API server serves are not counted: how many there are is
+//! a matter of time, and between them and the next step nothing is decided.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,14 +34,15 @@ pub enum Class {
     Report,
     List,
     Watch,
+    Agent,
 }
 
 /// What happens at the chosen request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// kill -9 of the operator; the API server never sees the request. Another operator starts at once.
+    /// kill -9 of who asks; the API server never sees the request. Another operator or agent starts at once.
     KillBefore,
-    /// kill -9 when the API server has answered; the operator never sees the answer.
+    /// kill -9 when the API server has answered; who asks never sees the answer.
     KillAfter,
     /// The API server does not see the request and this is the answer.
     Status(u16),
@@ -65,8 +67,16 @@ pub struct Plan {
 /// A running proxy with its operator. Both end when it is dropped.
 pub struct Proxy {
     shared: Arc<Shared>,
-    accepts: JoinHandle<()>,
+    accepts: [JoinHandle<()>; 2],
     gone: watch::Sender<bool>,
+    agents: u16,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Operator,
+    Agent,
 }
 
 struct Shared {
@@ -76,7 +86,8 @@ struct Shared {
     operator: Mutex<Option<Process>>,
     plan: Mutex<Option<Plan>>,
     namespace: Mutex<String>,
-    counts: [AtomicUsize; 4],
+    counts: [AtomicUsize; 5],
+    killed_agents: watch::Sender<usize>,
     writes: AtomicUsize,
     secrets: Arc<AtomicUsize>,
     fired: AtomicBool,
@@ -98,8 +109,8 @@ impl std::error::Error for BreakOff {}
 impl Proxy {
     /// Listens, and starts an operator that knows no other way.
     pub async fn start(upstream: Client, identity: &str) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let (listener, port) = listen().await;
+        let (listener_of_agents, agents) = listen().await;
         let kubeconfig =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/proxy-{identity}.kubeconfig"));
         let config = json!({
@@ -117,19 +128,32 @@ impl Proxy {
             plan: Mutex::default(),
             namespace: Mutex::default(),
             counts: Default::default(),
+            killed_agents: watch::Sender::default(),
             writes: AtomicUsize::default(),
             secrets: Arc::default(),
             fired: AtomicBool::default(),
             watches: broadcast::channel(16).0,
         });
         let gone = watch::Sender::new(false);
-        let accepts = tokio::spawn(accept(listener, gone.subscribe(), shared.clone()));
+        let accept = |listener, side| tokio::spawn(accept(listener, side, gone.subscribe(), shared.clone()));
+        let accepts = [
+            accept(listener, Side::Operator),
+            accept(listener_of_agents, Side::Agent),
+        ];
         shared.restart_operator();
         Self {
             shared,
             accepts,
             gone,
+            agents,
         }
+    }
+
+    /// The way of agents to the API server, and the account of how often they must die.
+    pub fn agents(&self) -> (Client, watch::Receiver<usize>) {
+        let address = format!("http://127.0.0.1:{}", self.agents).parse().unwrap();
+        let client = Client::try_from(kube::Config::new(address)).unwrap();
+        (client, self.shared.killed_agents.subscribe())
     }
 
     /// Chooses a fault, and counts from zero: steps in one namespace alone, others are on their way out.
@@ -189,14 +213,20 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.accepts.abort();
+        self.accepts.iter().for_each(JoinHandle::abort);
         // The operator first: it would complain about the proxy.
         self.shared.operator.lock().unwrap().take();
         let _ = std::fs::remove_file(&self.shared.kubeconfig);
     }
 }
 
-async fn accept(listener: TcpListener, mut gone: watch::Receiver<bool>, shared: Arc<Shared>) {
+async fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+async fn accept(listener: TcpListener, side: Side, mut gone: watch::Receiver<bool>, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -206,7 +236,7 @@ async fn accept(listener: TcpListener, mut gone: watch::Receiver<bool>, shared: 
                     // As a port on which nobody listens.
                     let _ = stream.set_zero_linger();
                 } else {
-                    connections.spawn(serve(stream, shared.clone()));
+                    connections.spawn(serve(stream, side, shared.clone()));
                 }
             }
             _ = gone.changed() => connections.abort_all(),
@@ -215,28 +245,32 @@ async fn accept(listener: TcpListener, mut gone: watch::Receiver<bool>, shared: 
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    let answer = service_fn(move |request| answer(request, shared.clone()));
+async fn serve(stream: TcpStream, side: Side, shared: Arc<Shared>) {
+    let answer = service_fn(move |request| answer(request, side, shared.clone()));
     // An error is a broken connection: what this is about.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), answer)
         .await;
 }
 
-async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Body>, BreakOff> {
+async fn answer(
+    request: Request<Incoming>,
+    side: Side,
+    shared: Arc<Shared>,
+) -> Result<Response<Body>, BreakOff> {
     let is_watch = request
         .uri()
         .query()
         .is_some_and(|query| query.contains("watch=true"));
-    match shared.count(&request, is_watch) {
+    match shared.count(&request, side, is_watch) {
         None => shared.forward(request, is_watch).await,
         Some(Fault::KillBefore) => {
-            shared.restart_operator();
+            shared.kill(side);
             Err(BreakOff)
         }
         Some(Fault::KillAfter) => {
             let _ = shared.forward(request, is_watch).await;
-            shared.restart_operator();
+            shared.kill(side);
             Err(BreakOff)
         }
         Some(Fault::Status(code)) => Ok(refusal(request.method(), code)),
@@ -265,8 +299,15 @@ impl Shared {
         *operator = Some(Process::start(&self.kubeconfig, &self.identity));
     }
 
+    fn kill(&self, side: Side) {
+        match side {
+            Side::Operator => self.restart_operator(),
+            Side::Agent => self.killed_agents.send_modify(|times| *times += 1),
+        }
+    }
+
     /// Counts a request; the fault that it suffers.
-    fn count(&self, request: &Request<Incoming>, is_watch: bool) -> Option<Fault> {
+    fn count(&self, request: &Request<Incoming>, side: Side, is_watch: bool) -> Option<Fault> {
         let path = request.uri().path();
         if path.starts_with("/apis/coordination.k8s.io/") || path.starts_with("/openapi/") {
             return None;
@@ -276,6 +317,7 @@ impl Shared {
         }
         let classes: &[Class] = match path.contains("/namespaces/") {
             true if !path.contains(self.namespace.lock().unwrap().as_str()) => &[],
+            true if side == Side::Agent => &[Class::Agent],
             true if path.ends_with("/status") => &[Class::Step, Class::Report],
             true => &[Class::Step],
             false if is_watch => &[Class::Watch],

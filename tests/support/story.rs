@@ -54,7 +54,9 @@ pub struct Reference {
     pub steps: usize,
     /// Those of them that write a status.
     pub reports: usize,
-    /// Those of the edit alone.
+    /// Requests of the agents.
+    pub agents: usize,
+    /// Requests of the edit alone, the agent's included.
     edit: usize,
 }
 
@@ -124,23 +126,34 @@ pub async fn proxy() -> Proxy {
     Proxy::start(client().await, "faults").await
 }
 
+/// The pods of a namespace, whose agents go through the proxy.
+fn play(space: &Namespace, proxy: &Proxy) -> Double {
+    let (way, kills) = proxy.agents();
+    Double::start(space, way, kills)
+}
+
+fn asked(proxy: &Proxy) -> usize {
+    proxy.count(Class::Step) + proxy.count(Class::Agent)
+}
+
 /// The undisturbed story, told once.
 pub async fn reference(proxy: &Proxy) -> &'static Reference {
     static TOLD: OnceCell<Reference> = OnceCell::const_new();
     TOLD.get_or_init(async || {
         let space = Namespace::new("undisturbed").await;
         proxy.arm(None, space.name());
-        let double = Double::start(&space);
+        let double = play(&space, proxy);
         let (mut after, mut counts) = (vec![], vec![]);
         for step in STEPS {
             step.act(&space).await;
             after.push(settled(&space, proxy, step).await);
-            counts.push(proxy.count(Class::Step));
+            counts.push(asked(proxy));
         }
         let reference = Reference {
             after,
             steps: proxy.count(Class::Step),
             reports: proxy.count(Class::Report),
+            agents: proxy.count(Class::Agent),
             edit: counts[1] - counts[0],
         };
         drop(double);
@@ -171,7 +184,7 @@ pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
     let (made, before) = (proxy.secrets(), proxy.operator());
     let what = plan.map_or("undisturbed".to_owned(), |plan| format!("{plan:?}"));
     let space = Namespace::new(&format!("story-{number}")).await;
-    let double = Double::start(&space);
+    let double = play(&space, proxy);
     proxy.arm(plan, space.name());
     // Caches are filled once.
     let has_other = plan.is_some_and(|plan| matches!(plan.class, Class::List | Class::Watch));
@@ -204,7 +217,7 @@ pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
 /// It goes on as the same process, does what it would have done anyway, and says little.
 pub async fn outlive(proxy: &Proxy, reference: &Reference, time: Duration) {
     let space = Namespace::new("gone").await;
-    let double = Double::start(&space);
+    let double = play(&space, proxy);
     proxy.arm(None, space.name());
     Step::Create.act(&space).await;
     settled(&space, proxy, Step::Create).await;
@@ -217,7 +230,7 @@ pub async fn outlive(proxy: &Proxy, reference: &Reference, time: Duration) {
     // The watches are opened again after up to 30 s.
     until_same(&space, &reference.after[1], "gone", 2 * LIMIT).await;
     settled(&space, proxy, Step::Edit).await;
-    let (asked, said) = (proxy.count(Class::Step), proxy.said() - said);
+    let (asked, said) = (asked(proxy), proxy.said() - said);
     println!("gone for {time:?}: {asked} requests of the edit, {said} lines of log");
     assert!(
         operator.is_some() && proxy.operator() == operator,

@@ -5,12 +5,14 @@
 #     pause     registry.local/pause:1    holds a pod's namespaces (static C)
 #     busybox   registry.local/busybox:1  makes and removes volumes (static busybox)
 #     python    registry.local/python:1   Debian's python3 and busybox: the node's own tests
+#     other-user  registry.local/other-user:1  a Zato that belongs to another user than the pod's: for the stories
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${ZATO_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zato-operator}/images
 
 inputs_pause() { cat "$HERE/pause.c"; gcc --version | head -n 1; }
 inputs_busybox() { sha256sum < "$(command -v busybox)"; }
+inputs_other-user() { inputs_busybox; }
 inputs_python() { inputs_busybox; dpkg-query -W python3-minimal 'libpython3.*-stdlib' libc6 libssl3; }
 
 root_pause() { gcc -Os -static -s -o "$1/pause" "$HERE/pause.c"; }
@@ -23,6 +25,13 @@ root_busybox() {
   for applet in $(busybox --list); do
     [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
   done
+}
+
+root_other-user() {
+  root_busybox "$1"
+  mkdir -p "$1/opt/zato/current/bin"
+  printf '#!/bin/sh\n' >"$1/opt/zato/current/bin/zato"
+  chmod 0700 "$1/opt/zato/current/bin/zato"
 }
 
 # The interpreter, its standard library and the shared libraries that the two
@@ -43,6 +52,7 @@ root_python() {
 
 options_pause() { printf '%s\n' --entrypoint '["/pause"]'; }
 options_busybox() { printf '%s\n' --cmd '["sh"]'; }
+options_other-user() { options_busybox; }
 options_python() { printf '%s\n' --cmd '["python3"]' --env PYTHONDONTWRITEBYTECODE=1; }
 
 build() { # name
