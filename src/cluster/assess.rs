@@ -287,45 +287,115 @@ mod tests {
     }
 
     #[rstest]
-    #[case(None, None, false, Reason::Starting)]
-    #[case(Some((0, "a", "a")), None, false, Reason::Starting)]
+    #[case(None, None, false, Reason::Starting, "children are being created")]
+    #[case(
+        Some((0, "a", "a")),
+        None,
+        false,
+        Reason::Starting,
+        "pod demo-server-0: is being scheduled"
+    )]
+    #[case(
+        Some((0, "a", "a")),
+        Some(report(Phase::Preparing, None)),
+        false,
+        Reason::Starting,
+        "pod demo-server-0: writes configuration and code"
+    )]
+    #[case(
+        Some((0, "a", "a")),
+        Some(report(Phase::Creating, None)),
+        false,
+        Reason::Starting,
+        "pod demo-server-0: creates Zato's environment"
+    )]
+    #[case(
+        Some((0, "a", "a")),
+        Some(report(Phase::Starting, None)),
+        false,
+        Reason::Starting,
+        "pod demo-server-0: waits for the server to answer"
+    )]
+    #[case(
+        Some((0, "a", "a")),
+        Some(report(Phase::Loading, None)),
+        false,
+        Reason::Starting,
+        "pod demo-server-0: loads services"
+    )]
+    #[case(
+        Some((0, "a", "a")),
+        Some(report(Phase::Serving, None)),
+        false,
+        Reason::Starting,
+        "pod demo-server-0: waits for scheduler and dashboard"
+    )]
     #[case(
         Some((1, "a", "b")),
         Some(report(Phase::Serving, None)),
         false,
-        Reason::Starting
+        Reason::Starting,
+        "pod demo-server-0 is being changed"
     )]
     #[case(
         Some((1, "a", "a")),
         Some(report(Phase::Serving, None)),
         true,
-        Reason::Running
+        Reason::Running,
+        "all components run"
     )]
     #[case(
         Some((0, "a", "a")),
         Some(report(Phase::Creating, Some("x"))),
         false,
-        Reason::CreationFailed
+        Reason::CreationFailed,
+        "x"
     )]
     #[case(
         Some((1, "a", "a")),
         Some(report(Phase::Serving, Some("x"))),
         false,
-        Reason::ServerFailed
+        Reason::ServerFailed,
+        "x"
     )]
     fn truth_table(
         #[case] pod: Option<(i32, &str, &str)>,
         #[case] report: Option<Report>,
         #[case] ready: bool,
         #[case] reason: Reason,
+        #[case] message: &str,
     ) {
         let mut plan = plan_of(&[]);
         plan.report = report;
         if let Some((ready, revision, update)) = pod {
             set(&mut plan, ready, revision, update);
         }
-        let (is_ready, why, _) = is_ready(&plan);
-        assert_eq!((is_ready, why), (ready, reason));
+        assert_eq!(is_ready(&plan), (ready, reason, message.to_owned()));
+        assert_eq!(server(&plan).ready, pod.is_some_and(|pod| pod == (1, "a", "a")));
+    }
+
+    /// A StatefulSet that its controller has not looked at has nothing to say of pods.
+    #[test]
+    fn a_new_stateful_set_counts_when_its_controller_has_seen_it() {
+        let mut plan = plan_of(&[]);
+        set(&mut plan, 0, "a", "a");
+        let unseen = plan.stateful_set.as_mut().unwrap();
+        unseen.status.as_mut().unwrap().observed_generation = None;
+        assert_eq!(is_ready(&plan).2, "children are being created");
+    }
+
+    #[test]
+    fn a_server_is_told_with_what_it_reports() {
+        let mut plan = plan_of(&[]);
+        assert_eq!(server(&plan).phase, None);
+        plan.report = Some(report(Phase::Serving, Some("x")));
+        let told = server(&plan);
+        assert_eq!(
+            (told.phase.as_deref(), told.revision, told.last_error.as_deref()),
+            (Some("Serving"), None, Some("x"))
+        );
+        plan.report.as_mut().unwrap().index_revision = "r".into();
+        assert_eq!(server(&plan).revision.as_deref(), Some("r"));
     }
 
     #[test]
@@ -357,6 +427,10 @@ mod tests {
     fn a_paused_cluster_keeps_what_was_said_last() {
         let mut cluster = crate::cluster::plan::tests::cluster(serde_json::json!({"paused": true}));
         assert_eq!(paused(&cluster).conditions[0].status, "False");
+        let waiting = assess(&cluster, Outcome::Applied { plan: &plan_of(&[]) }).status;
+        assert_eq!(waiting.conditions[1].status, "True");
+        cluster.status = Some(waiting);
+        assert_eq!(paused(&cluster).conditions[0].status, "False");
         let mut plan = plan_of(&[]);
         set(&mut plan, 1, "a", "a");
         let before = assess(&cluster, Outcome::Applied { plan: &plan }).status;
@@ -374,17 +448,67 @@ mod tests {
     fn services_are_counted_by_their_current_revision() {
         let mut plan = plan_of(&[("good", "x = 1\n"), ("bad", "(")]);
         assert_eq!(counts(&plan).summary, "0/2");
-        assert_eq!(services(&plan).1, Reason::SomeFailed);
-        let revision = plan.revisions["good"].clone().unwrap();
-        let loaded = crate::exchange::ServiceReport {
-            revision,
-            state: LoadState::Loaded,
-            error: None,
+        assert_eq!(
+            services(&plan),
+            (
+                false,
+                Reason::SomeFailed,
+                "not loaded: bad; see each ZatoService".into()
+            )
+        );
+        let now = plan.revisions["good"].clone().unwrap();
+        for (revision, state, loaded) in [
+            (now.as_str(), LoadState::Loaded, 1),
+            (now.as_str(), LoadState::Loading, 0),
+            (now.as_str(), LoadState::Failed, 0),
+            ("older", LoadState::Loaded, 0),
+        ] {
+            plan.report = Some(reported(&[("good", revision, state)]));
+            assert_eq!(counts(&plan).loaded, loaded, "{revision} {state:?}");
+        }
+    }
+
+    fn reported(services: &[(&str, &str, LoadState)]) -> Report {
+        let of = |(name, revision, state): &(&str, &str, LoadState)| {
+            let service = crate::exchange::ServiceReport {
+                revision: (*revision).into(),
+                state: *state,
+                error: None,
+            };
+            ((*name).to_owned(), service)
         };
-        plan.report = Some(Report {
-            services: [("good".to_owned(), loaded)].into(),
+        Report {
+            services: services.iter().map(of).collect(),
             ..Report::default()
-        });
-        assert_eq!(counts(&plan).summary, "1/2");
+        }
+    }
+
+    #[test]
+    fn what_failed_is_named_and_what_is_on_its_way_is_not() {
+        use LoadState::{Failed, Loaded, Loading};
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let mut plan = plan_of(&names.map(|name| (name, "x = 1\n")));
+        let mut told = |states: [LoadState; 6]| {
+            let revisions = plan.revisions.clone();
+            let now = |name: &str| revisions[name].as_deref().unwrap_or_default();
+            let services: Vec<_> = names.iter().zip(states).map(|(n, s)| (*n, now(n), s)).collect();
+            plan.report = Some(reported(&services));
+            let (is_loaded, reason, message) = super::services(&plan);
+            assert_eq!(is_loaded, reason == Reason::AllLoaded);
+            message
+        };
+        assert_eq!(told([Loaded; 6]), "6 services are loaded");
+        assert_eq!(
+            told([Loaded, Loaded, Loaded, Loaded, Loaded, Loading]),
+            "5 of 6 services are loaded"
+        );
+        assert_eq!(
+            told([Loaded, Failed, Failed, Failed, Failed, Failed]),
+            "not loaded: b, c, d, e, f; see each ZatoService"
+        );
+        assert_eq!(
+            told([Failed; 6]),
+            "not loaded: a, b, c, d, e and 1 more; see each ZatoService"
+        );
     }
 }
