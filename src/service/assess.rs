@@ -319,7 +319,65 @@ mod tests {
 
     #[test]
     fn a_summary_has_at_most_60_characters() {
-        assert_eq!(summary(Reason::Deployed, &"é".repeat(90)).chars().count(), 60);
+        let fits = "é".repeat(60);
+        assert_eq!(summary(Reason::Deployed, &format!("{fits}\nmore")), fits);
+        assert_eq!(
+            summary(Reason::Deployed, &"é".repeat(61)),
+            format!("{}...", "é".repeat(57))
+        );
         assert_eq!(summary(Reason::Deployed, ""), "Deployed");
+    }
+
+    fn service() -> ZatoService {
+        let object = serde_json::json!({
+            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s", "generation": 2},
+            "spec": {"clusterRef": {"name": "demo"}, "source": {"inline": {}}},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn two_servers(second: Report) -> Plan {
+        Plan {
+            revision: Some("now".into()),
+            unsafe_names: vec!["api.py".into(), "x.py".into()],
+            refusal: None,
+            cluster: ClusterState::Active,
+            reports: vec![
+                ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),
+                ("demo-server-1".into(), Some(second)),
+                ("demo-server-2".into(), None),
+            ],
+        }
+    }
+
+    /// What stands in the object, and what stays of it when a step fails.
+    #[test]
+    fn whole_statuses() {
+        let mut service = service();
+        let mut told = vec![];
+        for second in [
+            report("now", LoadState::Loaded),
+            report("now", LoadState::Loading),
+            report("now", LoadState::Failed),
+            Report::default(),
+        ] {
+            let plan = two_servers(second);
+            told.push(assess(&service, Outcome::Applied { plan: &plan }).status);
+        }
+        service.status = told.last().cloned();
+        let why = "it contradicts itself".into();
+        let error = crate::reconcile::Error::Invalid {
+            field: "f".into(),
+            why,
+        };
+        told.push(assess(&service, Outcome::Failed(&error)).status);
+        insta::assert_yaml_snapshot!(told);
+    }
+
+    #[test]
+    fn a_refused_service_without_an_earlier_version_answers_nothing() {
+        let loading = Some(report("old", LoadState::Loading));
+        let (_, _, message) = judged(true, ClusterState::Active, loading);
+        assert_eq!(message, "a.py:2:3: Expected an expression");
     }
 }
