@@ -9,7 +9,7 @@ help: ## List what can be made
 test: ## Everything that CI runs: format, lints, unit tests, the stories on a real Kubernetes node
 	@dev/test.sh
 
-test-full: test ## The same, a fault at every request, another Kubernetes with Helm 3 (about 40 min more)
+test-full: test ## The same, the depth of the unit tests, a fault at every request, another Kubernetes with Helm 3 (about 2 h more)
 	@dev/test-full.sh
 
 unit: packages ## Unit tests and generated files

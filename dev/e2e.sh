@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The stories against the operator on a real node; `e2e.sh faults`: only crashes and an API
-# server that fails; `e2e.sh node`: only those on a node.
+# server that fails; `e2e.sh node`: only those on a node; FAULTS=node: there a few faults, too.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The API server alone is enough for these, and goes before the node comes.
@@ -27,3 +27,9 @@ step "the stories"
 RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test pods --test lifecycle --test trouble
 # These end operators: one at a time, after all others.
 RUST_TEST_THREADS=1 cargo test --locked --features e2e --test operator
+[ "${FAULTS:-}" = node ] || exit 0
+step "crashes, and an API server that fails, with real pods (about 15 min)"
+# The operator behind the proxy must be the only one.
+helm uninstall zato-operator --namespace zato-system --wait >/dev/null
+dev/cluster/exec.sh ctr -n k8s.io images tag --force registry.local/zato-sim:dev registry.local/zato-sim:other >/dev/null
+RUST_TEST_THREADS=1 cargo test --locked --features e2e --test faults a_

@@ -382,6 +382,65 @@ pub(crate) mod tests {
         assert_eq!(after.index, before.index);
     }
 
+    #[test]
+    fn a_claim_from_before_the_cluster_is_adopted() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut cluster = cluster(serde_json::json!({}));
+        cluster.metadata.creation_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(10)));
+        for (created, adopted) in [
+            (Some(9), Some(9)),
+            (Some(10), None),
+            (Some(11), None),
+            (None, None),
+        ] {
+            let claim = Claim {
+                created: created.map(at),
+                ..Claim::default()
+            };
+            let inputs = Inputs {
+                claim: Some(claim),
+                ..inputs(&[])
+            };
+            assert_eq!(
+                plan(&cluster, inputs).unwrap().adopted,
+                adopted.map(at),
+                "{created:?}"
+            );
+        }
+        assert_eq!(plan(&cluster, inputs(&[])).unwrap().adopted, None);
+    }
+
+    /// While the new index is not there, the shards have what the old one names, too, as far as there is room.
+    #[test]
+    fn a_transition_holds_both_versions_while_they_fit() {
+        let large = format!("x = '{}'\n", "#".repeat(150_000));
+        let names: Vec<String> = (0..7).map(|n| format!("s{n}")).collect();
+        let services: Vec<_> = names.iter().map(|name| (name.as_str(), large.as_str())).collect();
+        // Six of them fill the first shard to nine tenths.
+        let before = plan_of(&services[..6]);
+        assert_eq!(before.shards.len(), 1);
+        let mut inputs = inputs(&[("tiny", "x = 1\n"), ("s6", &large)]);
+        inputs.previous = Previous {
+            index: before.index.clone(),
+            shards: before.shards.clone(),
+        };
+        let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
+        assert_eq!(
+            after.shards["demo-code-0"].keys().collect::<Vec<_>>(),
+            ["s6.py", "tiny.py"]
+        );
+        let all: Vec<_> = after.transition["demo-code-0"]
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            all,
+            ["s0.py", "s1.py", "s2.py", "s3.py", "s4.py", "s6.py", "tiny.py"]
+        );
+        assert_eq!(before.transition, before.shards, "nothing was there before");
+    }
+
     /// By what the claim says, else by what the status says; without a claim there is no database.
     #[test]
     fn another_key_is_refused() {

@@ -13,10 +13,20 @@ use super::proxy::{Class, Fault, Plan, Proxy};
 use super::snapshot;
 use super::support::{Namespace, client, cluster, code, install_definitions, service, set_code, until};
 
+/// Whether real pods run, on a node: FAULTS=node.
+pub fn has_pods() -> bool {
+    std::env::var("FAULTS").is_ok_and(|faults| faults == "node")
+}
+
 /// How long a step may take when it is disturbed.
-const LIMIT: Duration = Duration::from_secs(30);
+fn limit() -> Duration {
+    Duration::from_secs(if has_pods() { 150 } else { 30 })
+}
+
 /// An undisturbed step is over when nothing changes for so long.
-const QUIET: Duration = Duration::from_millis(700);
+fn quiet() -> Duration {
+    Duration::from_millis(if has_pods() { 3000 } else { 700 })
+}
 
 const OTHER_IMAGE: &str = "registry.local/zato-sim:other";
 
@@ -126,10 +136,10 @@ pub async fn proxy() -> Proxy {
     Proxy::start(client().await, "faults").await
 }
 
-/// The pods of a namespace, whose agents go through the proxy.
-fn play(space: &Namespace, proxy: &Proxy) -> Double {
+/// The pods of a namespace, whose agents go through the proxy; none where real ones run, with agents of their own.
+fn play(space: &Namespace, proxy: &Proxy) -> Option<Double> {
     let (way, kills) = proxy.agents();
-    Double::start(space, way, kills)
+    (!has_pods()).then(|| Double::start(space, way, kills))
 }
 
 fn asked(proxy: &Proxy) -> usize {
@@ -170,7 +180,7 @@ async fn settled(space: &Namespace, proxy: &Proxy, step: Step) -> Value {
     until(&format!("{step:?}"), || step.is_done(space)).await;
     loop {
         let before = (proxy.writes(), snapshot::of(space).await);
-        tokio::time::sleep(QUIET).await;
+        tokio::time::sleep(quiet()).await;
         if before == (proxy.writes(), snapshot::of(space).await) {
             return before.1;
         }
@@ -194,7 +204,7 @@ pub async fn tell(proxy: &Proxy, reference: &Reference, plan: Option<Plan>) {
     let mut was_past = false;
     for (step, wanted) in STEPS.into_iter().zip(&reference.after) {
         step.act(&space).await;
-        until_same(&space, wanted, &format!("{what}, {step:?}"), LIMIT).await;
+        until_same(&space, wanted, &format!("{what}, {step:?}"), limit()).await;
         // What follows a step that ended as it should is told at another request.
         let is_past = proxy.has_fired();
         if is_past && was_past {
@@ -228,7 +238,7 @@ pub async fn outlive(proxy: &Proxy, reference: &Reference, time: Duration) {
     proxy.arm(None, space.name());
     proxy.set_gone(false);
     // The watches are opened again after up to 30 s.
-    until_same(&space, &reference.after[1], "gone", 2 * LIMIT).await;
+    until_same(&space, &reference.after[1], "gone", 2 * limit()).await;
     settled(&space, proxy, Step::Edit).await;
     let (asked, said) = (asked(proxy), proxy.said() - said);
     println!("gone for {time:?}: {asked} requests of the edit, {said} lines of log");
