@@ -105,7 +105,7 @@ fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::plan::tests::plan_of;
+    use crate::cluster::plan::tests::{plan_after, plan_of};
     use crate::reconcile::kind::Ownership;
 
     #[test]
@@ -115,6 +115,25 @@ mod tests {
             "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n",
         )]);
         let children: Vec<_> = desired(&plan).into_iter().map(|manifest| manifest.body).collect();
+        insta::assert_yaml_snapshot!(children);
+    }
+
+    /// While its code is being replaced.
+    #[test]
+    fn every_field_set() {
+        let spec = serde_json::json!({
+            "image": "registry.example.com/zato:3.2", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "pull"}],
+            "database": {"sqlite": {"storage": {"size": "7Gi", "storageClassName": "fast"}}},
+            "scheduler": {"enabled": false}, "dashboard": {"enabled": false}, "deletionPolicy": "Delete",
+            "config": {"server.conf": {"misc": {"http_server_header": "Acme"}}, "sso.conf": {"main": {"x": "y"}}},
+            "stopped": true,
+        });
+        let before = plan_of(&[("a", "x = 1\n"), ("gone", "x = 1\n")]);
+        let plan = plan_after(spec, &[("a", "x = 2\n")], &before);
+        let children: Vec<_> = desired(&plan)
+            .into_iter()
+            .map(|manifest| (format!("{:?}", manifest.stage), manifest.body))
+            .collect();
         insta::assert_yaml_snapshot!(children);
     }
 

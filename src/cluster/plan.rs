@@ -310,6 +310,16 @@ pub(crate) mod tests {
         plan(&cluster(serde_json::json!({})), inputs(services)).unwrap()
     }
 
+    /// Of a cluster with this spec, where servers were told another plan's code last.
+    pub(crate) fn plan_after(spec: serde_json::Value, services: &[(&str, &str)], before: &Plan) -> Plan {
+        let mut inputs = inputs(services);
+        inputs.previous = Previous {
+            index: before.index.clone(),
+            shards: before.shards.clone(),
+        };
+        plan(&cluster(spec), inputs).unwrap()
+    }
+
     #[test]
     fn without_any_image_the_field_is_named() {
         let mut inputs = inputs(&[]);
@@ -321,12 +331,7 @@ pub(crate) mod tests {
     #[test]
     fn an_invalid_service_keeps_its_previous_version() {
         let before = plan_of(&[("s", "x = 1\n")]);
-        let mut inputs = inputs(&[("s", "(")]);
-        inputs.previous = Previous {
-            index: before.index.clone(),
-            shards: before.shards.clone(),
-        };
-        let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
+        let after = plan_after(serde_json::json!({}), &[("s", "(")], &before);
         assert_eq!((after.index, after.shards), (before.index, before.shards));
         assert_eq!(after.revisions["s"], None);
     }
@@ -420,12 +425,8 @@ pub(crate) mod tests {
         // Six of them fill the first shard to nine tenths.
         let before = plan_of(&services[..6]);
         assert_eq!(before.shards.len(), 1);
-        let mut inputs = inputs(&[("tiny", "x = 1\n"), ("s6", &large)]);
-        inputs.previous = Previous {
-            index: before.index.clone(),
-            shards: before.shards.clone(),
-        };
-        let after = plan(&cluster(serde_json::json!({})), inputs).unwrap();
+        let services = [("tiny", "x = 1\n"), ("s6", &large)];
+        let after = plan_after(serde_json::json!({}), &services, &before);
         assert_eq!(
             after.shards["demo-code-0"].keys().collect::<Vec<_>>(),
             ["s6.py", "tiny.py"]
