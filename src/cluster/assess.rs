@@ -444,6 +444,29 @@ mod tests {
         );
     }
 
+    /// What stands in the object, and what stays of it when a step fails.
+    #[test]
+    fn whole_statuses() {
+        let mut cluster = crate::cluster::plan::tests::cluster(serde_json::json!({}));
+        let mut plan = plan_of(&[("s", "x = 1\n")]);
+        plan.adopted = Some(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
+        let revision = plan.revisions["s"].clone().unwrap();
+        plan.report = Some(Report {
+            phase: Phase::Serving,
+            index_revision: plan.index.revision.clone(),
+            ..reported(&[("s", &revision, LoadState::Loaded)])
+        });
+        set(&mut plan, 1, "a", "a");
+        let runs = assess(&cluster, Outcome::Applied { plan: &plan }).status;
+        cluster.status = Some(runs.clone());
+        let error = crate::reconcile::Error::Credentials {
+            secret: "demo-zato".into(),
+            why: "key key1 is missing".into(),
+        };
+        let failed = assess(&cluster, Outcome::Failed(&error)).status;
+        insta::assert_yaml_snapshot!([runs, failed]);
+    }
+
     #[test]
     fn services_are_counted_by_their_current_revision() {
         let mut plan = plan_of(&[("good", "x = 1\n"), ("bad", "(")]);

@@ -329,6 +329,24 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn two_settings_that_zato_cannot_tell_apart_are_refused() {
+        let settings = serde_json::json!({"a": {"b_c": "1"}, "a_b": {"c": "2"}});
+        let spec = serde_json::json!({"config": {"server.conf": settings}});
+        let error = plan(&cluster(spec), inputs(&[])).unwrap_err();
+        assert!(error.to_string().starts_with("config.server.conf."), "{error}");
+    }
+
+    /// Somebody deleted the shard.
+    #[test]
+    fn a_version_whose_contents_are_gone_is_not_kept() {
+        let mut before = plan_of(&[("s", "x = 1\n")]);
+        before.shards.clear();
+        let after = plan_after(serde_json::json!({}), &[("s", "(")], &before);
+        assert!(after.index.services.is_empty());
+        assert_eq!(after.transition, after.shards);
+    }
+
+    #[test]
     fn an_invalid_service_keeps_its_previous_version() {
         let before = plan_of(&[("s", "x = 1\n")]);
         let after = plan_after(serde_json::json!({}), &[("s", "(")], &before);

@@ -128,10 +128,16 @@ mod tests {
         let told = |pod: Option<&PodState>| told(pod, Some(said));
         assert_eq!(told(None).unwrap().reason, Reason::QuotaExceeded);
         assert_eq!(told(Some(&PodState::default())), None);
-        assert_eq!(
-            refused("admission webhook \"w\" denied the request").reason,
-            Reason::AdmissionDenied
-        );
+        for (said, reason) in [
+            (
+                "admission webhook \"w\" denied the request",
+                Reason::AdmissionDenied,
+            ),
+            ("pods \"p\" is forbidden: no", Reason::AdmissionDenied),
+            ("etcd is gone", Reason::ApiError),
+        ] {
+            assert_eq!(refused(said).reason, reason, "{said}");
+        }
     }
 
     #[rstest]

@@ -375,6 +375,22 @@ mod tests {
     }
 
     #[test]
+    fn safe_names_are_told_as_such() {
+        let plan = Plan {
+            unsafe_names: vec![],
+            ..two_servers(Report::default())
+        };
+        assert_eq!(
+            file_names(&plan),
+            (
+                true,
+                Reason::Safe,
+                "no file has a name that Zato takes for one of its own".into()
+            )
+        );
+    }
+
+    #[test]
     fn a_refused_service_without_an_earlier_version_answers_nothing() {
         let loading = Some(report("old", LoadState::Loading));
         let (_, _, message) = judged(true, ClusterState::Active, loading);

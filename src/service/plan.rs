@@ -390,6 +390,82 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_the_agent_is_not_for_users() {
+        let services = [service("s", &[(removal::FILE, "x = 1\n")])];
+        let refusal = checked(&services, &Index::default())[0].result.clone().err();
+        assert_eq!(refusal, Some(Refusal::ReservedFile(removal::FILE.into())));
+    }
+
+    #[test]
+    fn more_names_than_the_index_holds_are_refused() {
+        let names: Vec<String> = (0..9_000).map(|n| format!("file_{n:04}.py")).collect();
+        let files: Vec<_> = names.iter().map(|file| (file.as_str(), "")).collect();
+        let services = [service("many", &files), service("one", &[("a.py", "x = 1\n")])];
+        let all = checked(&services, &Index::default());
+        assert!(
+            matches!(all[0].result, Err(Refusal::TooManyNames(names, INDEX_BYTES)) if names > INDEX_BYTES)
+        );
+        assert!(all[1].result.is_ok());
+        let fewer = [service("many", &files[..5_000])];
+        assert!(checked(&fewer, &Index::default())[0].result.is_ok());
+    }
+
+    fn of_cluster(spec: serde_json::Value) -> ZatoCluster {
+        let object = serde_json::json!({
+            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoCluster", "metadata": {"name": "c"}, "spec": spec,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn a_service_is_planned_by_what_is_its_own() {
+        let object = serde_json::json!({
+            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine"},
+            "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}},
+        });
+        let object: ZatoService = serde_json::from_value(object).unwrap();
+        let missing = Sourced {
+            name: "mine".into(),
+            files: Err(Refusal::ConfigMapNotFound("m".into())),
+        };
+        let good = service("mine", &[("books.py", "x = 1\n"), ("api.py", "x = 1\n")]);
+        let planned = |own: Sourced, cluster: Option<serde_json::Value>| {
+            let broken = service("other", &[("core.py", "(")]);
+            let inputs = Inputs {
+                cluster: cluster.map(of_cluster),
+                services: vec![broken, own],
+                deployed: Index::default(),
+                reports: vec![("c-server-0".into(), None)],
+            };
+            plan(&object, inputs)
+        };
+        let found = planned(good.clone(), Some(serde_json::json!({})));
+        let files = good.files.as_ref().unwrap();
+        assert_eq!(found.revision, Some(revision(texts(files))));
+        assert_eq!(
+            (found.unsafe_names, found.refusal),
+            (vec!["api.py".to_owned()], None)
+        );
+        assert_eq!((found.cluster, found.reports.len()), (ClusterState::Active, 1));
+
+        let found = planned(missing, None);
+        assert_eq!(found.refusal, Some(Refusal::ConfigMapNotFound("m".into())));
+        assert_eq!(
+            (found.revision, found.unsafe_names, found.cluster),
+            (None, vec![], ClusterState::Missing)
+        );
+        for (spec, state) in [
+            (
+                serde_json::json!({"paused": true, "stopped": true}),
+                ClusterState::Paused,
+            ),
+            (serde_json::json!({"stopped": true}), ClusterState::Stopped),
+        ] {
+            assert_eq!(planned(good.clone(), Some(spec)).cluster, state);
+        }
+    }
+
+    #[test]
     fn names_that_zato_takes_for_its_own_are_found() {
         assert!(
             ["api.py", "x.py", "demo.py"]

@@ -92,3 +92,33 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Refusal::ConfigMapNotFound("m".into()), Reason::ConfigMapNotFound)]
+    #[case(
+        Refusal::Source { config_map: "m".into(), key: "k".into(), why: "is no file" },
+        Reason::SourceInvalid
+    )]
+    #[case(
+        Refusal::KeyTwice { config_map: "m".into(), key: "k".into(), other: "n".into() },
+        Reason::SourceInvalid
+    )]
+    #[case(Refusal::TooMuchCode(2, 1), Reason::TooMuchCode)]
+    #[case(Refusal::TooManyNames(2, 1), Reason::TooMuchCode)]
+    #[case(Refusal::FileTooLarge("a.py".into()), Reason::TooMuchCode)]
+    #[case(Refusal::FileNameTaken { file: "a.py".into(), other: "s".into() }, Reason::FileNameTaken)]
+    #[case(Refusal::ReservedFile("a.py".into()), Reason::FileNameTaken)]
+    #[case(
+        Refusal::ServiceNameTaken { file: "a.py".into(), name: "x".into(), other: "b.py".into(), owner: "s".into() },
+        Reason::ServiceNameTaken
+    )]
+    #[case(Refusal::InternalName { file: "a.py".into(), name: "zato.x".into() }, Reason::InternalName)]
+    fn truth_table(#[case] refusal: Refusal, #[case] reason: Reason) {
+        assert_eq!(refusal.reason(), reason);
+    }
+}
