@@ -13,6 +13,7 @@ use super::apply::{self, Applied};
 use super::kind::{Kind, Outcome};
 use super::references::References;
 use super::refusals::Refusals;
+use super::report::Written;
 use super::stores::Stores;
 use super::{Error, report};
 use crate::telemetry::metrics::Metrics;
@@ -34,6 +35,8 @@ pub struct Context {
     pub refusals: Refusals,
     /// What was applied.
     pub applied: Applied,
+    /// Statuses that were written.
+    pub written: Written,
     /// Settings of this operator.
     pub settings: Settings,
     /// What is counted.
@@ -84,6 +87,7 @@ impl Context {
             settings,
             metrics,
             applied: Applied::default(),
+            written: Written::default(),
             failures: Mutex::default(),
         }
     }

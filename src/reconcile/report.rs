@@ -1,21 +1,57 @@
 //! The only writer of status. Events derive from conditions that flipped.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, ResourceExt};
+use serde_json::Value;
 
 use super::Error;
 use super::engine::Context;
 use super::kind::{Conditions, Kind};
 use crate::k8s::labels;
 
+/// Statuses that were written and that the cache may lack: by UID, with the version that each of them made.
+#[derive(Default)]
+pub struct Written(Mutex<HashMap<String, (u64, Value)>>);
+
+impl Written {
+    /// The status that an object has, also when the cache is behind our own last write.
+    fn status_of<K: Kind>(&self, object: &K) -> Option<K::Status> {
+        let uid = object.uid().unwrap_or_default();
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made, status)) = written.get(&uid) {
+            if version(object).is_some_and(|version| version < *made) {
+                return serde_json::from_value(status.clone()).ok();
+            }
+            written.remove(&uid);
+        }
+        object.status().cloned()
+    }
+
+    fn remember<K: Kind>(&self, made: &K, status: &K::Status) {
+        if let (Some(version), Ok(status)) = (version(made), serde_json::to_value(status)) {
+            let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            written.insert(made.uid().unwrap_or_default(), (version, status));
+        }
+    }
+}
+
+/// Versions of one kind can be compared.
+fn version<K: Kind>(object: &K) -> Option<u64> {
+    object.resource_version()?.parse().ok()
+}
+
 /// Writes `status` if it differs from what the object has, and an event for each condition that flipped.
 pub async fn report<K: Kind>(object: &K, mut status: K::Status, context: &Context) -> Result<(), Error> {
-    let old: &[Condition] = object.status().map(Conditions::conditions).unwrap_or_default();
+    let current = context.written.status_of(object);
+    let old = current.as_ref().map(Conditions::conditions).unwrap_or_default();
     carry_times(old, status.conditions_mut(), Timestamp::now());
-    if object.status() == Some(&status) {
+    if current.as_ref() == Some(&status) {
         return Ok(());
     }
     let flipped = flips(old, status.conditions());
@@ -63,6 +99,9 @@ async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Re
     let written = api
         .patch_status(&object.name_any(), &params, &Patch::Apply(body))
         .await;
+    if let Ok(made) = &written {
+        context.written.remember(made, status);
+    }
     unless_deleted(written.map(drop))
 }
 
@@ -100,6 +139,7 @@ async fn publish<K: Kind>(object: &K, condition: &Condition, context: &Context) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::ZatoCluster;
 
     fn condition(status: &str, reason: &str, seconds: i64) -> Condition {
         Condition {
@@ -110,6 +150,25 @@ mod tests {
             observed_generation: None,
             last_transition_time: Time(Timestamp::from_second(seconds).unwrap()),
         }
+    }
+
+    /// The watch may bring our own write after the next reconcile has begun.
+    #[test]
+    fn a_status_that_was_written_counts_until_the_cache_has_it() {
+        let object = |version: &str, summary: &str| -> ZatoCluster {
+            serde_json::from_value(serde_json::json!({
+                "apiVersion": "zato.io/v1alpha1", "kind": "ZatoCluster", "spec": {}, "status": {"summary": summary},
+                "metadata": {"name": "x", "uid": "u", "resourceVersion": version},
+            }))
+            .unwrap()
+        };
+        let written = Written::default();
+        let made = object("10", "new");
+        written.remember(&made, made.status.as_ref().unwrap());
+        let summary = |object: &ZatoCluster| written.status_of(object).unwrap().summary;
+        assert_eq!(summary(&object("9", "old")), "new");
+        assert_eq!(summary(&object("11", "of somebody else")), "of somebody else");
+        assert_eq!(summary(&object("9", "old")), "old", "it is forgotten");
     }
 
     #[test]
