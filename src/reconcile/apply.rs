@@ -15,16 +15,17 @@ use kube::api::{ApiResource, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
+use super::Error;
 use super::child::{Child, Full};
 use super::engine::Context;
 use super::kind::{Kind, Manifest, Ownership, Task};
-use super::{Error, owned};
+use super::owned::{self, Digest};
 use crate::api::conditions::Reason;
 use crate::k8s::labels;
 
 /// Children whose digest after the last apply is not that of the manifest: both, by child.
 #[derive(Default)]
-pub struct Applied(Mutex<HashMap<Key, (String, String)>>);
+pub struct Applied(Mutex<HashMap<Key, (Digest, Digest)>>);
 
 /// The version of no object that exists: an apply with it conflicts with any object of that name, and makes a new one.
 const NO_VERSION: &str = "1";
@@ -33,12 +34,12 @@ const NO_VERSION: &str = "1";
 type Key = (String, String, String);
 
 impl Applied {
-    fn is_current(&self, key: &Key, wanted: &str, digest: &str) -> bool {
+    fn is_current(&self, key: &Key, wanted: Digest, digest: Digest) -> bool {
         let applied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        applied.get(key).is_some_and(|(w, d)| w == wanted && d == digest)
+        applied.get(key).is_some_and(|known| *known == (wanted, digest))
     }
 
-    fn remember(&self, key: Key, wanted: String, digest: String) {
+    fn remember(&self, key: Key, wanted: Digest, digest: Digest) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -139,7 +140,7 @@ async fn apply_one(
         .stores
         .child(&manifest.resource, namespace, &manifest.name);
     let is_current =
-        |live: &Child| live.digest == wanted || context.applied.is_current(&key, &wanted, &live.digest);
+        |live: &Child| live.digest == wanted || context.applied.is_current(&key, wanted, live.digest);
     let Some(applied) = bring(&api, &manifest, owner, cached, is_current).await? else {
         return Ok(());
     };

@@ -83,6 +83,7 @@ fn key(namespace: &str, name: &str) -> Box<str> {
 mod tests {
     use super::*;
     use crate::reconcile::child::Content;
+    use crate::reconcile::owned::Digest;
 
     fn child(namespace: &str, name: &str) -> Child {
         Child {
@@ -92,7 +93,7 @@ mod tests {
             controller: None,
             cluster: None,
             is_deleted: false,
-            digest: String::new(),
+            digest: Digest::default(),
             content: Content::None,
         }
     }

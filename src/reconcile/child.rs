@@ -10,10 +10,11 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use kube::api::ApiResource;
 use kube::core::{DynamicResourceScope, ObjectMeta};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
+use serde_json::Value;
 
-use super::owned;
+use super::owned::{self, Digest};
+use super::part::Part;
 use crate::cluster::credentials::{self, Fingerprint};
 use crate::cluster::trouble::{self, Trouble};
 use crate::exchange::{INDEX_KEY, Index, REPORT_KEY, REPORT_LABEL, Report};
@@ -34,8 +35,8 @@ pub struct Child {
     pub cluster: Option<String>,
     /// Whether it is being deleted.
     pub is_deleted: bool,
-    /// What it has of our last apply: see [`owned::digest`].
-    pub digest: String,
+    /// What it has of our last apply.
+    pub digest: Digest,
     /// What is needed of its content.
     pub content: Content,
 }
@@ -103,18 +104,23 @@ impl PodState {
     }
 }
 
-/// An object as the API server sent it, parsed once: most of the work of a start is to look at thousands of them.
+/// An object as the API server sent it, without what is only compared: see [`owned::digest`].
 #[derive(Clone, Debug)]
 pub struct Full {
     /// Name, namespace, UID and version.
     metadata: ObjectMeta,
-    whole: Value,
+    digest: Digest,
+    rest: Value,
 }
 
 impl<'de> Deserialize<'de> for Full {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let whole = Value::Object(Map::deserialize(deserializer)?);
-        let text = |field: &str| whole["metadata"][field].as_str().map(ToOwned::to_owned);
+        let whole = Part::deserialize(deserializer)?;
+        if !matches!(whole, Part::Object(_)) {
+            return Err(D::Error::custom("an object is a JSON object"));
+        }
+        let meta = whole.get("metadata");
+        let text = |field: &str| Some(meta.get(field).text().to_owned()).filter(|text| !text.is_empty());
         let metadata = ObjectMeta {
             name: text("name"),
             namespace: text("namespace"),
@@ -122,7 +128,14 @@ impl<'de> Deserialize<'de> for Full {
             resource_version: text("resourceVersion"),
             ..ObjectMeta::default()
         };
-        Ok(Self { metadata, whole })
+        let mut rest = whole.without(&["metadata", "spec", "rules", "subjects", "roleRef"]);
+        rest["metadata"] = meta.without(&["managedFields"]);
+        let digest = owned::digest(&whole);
+        Ok(Self {
+            metadata,
+            digest,
+            rest,
+        })
     }
 }
 
@@ -153,12 +166,12 @@ impl Resource for Full {
 impl Child {
     /// Reduces an object that was read in full.
     pub fn reduce(object: Full, kind: &str) -> Self {
-        let Full { metadata, mut whole } = object;
-        let digest = owned::digest(&whole);
-        let meta = &mut whole["metadata"];
-        if let Some(meta) = meta.as_object_mut() {
-            meta.remove("managedFields");
-        }
+        let Full {
+            metadata,
+            digest,
+            rest,
+        } = object;
+        let meta = &rest["metadata"];
         let label = |name: &str| meta["labels"][name].as_str();
         let owners = meta["ownerReferences"].as_array();
         let controller = owners.and_then(|all| all.iter().find(|owner| owner["controller"] == true));
@@ -173,7 +186,7 @@ impl Child {
             name: metadata.name.unwrap_or_default(),
             namespace: metadata.namespace.unwrap_or_default(),
             uid: metadata.uid.unwrap_or_default(),
-            content: Content::of(whole, kind),
+            content: Content::of(rest, kind),
         }
     }
 }

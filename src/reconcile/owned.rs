@@ -1,139 +1,164 @@
 //! Pure: what of an object is ours, by the API server's own account (managedFields), in a form that can be compared with
 //! a manifest. So nothing must be remembered from before a restart to know that nothing must be sent.
 
-use std::fmt::Write;
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use serde_json::{Map, Value};
-
-use crate::exchange::hash;
+use super::part::{Member, Part};
 use crate::k8s::labels;
 
+/// A hash of fields with their values; the default one is that of an object of which nothing is ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
 /// A hash of the fields of a live object that we applied last, with the values that they have now.
-pub fn digest(object: &Value) -> String {
-    let is_ours = |entry: &&Value| {
-        entry["manager"] == labels::MANAGER
-            && entry["operation"] == "Apply"
-            && entry["subresource"].as_str().unwrap_or_default().is_empty()
+pub fn digest(object: &Part) -> Digest {
+    let is_ours = |entry: &&Part| {
+        entry.get("manager").text() == labels::MANAGER
+            && entry.get("operation").text() == "Apply"
+            && entry.get("subresource").text().is_empty()
     };
-    let entries = object["metadata"]["managedFields"].as_array();
-    let ours = entries.and_then(|entries| entries.iter().find(is_ours));
-    match ours.and_then(|entry| entry["fieldsV1"].as_object()) {
+    let entries = object.get("metadata").get("managedFields").items();
+    match entries
+        .iter()
+        .find(is_ours)
+        .and_then(|entry| entry.find("fieldsV1"))
+    {
         Some(fields) => {
             let mut text = String::new();
-            write_part(object, fields, &mut text);
-            hash(text.as_bytes())
+            write_part(object, fields.members(), &mut text);
+            hash(&text)
         }
-        None => String::new(),
+        None => Digest::default(),
     }
 }
 
 /// The hash that [`digest`] gives for an object to which `manifest` was applied, if the API server changed no value.
-pub fn wanted(manifest: &Value) -> String {
-    let mut manifest = manifest.clone();
-    if let Some(object) = manifest.as_object_mut() {
-        object.retain(|key, _| key != "apiVersion" && key != "kind");
+pub fn wanted(manifest: &Value) -> Digest {
+    let mut manifest = Part::deserialize(manifest).unwrap_or(Part::Null);
+    leave_out(&mut manifest, &["apiVersion", "kind"]);
+    if let Part::Object(members) = &mut manifest
+        && let Some((_, metadata)) = members.iter_mut().find(|(name, _)| name == "metadata")
+    {
+        leave_out(metadata, &["name", "namespace"]);
     }
-    if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.retain(|key, _| key != "name" && key != "namespace");
-    }
-    hash(canonical(&manifest).as_bytes())
+    let mut text = String::new();
+    write_whole(&manifest, &mut text);
+    hash(&text)
 }
 
-/// Writes the part of `value` that a set of fields in the form of `fieldsV1` names, as [`write_canonical`] would.
-fn write_part(value: &Value, fields: &Map<String, Value>, text: &mut String) {
+fn leave_out(object: &mut Part, names: &[&str]) {
+    if let Part::Object(members) = object {
+        members.retain(|(name, _)| !names.contains(&name.as_ref()));
+    }
+}
+
+fn hash(text: &str) -> Digest {
+    Digest(Sha256::digest(text).into())
+}
+
+/// Writes the part of `value` that a set of fields in the form of `fieldsV1` names, as [`write_whole`] would.
+fn write_part(value: &Part, fields: &[Member], text: &mut String) {
     match value {
-        Value::Object(object) if !fields.is_empty() => {
-            let mut parts: Vec<_> = fields.iter().filter_map(|field| member(object, field)).collect();
-            parts.sort_by_key(|(name, ..)| *name);
+        Part::Object(_) if !fields.is_empty() => {
+            let mut parts: Vec<_> = fields.iter().filter_map(|field| member(value, field)).collect();
+            parts.sort_unstable_by_key(|(name, ..)| *name);
             text.push('{');
             for (name, value, fields) in parts {
-                let _ = write!(text, "{name:?}:");
+                write_text(name, text);
                 write_part(value, fields, text);
-                text.push(',');
             }
             text.push('}');
         }
-        Value::Array(items) if !fields.is_empty() => {
+        Part::List(items) if !fields.is_empty() => {
             let fields: Vec<_> = fields.iter().filter_map(selector).collect();
             text.push('[');
             for item in items {
                 if let Some((_, fields)) = fields.iter().find(|(selector, _)| selector.selects(item)) {
                     write_part(item, fields, text);
-                    text.push(',');
                 }
             }
             text.push(']');
         }
-        whole => write_canonical(whole, text),
+        whole => write_whole(whole, text),
     }
 }
 
 /// A field of an object (`f:`), if it has it: name, value, and which part of that.
 fn member<'a>(
-    object: &'a Map<String, Value>,
-    (key, fields): (&'a String, &'a Value),
-) -> Option<(&'a str, &'a Value, &'a Map<String, Value>)> {
+    object: &'a Part<'a>,
+    (key, fields): &'a Member<'a>,
+) -> Option<(&'a str, &'a Part<'a>, &'a [Member<'a>])> {
     let name = key.strip_prefix("f:")?;
-    Some((name, object.get(name)?, fields.as_object()?))
+    Some((name, object.find(name)?, fields.members()))
 }
 
 /// Which items of a list are meant.
-enum Selector {
+enum Selector<'a> {
     /// Those with these keys (`k:`).
-    Keys(Map<String, Value>),
+    Keys(Part<'a>),
     /// Those of this value (`v:`).
-    Value(Value),
+    Value(Part<'a>),
 }
 
-impl Selector {
-    fn selects(&self, item: &Value) -> bool {
+impl Selector<'_> {
+    fn selects(&self, item: &Part) -> bool {
         match self {
-            Self::Keys(keys) => keys.iter().all(|(name, value)| item.get(name) == Some(value)),
+            Self::Keys(keys) => keys
+                .members()
+                .iter()
+                .all(|(name, value)| item.find(name) == Some(value)),
             Self::Value(value) => value == item,
         }
     }
 }
 
-fn selector<'a>((key, fields): (&String, &'a Value)) -> Option<(Selector, &'a Map<String, Value>)> {
+fn selector<'a>((key, fields): &'a Member<'a>) -> Option<(Selector<'a>, &'a [Member<'a>])> {
     let selector = match key.strip_prefix("k:") {
         Some(keys) => Selector::Keys(serde_json::from_str(keys).ok()?),
         None => Selector::Value(serde_json::from_str(key.strip_prefix("v:")?).ok()?),
     };
-    Some((selector, fields.as_object()?))
+    Some((selector, fields.members()))
 }
 
-/// The value as text with sorted keys.
-fn canonical(value: &Value) -> String {
-    let mut text = String::new();
-    write_canonical(value, &mut text);
-    text
-}
-
-fn write_canonical(value: &Value, text: &mut String) {
+/// Writes a value with sorted names, so that no two different values give the same text.
+fn write_whole(value: &Part, text: &mut String) {
     match value {
-        Value::Object(object) => {
-            let mut keys: Vec<_> = object.iter().collect();
-            keys.sort_by_key(|(key, _)| *key);
+        Part::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| name);
             text.push('{');
-            for (key, value) in keys {
-                let _ = write!(text, "{key:?}:");
-                write_canonical(value, text);
-                text.push(',');
+            for (name, value) in members {
+                write_text(name, text);
+                write_whole(value, text);
             }
             text.push('}');
         }
-        Value::Array(items) => {
+        Part::List(items) => {
             text.push('[');
             for item in items {
-                write_canonical(item, text);
-                text.push(',');
+                write_whole(item, text);
             }
             text.push(']');
         }
-        other => {
-            let _ = write!(text, "{other}");
+        Part::Text(value) => write_text(value, text),
+        Part::Number(number) => {
+            text.push_str(&number.to_string());
+            text.push(',');
         }
+        Part::Bool(true) => text.push('t'),
+        Part::Bool(false) => text.push('f'),
+        Part::Null => text.push('n'),
     }
+}
+
+/// The length says where it ends.
+fn write_text(value: &str, text: &mut String) {
+    text.push('"');
+    text.push_str(&value.len().to_string());
+    text.push(':');
+    text.push_str(value);
 }
 
 #[cfg(test)]
@@ -142,12 +167,12 @@ mod tests {
     use serde_json::json;
 
     /// The digest of an object of which these fields are ours.
-    fn digest_of(mut object: Value, fields: Value) -> String {
+    fn digest_of(mut object: Value, fields: Value) -> Digest {
         object["metadata"]["managedFields"] = json!([
             {"manager": "kubelet", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:status": {}}},
             {"manager": labels::MANAGER, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields},
         ]);
-        digest(&object)
+        digest(&Part::deserialize(&object).unwrap())
     }
 
     fn manifest() -> Value {
@@ -192,6 +217,6 @@ mod tests {
         let mut surplus = fields();
         surplus["f:spec"]["f:default"] = json!({});
         assert!(!is_current(&live(), surplus));
-        assert_eq!(digest(&live()), "");
+        assert_eq!(digest(&Part::deserialize(&live()).unwrap()), Digest::default());
     }
 }

@@ -148,6 +148,7 @@ pub fn services_of(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::owned::Digest;
     use futures::channel::mpsc;
     use futures::stream;
     use kube::core::DeserializeGuard;
@@ -191,7 +192,7 @@ mod tests {
             controller: None,
             cluster: Some("x".into()),
             is_deleted: false,
-            digest: String::new(),
+            digest: Digest::default(),
             content,
         }
     }
