@@ -8,7 +8,6 @@ pub mod engine;
 pub mod error;
 pub mod kind;
 pub mod owned;
-pub mod part;
 pub mod rbac;
 pub mod references;
 pub mod refusals;

@@ -12,9 +12,9 @@ use kube::api::ApiResource;
 use kube::core::{DynamicResourceScope, ObjectMeta};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
+use serde_json_borrow::{ObjectAsVec, Value as Borrowed};
 
 use super::owned::{self, Digest};
-use super::part::Part;
 use crate::cluster::credentials::{self, Fingerprint};
 use crate::cluster::trouble::{self, Trouble};
 use crate::exchange::{INDEX_KEY, Index, REPORT_KEY, REPORT_LABEL, Report};
@@ -113,14 +113,19 @@ pub struct Full {
     rest: Value,
 }
 
+/// What outlives the answer: all members but these.
+fn copy(object: &ObjectAsVec<'_>, without: &[&str]) -> Value {
+    let members = object.iter().filter(|(name, _)| !without.contains(name));
+    members
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect()
+}
+
 impl<'de> Deserialize<'de> for Full {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let whole = Part::deserialize(deserializer)?;
-        if !matches!(whole, Part::Object(_)) {
-            return Err(D::Error::custom("an object is a JSON object"));
-        }
+        let whole = Borrowed::deserialize(deserializer)?;
         let meta = whole.get("metadata");
-        let text = |field: &str| Some(meta.get(field).text().to_owned()).filter(|text| !text.is_empty());
+        let text = |field: &str| meta.get(field).as_str().map(ToOwned::to_owned);
         let metadata = ObjectMeta {
             name: text("name"),
             namespace: text("namespace"),
@@ -128,8 +133,13 @@ impl<'de> Deserialize<'de> for Full {
             resource_version: text("resourceVersion"),
             ..ObjectMeta::default()
         };
-        let mut rest = whole.without(&["metadata", "spec", "rules", "subjects", "roleRef"]);
-        rest["metadata"] = meta.without(&["managedFields"]);
+        let Some(members) = whole.as_object() else {
+            return Err(D::Error::custom("an object is a JSON object"));
+        };
+        let mut rest = copy(members, &["metadata", "spec", "rules", "subjects", "roleRef"]);
+        if let Some(meta) = meta.as_object() {
+            rest["metadata"] = copy(meta, &["managedFields"]);
+        }
         let digest = owned::digest(&whole);
         Ok(Self {
             metadata,

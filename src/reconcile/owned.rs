@@ -1,11 +1,9 @@
 //! Pure: what of an object is ours, by the API server's own account (managedFields), in a form that can be compared with
 //! a manifest. So nothing must be remembered from before a restart to know that nothing must be sent.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json_borrow::{ObjectAsVec, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::part::{Member, Part};
 use crate::k8s::labels;
 
 /// A hash of fields with their values; the default one is that of an object of which nothing is ours.
@@ -13,44 +11,43 @@ use crate::k8s::labels;
 pub struct Digest([u8; 32]);
 
 /// A hash of the fields of a live object that we applied last, with the values that they have now.
-pub fn digest(object: &Part) -> Digest {
-    let is_ours = |entry: &&Part| {
-        entry.get("manager").text() == labels::MANAGER
-            && entry.get("operation").text() == "Apply"
-            && entry.get("subresource").text().is_empty()
+pub fn digest(object: &Value) -> Digest {
+    let is_ours = |entry: &&Value| {
+        let has = |name: &str, value: &str| entry.get(name).as_str() == Some(value);
+        has("manager", labels::MANAGER) && has("operation", "Apply") && !has_subresource(entry)
     };
-    let entries = object.get("metadata").get("managedFields").items();
-    match entries
-        .iter()
-        .find(is_ours)
-        .and_then(|entry| entry.find("fieldsV1"))
-    {
+    let entries = object.get("metadata").get("managedFields").iter_array();
+    let ours = entries.and_then(|mut entries| entries.find(is_ours));
+    match ours.and_then(|entry| entry.get("fieldsV1").as_object()) {
         Some(fields) => {
             let mut text = String::new();
-            write_part(object, fields.members(), &mut text);
+            write_part(object, fields, &mut text);
             hash(&text)
         }
         None => Digest::default(),
     }
 }
 
+fn has_subresource(entry: &Value) -> bool {
+    entry
+        .get("subresource")
+        .as_str()
+        .is_some_and(|name| !name.is_empty())
+}
+
 /// The hash that [`digest`] gives for an object to which `manifest` was applied, if the API server changed no value.
-pub fn wanted(manifest: &Value) -> Digest {
-    let mut manifest = Part::deserialize(manifest).unwrap_or(Part::Null);
-    leave_out(&mut manifest, &["apiVersion", "kind"]);
-    if let Part::Object(members) = &mut manifest
-        && let Some((_, metadata)) = members.iter_mut().find(|(name, _)| name == "metadata")
-    {
-        leave_out(metadata, &["name", "namespace"]);
-    }
+pub fn wanted(manifest: &serde_json::Value) -> Digest {
+    let mut manifest = manifest.clone();
+    leave_out(Some(&mut manifest), &["apiVersion", "kind"]);
+    leave_out(manifest.get_mut("metadata"), &["name", "namespace"]);
     let mut text = String::new();
-    write_whole(&manifest, &mut text);
+    write_whole(&Value::from(&manifest), &mut text);
     hash(&text)
 }
 
-fn leave_out(object: &mut Part, names: &[&str]) {
-    if let Part::Object(members) = object {
-        members.retain(|(name, _)| !names.contains(&name.as_ref()));
+fn leave_out(object: Option<&mut serde_json::Value>, names: &[&str]) {
+    if let Some(object) = object.and_then(serde_json::Value::as_object_mut) {
+        object.retain(|name, _| !names.contains(&name.as_str()));
     }
 }
 
@@ -59,10 +56,10 @@ fn hash(text: &str) -> Digest {
 }
 
 /// Writes the part of `value` that a set of fields in the form of `fieldsV1` names, as [`write_whole`] would.
-fn write_part(value: &Part, fields: &[Member], text: &mut String) {
+fn write_part(value: &Value, fields: &ObjectAsVec, text: &mut String) {
     match value {
-        Part::Object(_) if !fields.is_empty() => {
-            let mut parts: Vec<_> = fields.iter().filter_map(|field| member(value, field)).collect();
+        Value::Object(object) if !fields.is_empty() => {
+            let mut parts: Vec<_> = fields.iter().filter_map(|field| member(object, field)).collect();
             parts.sort_unstable_by_key(|(name, ..)| *name);
             text.push('{');
             for (name, value, fields) in parts {
@@ -71,7 +68,7 @@ fn write_part(value: &Part, fields: &[Member], text: &mut String) {
             }
             text.push('}');
         }
-        Part::List(items) if !fields.is_empty() => {
+        Value::Array(items) if !fields.is_empty() => {
             let fields: Vec<_> = fields.iter().filter_map(selector).collect();
             text.push('[');
             for item in items {
@@ -87,47 +84,50 @@ fn write_part(value: &Part, fields: &[Member], text: &mut String) {
 
 /// A field of an object (`f:`), if it has it: name, value, and which part of that.
 fn member<'a>(
-    object: &'a Part<'a>,
-    (key, fields): &'a Member<'a>,
-) -> Option<(&'a str, &'a Part<'a>, &'a [Member<'a>])> {
+    object: &'a ObjectAsVec<'a>,
+    (key, fields): (&'a str, &'a Value<'a>),
+) -> Option<(&'a str, &'a Value<'a>, &'a ObjectAsVec<'a>)> {
     let name = key.strip_prefix("f:")?;
-    Some((name, object.find(name)?, fields.members()))
+    Some((name, object.get(name)?, fields.as_object()?))
 }
 
 /// Which items of a list are meant.
 enum Selector<'a> {
     /// Those with these keys (`k:`).
-    Keys(Part<'a>),
+    Keys(ObjectAsVec<'a>),
     /// Those of this value (`v:`).
-    Value(Part<'a>),
+    Value(Value<'a>),
 }
 
 impl Selector<'_> {
-    fn selects(&self, item: &Part) -> bool {
+    fn selects(&self, item: &Value) -> bool {
         match self {
-            Self::Keys(keys) => keys
-                .members()
-                .iter()
-                .all(|(name, value)| item.find(name) == Some(value)),
+            Self::Keys(keys) => {
+                let object = item.as_object();
+                object.is_some_and(|object| keys.iter().all(|(name, value)| object.get(name) == Some(value)))
+            }
             Self::Value(value) => value == item,
         }
     }
 }
 
-fn selector<'a>((key, fields): &'a Member<'a>) -> Option<(Selector<'a>, &'a [Member<'a>])> {
+fn selector<'a>((key, fields): (&'a str, &'a Value<'a>)) -> Option<(Selector<'a>, &'a ObjectAsVec<'a>)> {
     let selector = match key.strip_prefix("k:") {
-        Some(keys) => Selector::Keys(serde_json::from_str(keys).ok()?),
+        Some(keys) => match serde_json::from_str(keys).ok()? {
+            Value::Object(keys) => Selector::Keys(keys),
+            _ => return None,
+        },
         None => Selector::Value(serde_json::from_str(key.strip_prefix("v:")?).ok()?),
     };
-    Some((selector, fields.members()))
+    Some((selector, fields.as_object()?))
 }
 
 /// Writes a value with sorted names, so that no two different values give the same text.
-fn write_whole(value: &Part, text: &mut String) {
+fn write_whole(value: &Value, text: &mut String) {
     match value {
-        Part::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| name);
+        Value::Object(object) => {
+            let mut members: Vec<_> = object.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
             text.push('{');
             for (name, value) in members {
                 write_text(name, text);
@@ -135,21 +135,21 @@ fn write_whole(value: &Part, text: &mut String) {
             }
             text.push('}');
         }
-        Part::List(items) => {
+        Value::Array(items) => {
             text.push('[');
             for item in items {
                 write_whole(item, text);
             }
             text.push(']');
         }
-        Part::Text(value) => write_text(value, text),
-        Part::Number(number) => {
+        Value::Str(value) => write_text(value, text),
+        Value::Number(number) => {
             text.push_str(&number.to_string());
             text.push(',');
         }
-        Part::Bool(true) => text.push('t'),
-        Part::Bool(false) => text.push('f'),
-        Part::Null => text.push('n'),
+        Value::Bool(true) => text.push('t'),
+        Value::Bool(false) => text.push('f'),
+        Value::Null => text.push('n'),
     }
 }
 
@@ -164,7 +164,7 @@ fn write_text(value: &str, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     /// The digest of an object of which these fields are ours.
     fn digest_of(mut object: Value, fields: Value) -> Digest {
@@ -172,7 +172,7 @@ mod tests {
             {"manager": "kubelet", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:status": {}}},
             {"manager": labels::MANAGER, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields},
         ]);
-        digest(&Part::deserialize(&object).unwrap())
+        digest(&serde_json::from_str(&object.to_string()).unwrap())
     }
 
     fn manifest() -> Value {
@@ -217,6 +217,9 @@ mod tests {
         let mut surplus = fields();
         surplus["f:spec"]["f:default"] = json!({});
         assert!(!is_current(&live(), surplus));
-        assert_eq!(digest(&Part::deserialize(&live()).unwrap()), Digest::default());
+        assert_eq!(
+            digest(&serde_json::from_str(&live().to_string()).unwrap()),
+            Digest::default()
+        );
     }
 }
