@@ -3,6 +3,7 @@
 #   demo.sh [ZATO-IMAGE.tar]   an OCI archive with a Zato 3.2 installation in /opt/zato/current; without one, the
 #                              stand-in of tests/zato-sim, which runs services but is not Zato
 # Environment: KUBECONFIG      use this cluster instead of a node of its own, after asking
+#                               (unless it is that node's)
 #              IMAGE_REGISTRY  needed with it: where the images are pushed to, and pulled from by that cluster
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 archive=${1:-target/images/zato-sim.tar}
@@ -82,7 +83,8 @@ call() {
 
 main() {
   local how end
-  if [ -n "${KUBECONFIG:-}" ]; then
+  # What the demo itself prints to be set.
+  if [ -n "${KUBECONFIG:-}" ] && [ ! "$KUBECONFIG" -ef "$ROOT/target/cluster/kubeconfig" ]; then
     use_users_cluster
     how="export PATH=$ROOT/target/cluster/bin:\$PATH"
     end="kubectl delete namespace $namespace && helm --namespace zato-system uninstall zato-operator"

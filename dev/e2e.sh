@@ -21,6 +21,7 @@ if [ "${1:-}" != node ]; then
   alone admission alone drift leader
 fi
 start_node
+dev/cluster/load.sh "$(dev/images/base/build.sh other-user)"
 install_operator registry.local/zato-sim:dev
 step "the stories"
 # They wait more than they work.

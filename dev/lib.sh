@@ -16,7 +16,7 @@ start_node() {
   step "the images (about 7 min when everything is made for the first time)"
   dev/packages.sh musl-tools
   dev/images.sh
-  dev/cluster/load.sh target/images/zato-operator.tar target/images/zato-sim.tar "$(dev/images/base/build.sh other-user)"
+  dev/cluster/load.sh target/images/zato-operator.tar target/images/zato-sim.tar
 }
 
 # Installs the operator in the cluster of KUBECONFIG.

@@ -57,11 +57,10 @@ fn rules_of_the_chart() {
 #[test]
 fn reasons_of_conditions() {
     let sources = sources();
-    let mut text = String::from(
-        "# Conditions\n\nGenerated from `src/api/conditions.rs`. `Ready` comes first; `kubectl get` shows it with the message. Every message names\nthe object at fault.\n\n| Reason | Meaning | What to do | Shown by |\n|---|---|---|---|\n",
-    );
+    let mut text = String::from(CONDITIONS);
     for reason in Reason::ALL {
         let Explanation {
+            place,
             meaning,
             next_step,
             test,
@@ -70,10 +69,32 @@ fn reasons_of_conditions() {
             sources.contains(&format!("fn {test}(")),
             "there is no test {test}"
         );
-        let _ = writeln!(text, "| `{reason}` | {meaning} | {next_step} | `{test}` |");
+        let _ = writeln!(
+            text,
+            "| {place} | `{reason}` | {meaning} | {next_step} | `{test}` |"
+        );
     }
     check("docs/reference/conditions.md", &text);
 }
+
+const CONDITIONS: &str = "\
+# Conditions
+
+Generated from `src/api/conditions.rs`. `kubectl get` shows the beginning of what `Ready` says, `kubectl get --output wide`
+all of it, and `kubectl describe` the other conditions, too:
+
+| Condition | True when |
+|---|---|
+| `Ready` | the object does what its spec says, now (a paused cluster keeps what it was) |
+| `ServicesLoaded` of a ZatoCluster | every ZatoService of it is loaded in its current revision |
+| `DataAdopted` of a ZatoCluster | data and keys are those of an earlier cluster of this name; False is the usual |
+| `FileNamesSafe` of a ZatoService | no file has a name that Zato takes for one of its own |
+
+Every message names the object at fault, the cause and the next step. The last column names the test that shows it.
+
+| Object: condition | Reason | Meaning | What to do | Test |
+|---|---|---|---|---|
+";
 
 /// All Rust sources in one text.
 fn sources() -> String {

@@ -58,7 +58,7 @@ async fn an_image_without_zato() {
         "user 1000 cannot run /opt/zato/current/bin/zato of the image",
     )
     .await;
-    assert!(message.starts_with("creating "), "{message}");
+    assert!(message.starts_with("pod c-server-0: creating "), "{message}");
     set(None).await;
     until_ready(&space, "True", "Running").await;
     space.delete().await;

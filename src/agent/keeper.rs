@@ -24,6 +24,8 @@ use crate::exchange::{IndexedFile, LoadState, Phase, Report, ServiceReport};
 const BUSY: Duration = Duration::from_millis(100);
 /// Between two rounds while nothing is.
 const IDLE: Duration = Duration::from_secs(2);
+/// A server that does not answer for so long is told.
+const SILENT: Duration = Duration::from_secs(90);
 /// A server that looks for changes each second has seen a file after this time. One that has not is written again.
 pub const SEEN: Duration = Duration::from_secs(3);
 
@@ -40,6 +42,7 @@ pub struct Keeper {
     removal: Removal,
     is_settled: bool,
     serving: bool,
+    silent_since: Option<Instant>,
     password_set: bool,
 }
 
@@ -63,6 +66,7 @@ impl Keeper {
             removal: Removal::new(Path::new(paths::HOT)),
             is_settled: false,
             serving: false,
+            silent_since: None,
             password_set: false,
         }
     }
@@ -101,6 +105,7 @@ impl Keeper {
         if !self.serving {
             return Ok(self.not_serving(was_serving));
         }
+        self.silent_since = None;
         if !self.password_set {
             // The user's way in: it works before anything else is waited for.
             if let Err(error) = self.server.ensure_pubapi_password().await {
@@ -162,12 +167,12 @@ impl Keeper {
         if let Ok(step) = std::fs::read_to_string(create.join("failed")) {
             return self.report(Phase::Creating, Some(failed_step(&step, create)), "");
         }
-        let phase = if create.join("done").exists() {
-            Phase::Starting
-        } else {
-            Phase::Creating
-        };
-        self.report(phase, None, "")
+        if !create.join("done").exists() {
+            return self.report(Phase::Creating, None, "");
+        }
+        let since = self.silent_since.get_or_insert_with(Instant::now);
+        let error = (since.elapsed() >= SILENT).then(silence);
+        self.report(Phase::Starting, error, "")
     }
 
     /// Asks the server about every service that is not known to be loaded in its current revision.
@@ -187,11 +192,13 @@ impl Keeper {
                 error: None,
             };
             for (file, entry) in &indexed.files {
-                match self.file(file, entry, wanted).await {
+                let (state, has_other) = self.file(file, entry, wanted).await;
+                match state {
                     LoadState::Loaded => {}
                     LoadState::Failed => {
+                        let error = self.errors.get(file);
                         report.state = LoadState::Failed;
-                        report.error = self.errors.get(file).map(|error| format!("{file}: {error}"));
+                        report.error = error.map(|error| failed_file(file, error, entry, has_other));
                         break;
                     }
                     LoadState::Loading => report.state = LoadState::Loading,
@@ -201,20 +208,28 @@ impl Keeper {
         }
     }
 
-    /// What the server has of one file. Its own hash of the source is the proof; bytecode is off, so it cannot be stale.
-    async fn file(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> LoadState {
-        let mut is_loaded = !entry.services.is_empty();
+    /// What the server has of one file, and whether it has a service of it in another version. Its own hash of the source
+    /// is the proof; bytecode is off, so it cannot be stale.
+    async fn file(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> (LoadState, bool) {
+        let (mut is_loaded, mut has_other) = (!entry.services.is_empty(), false);
         for service in &entry.services {
-            let source = self.server.source(service).await;
-            is_loaded &= source.is_ok_and(|source| source.is_some_and(|source| source.hash == entry.sha256));
+            let source = self.server.source(service).await.ok().flatten();
+            let is_it = source.as_ref().is_some_and(|source| source.hash == entry.sha256);
+            is_loaded &= is_it;
+            has_other |= source.is_some() && !is_it;
         }
         if is_loaded {
             self.errors.remove(name);
-            return LoadState::Loaded;
+            return (LoadState::Loaded, false);
         }
         if self.errors.contains_key(name) {
-            return LoadState::Failed;
+            return (LoadState::Failed, has_other);
         }
+        (self.wait_for(name, entry, wanted), has_other)
+    }
+
+    /// A file that the server has not loaded yet, and has not complained about.
+    fn wait_for(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> LoadState {
         let since = *self.written.entry(name.to_owned()).or_insert_with(Instant::now);
         if since.elapsed() < SEEN {
             return LoadState::Loading;
@@ -253,6 +268,23 @@ impl Keeper {
     }
 }
 
+fn silence() -> String {
+    format!(
+        "the server has not answered for {} s: read the log of its container, and undo the last change of spec.config or spec.image",
+        SILENT.as_secs()
+    )
+}
+
+/// Python's error, and what answers meanwhile.
+fn failed_file(file: &str, error: &str, entry: &IndexedFile, has_other: bool) -> String {
+    let meanwhile = match (entry.services.is_empty(), has_other) {
+        (true, _) => "",
+        (false, true) => "; the version before goes on answering until the server restarts",
+        (false, false) => "; its services do not answer",
+    };
+    format!("{file}: {error}{meanwhile}")
+}
+
 /// In words: `server 8` is the step and its exit code. What the command printed holds secrets and stays where it is.
 fn failed_step(text: &str, create: &Path) -> String {
     let mut words = text.split_whitespace();
@@ -277,6 +309,18 @@ fn failed_step(text: &str, create: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_failed_is_told_with_what_answers_meanwhile() {
+        let mut entry = IndexedFile::default();
+        let told = |entry: &IndexedFile, has_other| failed_file("a.py", "NameError: x", entry, has_other);
+        assert_eq!(told(&entry, false), "a.py: NameError: x");
+        entry.services = ["s".to_owned()].into();
+        assert!(
+            told(&entry, true).ends_with("; the version before goes on answering until the server restarts")
+        );
+        assert!(told(&entry, false).ends_with("; its services do not answer"));
+    }
 
     #[test]
     fn a_failed_step_is_told_in_words_and_without_its_output() {

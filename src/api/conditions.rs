@@ -18,6 +18,8 @@ pub enum ConditionType {
 /// What a reason means to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
+    /// The objects and their condition that have it.
+    pub place: &'static str,
     /// What it says.
     pub meaning: &'static str,
     /// What to do; empty: nothing.
@@ -29,7 +31,7 @@ pub struct Explanation {
 /// Reasons, each with its meaning, what to do about it, and the test that shows it: the enum, and the table that users
 /// read (`docs/reference/conditions.md`).
 macro_rules! reasons {
-    ($($reason:ident, $meaning:literal, $next_step:literal, $test:literal;)*) => {
+    ($($reason:ident, $place:literal, $meaning:literal, $next_step:literal, $test:literal;)*) => {
         /// Why a condition has its status.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Reason {
@@ -43,7 +45,7 @@ macro_rules! reasons {
             /// What it means to a user.
             pub fn explanation(self) -> Explanation {
                 match self {
-                    $(Self::$reason => Explanation { meaning: $meaning, next_step: $next_step, test: $test },)*
+                    $(Self::$reason => Explanation { place: $place, meaning: $meaning, next_step: $next_step, test: $test },)*
                 }
             }
         }
@@ -51,44 +53,44 @@ macro_rules! reasons {
 }
 
 reasons! {
-    Running, "Everything runs as wanted.", "", "a_service_follows_its_edits";
-    Starting, "The pod is being created, started or replaced.", "Wait; the message says what is done now.", "truth_table";
-    Stopped, "`spec.stopped` is true: no pod runs.", "Set it to false.", "stopped_and_paused";
-    Paused, "`spec.paused` is true: the operator does nothing.", "Set it to false.", "stopped_and_paused";
-    ImagePullFailed, "An image cannot be pulled.", "Check `spec.image` and `spec.imagePullSecrets`.", "a_broken_image_is_told_and_heals";
-    Unschedulable, "The pod fits on no node, or its volume cannot be had.", "Free resources, add a node, or describe the claim: it names what its class lacks.", "keys_that_are_wrong";
-    ContainerFailed, "A container of the pod does not start, or ends again and again.", "Read its log.", "trouble_of_the_pod_is_told_until_it_is_ready";
-    CreationFailed, "Zato's environment could not be created.", "The message names the step: an image without Zato, a volume that is read-only, too small or full.", "an_image_without_zato";
-    ServerFailed, "The server started, but something that it needs does not work.", "The message names it.", "truth_table";
-    KeyMissing, "The database exists, but the Secret with the key that decrypts it does not.", "Restore the Secret, or delete the claim to start anew.", "keys_and_data_are_never_lost";
-    KeyChanged, "The credentials Secret has another `key1` than the database was made with.", "Restore the old key, or delete the claim to start anew.", "keys_that_are_wrong";
-    CredentialsInvalid, "The credentials Secret exists, but a key of it is missing or malformed.", "Put the key that the message names back.", "keys_that_are_wrong";
-    NameTaken, "A child's name is taken by an object that is not the cluster's.", "Rename the cluster, or delete that object.", "clusters_and_strangers_are_left_alone";
-    Forbidden, "The operator lacks a right.", "Install the chart's roles again; `helm test` lists what lacks.", "a_right_that_is_taken_away_is_told";
-    QuotaExceeded, "A quota of the namespace is used up.", "Raise the quota, or free some of it.", "a_quota_that_is_used_up";
-    AdmissionDenied, "An admission webhook or policy refuses a child.", "Change that policy, or what it refuses.", "a_webhook_that_refuses_a_child";
-    ResizeRefused, "The volume cannot grow.", "Its StorageClass must allow volume expansion.", "a_volume_grows";
-    ApiError, "The API server answered with an error.", "It is tried again.", "a_refused_child_is_named_with_what_to_do";
-    InvalidSpec, "The spec contradicts itself in a way that the schema could not refuse.", "Change the field that the message names.", "without_any_image_the_field_is_named";
-    AllLoaded, "All services are loaded.", "", "services_are_counted_by_their_current_revision";
-    Loading, "At least one service is not loaded yet.", "Wait.", "services_are_counted_by_their_current_revision";
-    SomeFailed, "At least one service could not be loaded.", "Look at the ZatoService that the message names.", "code_travels_and_bad_code_does_not";
-    Deployed, "The current revision answers on every server.", "", "a_service_follows_its_edits";
-    Deploying, "The current revision is on its way to the servers.", "Wait.", "truth_table";
-    SyntaxError, "A file is not valid Python; it was not sent to any server.", "Mend the line that the message names.", "code_travels_and_bad_code_does_not";
-    ConfigMapNotFound, "A ConfigMap of `spec.source` does not exist.", "Create it.", "code_comes_from_config_maps";
-    SourceInvalid, "A ConfigMap of `spec.source` holds something that is no file of Python source.", "Rename or remove the key that the message names.", "code_comes_from_config_maps";
-    TooMuchCode, "The services of the cluster have more code than fits.", "Make files smaller, or use another cluster.", "code_that_does_not_fit_is_refused_and_leaves_room_for_what_is_deployed";
-    FileNameTaken, "Another, older `ZatoService` of the cluster, or the operator, has a file of the same name.", "Rename the file.", "the_older_of_two_services_keeps_the_file";
-    ServiceNameTaken, "Another file of the cluster defines a service of the same name.", "Rename one of the two services.", "the_older_of_two_services_keeps_the_service_name";
-    InternalName, "A file defines a service under a name that is Zato's own.", "Rename the service.", "a_name_of_zatos_own_is_refused";
-    LoadFailed, "A server could not load a file.", "The message has Python's error.", "a_service_follows_its_edits";
-    Adopted, "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";
-    Fresh, "The volume was made for this cluster.", "", "trouble_of_the_pod_is_told_until_it_is_ready";
-    Safe, "No file has a name that Zato takes for one of its own.", "", "an_unsafe_file_name_is_told";
-    TouchesZato, "A file has a name by which Zato takes files of its own for its importers, and touches them at each deployment.", "Rename the file.", "an_unsafe_file_name_is_told";
-    ClusterNotFound, "The referenced cluster does not exist.", "Create it.", "code_travels_and_bad_code_does_not";
-    ClusterNotReady, "The referenced cluster has no running server yet.", "Wait; look at the ZatoCluster.", "truth_table";
+    Running, "ZatoCluster: Ready", "Everything runs as wanted.", "", "a_service_follows_its_edits";
+    Starting, "ZatoCluster: Ready", "The pod is being created, started or replaced.", "Wait; the message says what is done now. A server that does not answer for 90 s is `ServerFailed`.", "truth_table";
+    Stopped, "both: Ready", "`spec.stopped` is true: no pod runs.", "Set it to false.", "stopped_and_paused";
+    Paused, "both: Ready", "`spec.paused` is true: the operator does nothing.", "Set it to false.", "stopped_and_paused";
+    ImagePullFailed, "ZatoCluster: Ready", "An image cannot be pulled.", "Check `spec.image` and `spec.imagePullSecrets`.", "a_broken_image_is_told_and_heals";
+    Unschedulable, "ZatoCluster: Ready", "The pod fits on no node, or its volume cannot be had.", "Free resources, add a node, or describe the claim: it names what its class lacks.", "keys_that_are_wrong";
+    ContainerFailed, "ZatoCluster: Ready", "A container of the pod does not start, or ends again and again.", "Read its log.", "trouble_of_the_pod_is_told_until_it_is_ready";
+    CreationFailed, "ZatoCluster: Ready", "Zato's environment could not be created.", "The message names the step: an image without Zato, a volume that is read-only, too small or full.", "an_image_without_zato";
+    ServerFailed, "ZatoCluster: Ready", "The server started, but something that it needs does not work.", "The message names it.", "truth_table";
+    KeyMissing, "ZatoCluster: Ready", "The database exists, but the Secret with the key that decrypts it does not.", "Restore the Secret, or delete the claim and the pod to start anew. The pod that runs goes on until then.", "keys_and_data_are_never_lost";
+    KeyChanged, "ZatoCluster: Ready", "The credentials Secret has another `key1` than the database was made with.", "Restore the old key, or delete the claim and the pod to start anew.", "keys_that_are_wrong";
+    CredentialsInvalid, "ZatoCluster: Ready", "The credentials Secret exists, but a key of it is missing or malformed.", "Put the key that the message names back.", "keys_that_are_wrong";
+    NameTaken, "ZatoCluster: Ready", "A child's name is taken by an object that is not the cluster's.", "Rename the cluster, or delete that object.", "clusters_and_strangers_are_left_alone";
+    Forbidden, "both: Ready", "The operator lacks a right.", "Install the chart's roles again; `helm test` lists what lacks.", "a_right_that_is_taken_away_is_told";
+    QuotaExceeded, "ZatoCluster: Ready", "A quota of the namespace is used up.", "Raise the quota, or free some of it.", "a_quota_that_is_used_up";
+    AdmissionDenied, "ZatoCluster: Ready", "An admission webhook or policy refuses a child.", "Change that policy, or what it refuses.", "a_webhook_that_refuses_a_child";
+    ResizeRefused, "ZatoCluster: Ready", "The volume cannot have that size.", "Its StorageClass must allow volume expansion, and no volume shrinks: set the size back.", "a_volume_grows";
+    ApiError, "both: Ready", "The API server answered with an error.", "It is tried again.", "a_refused_child_is_named_with_what_to_do";
+    InvalidSpec, "both: Ready", "The spec contradicts itself in a way that the schema could not refuse.", "Change the field that the message names.", "without_any_image_the_field_is_named";
+    AllLoaded, "ZatoCluster: ServicesLoaded", "All services are loaded.", "", "services_are_counted_by_their_current_revision";
+    Loading, "ZatoCluster: ServicesLoaded", "At least one service is not loaded yet.", "Wait.", "services_are_counted_by_their_current_revision";
+    SomeFailed, "ZatoCluster: ServicesLoaded", "At least one service could not be loaded.", "Look at the ZatoService that the message names.", "code_travels_and_bad_code_does_not";
+    Deployed, "ZatoService: Ready", "The current revision answers on every server.", "", "a_service_follows_its_edits";
+    Deploying, "ZatoService: Ready", "The current revision is on its way to the servers.", "Wait.", "truth_table";
+    SyntaxError, "ZatoService: Ready", "A file is not valid Python; it was not sent to any server.", "Mend the line that the message names.", "code_travels_and_bad_code_does_not";
+    ConfigMapNotFound, "ZatoService: Ready", "A ConfigMap of `spec.source` does not exist.", "Create it.", "code_comes_from_config_maps";
+    SourceInvalid, "ZatoService: Ready", "A ConfigMap of `spec.source` holds something that is no file of Python source.", "Rename or remove the key that the message names.", "code_comes_from_config_maps";
+    TooMuchCode, "ZatoService: Ready", "The services of the cluster have more code than fits.", "Make files smaller, or use another cluster.", "code_that_does_not_fit_is_refused_and_leaves_room_for_what_is_deployed";
+    FileNameTaken, "ZatoService: Ready", "Another, older `ZatoService` of the cluster, or the operator, has a file of the same name.", "Rename the file.", "the_older_of_two_services_keeps_the_file";
+    ServiceNameTaken, "ZatoService: Ready", "Another file of the cluster defines a service of the same name.", "Rename one of the two services.", "the_older_of_two_services_keeps_the_service_name";
+    InternalName, "ZatoService: Ready", "A file defines a service under a name that is Zato's own.", "Rename the service.", "a_name_of_zatos_own_is_refused";
+    LoadFailed, "ZatoService: Ready", "A server could not load a file; the message says whether the version before goes on answering.", "The message has Python's error.", "a_service_follows_its_edits";
+    Adopted, "ZatoCluster: DataAdopted", "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";
+    Fresh, "ZatoCluster: DataAdopted", "The volume was made for this cluster.", "", "trouble_of_the_pod_is_told_until_it_is_ready";
+    Safe, "ZatoService: FileNamesSafe", "No file has a name that Zato takes for one of its own.", "", "an_unsafe_file_name_is_told";
+    TouchesZato, "ZatoService: FileNamesSafe", "A file has a name that also stands in imports of Zato's own code. After each deployment Zato reloads what it takes for importers of that file, files of its own among them.", "Rename the file.", "an_unsafe_file_name_is_told";
+    ClusterNotFound, "ZatoService: Ready", "The referenced cluster does not exist.", "Create it.", "code_travels_and_bad_code_does_not";
+    ClusterNotReady, "ZatoService: Ready", "The referenced cluster has no running server, or cannot take a change now.", "Look at the ZatoCluster: its `Ready` says why.", "truth_table";
 }
 
 impl Reason {

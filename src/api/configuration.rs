@@ -8,24 +8,26 @@ use serde::{Deserialize, Serialize};
 /// Files of configuration, by name.
 pub type Configuration = BTreeMap<String, ConfigurationFile>;
 
-/// Sections, by name.
+/// The sections of one file, by name.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct ConfigurationFile(
     #[schemars(extend("maxProperties" = 32))] pub BTreeMap<String, ConfigurationSection>,
 );
 
-/// Values, by key. All of them are texts: put numbers and True or False into quotes.
+/// The values of one section, by key.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct ConfigurationSection(
     #[schemars(extend("maxProperties" = 64))] pub BTreeMap<String, ConfigurationValue>,
 );
 
-/// One value.
+/// One value, on one line.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(transparent)]
-pub struct ConfigurationValue(#[schemars(length(max = 4096))] pub String);
+pub struct ConfigurationValue(
+    #[schemars(length(max = 4096), regex(pattern = r"^[^\x00-\x1f\x7f]*$"))] pub String,
+);
 
 /// The variable that Zato reads for a setting is made of these two. It reads two underscores for what a variable's name
 /// cannot have.
@@ -79,9 +81,13 @@ pub fn owned_rule() -> String {
 
 /// What it says.
 pub fn owned_message() -> String {
-    let names: Vec<_> = OWNED.iter().map(|owned| owned.trim_end_matches('_')).collect();
+    let name = |owned: &&str| match owned.split_once('_') {
+        Some((section, key)) if !owned.ends_with('_') => format!("{section}.{key}"),
+        _ => owned.trim_end_matches('_').to_owned(),
+    };
+    let names: Vec<_> = OWNED.iter().map(name).collect();
     format!(
-        "the operator owns these sections and settings (section_key) of server.conf: {}; take them out",
+        "the operator owns these sections and settings of server.conf: {}; take them out",
         names.join(", ")
     )
 }

@@ -23,6 +23,8 @@ use super::configuration::{self, Configuration};
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.summary"),
     printcolumn(name = "Services", type_ = "string", json_path = ".status.services.summary"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = 1),
     printcolumn(name = "Address", type_ = "string", json_path = ".status.endpoints.api", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 35 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
@@ -39,7 +41,10 @@ pub struct ZatoClusterSpec {
     /// The container image with a Zato 3.2 installation in `/opt/zato/current`. Default: the operator's setting
     /// (chart value `defaultZatoImage`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(
+        length(min = 1, max = 512),
+        regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")
+    )]
     pub image: Option<String>,
 
     /// When the kubelet pulls the images of the cluster's pods.
@@ -64,9 +69,11 @@ pub struct ZatoClusterSpec {
     #[serde(default)]
     pub dashboard: Component,
 
-    /// Settings of Zato's own configuration files: file, section, key, value. A change restarts the server.
+    /// Settings of Zato's own configuration files: file (`server.conf` or `sso.conf`), section, key, value. All values are
+    /// texts: put numbers, True and False into quotes. A change restarts the server. Zato ignores a section or a key that
+    /// it does not know, and reads settings from variables: the files in the pod do not show them.
     #[serde(default, skip_serializing_if = "Configuration::is_empty")]
-    #[schemars(extend("maxProperties" = 2))]
+    #[schemars(extend("maxProperties" = 4))]
     #[x_kube(validation = Rule::new("self.all(file, file in ['server.conf', 'sso.conf'])")
         .message("files of spec.config are server.conf and sso.conf"))]
     #[x_kube(validation = Rule::new(configuration::owned_rule()).message(configuration::owned_message().as_str()))]

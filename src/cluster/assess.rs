@@ -102,20 +102,20 @@ fn is_ready(plan: &Plan) -> Judged {
         let message = "no pod runs, data and keys are kept: set spec.stopped to false to start it";
         return (false, Reason::Stopped, message.into());
     }
+    let pod = names::server_pod(&plan.name, 0);
     if let Some(error) = plan.report.as_ref().and_then(|report| report.error.as_ref()) {
         let reason = if phase(plan) == Some(Phase::Creating) {
             Reason::CreationFailed
         } else {
             Reason::ServerFailed
         };
-        return (false, reason, error.clone());
+        return (false, reason, format!("pod {pod}: {error}"));
     }
     // Until its controller has seen it, a StatefulSet says no more than that it was made.
     let seen = plan.stateful_set.as_ref().filter(|set| is_seen(set));
     let Some(stateful_set) = seen else {
         return (false, Reason::Starting, "children are being created".into());
     };
-    let pod = names::server_pod(&plan.name, 0);
     // First: a pod in trouble is never done with its change.
     if ready_replicas(stateful_set) == 0
         && let Some(Trouble { reason, message }) = &plan.trouble
@@ -191,7 +191,7 @@ fn services(plan: &Plan) -> Judged {
         return (
             true,
             Reason::AllLoaded,
-            format!("{} services are loaded", counts.total),
+            format!("{} of {} services are loaded", counts.loaded, counts.total),
         );
     }
     let invalid = plan
@@ -349,14 +349,14 @@ mod tests {
         Some(report(Phase::Creating, Some("x"))),
         false,
         Reason::CreationFailed,
-        "x"
+        "pod demo-server-0: x"
     )]
     #[case(
         Some((1, "a", "a")),
         Some(report(Phase::Serving, Some("x"))),
         false,
         Reason::ServerFailed,
-        "x"
+        "pod demo-server-0: x"
     )]
     fn truth_table(
         #[case] pod: Option<(i32, &str, &str)>,
@@ -520,7 +520,7 @@ mod tests {
             assert_eq!(is_loaded, reason == Reason::AllLoaded);
             message
         };
-        assert_eq!(told([Loaded; 6]), "6 services are loaded");
+        assert_eq!(told([Loaded; 6]), "6 of 6 services are loaded");
         assert_eq!(
             told([Loaded, Loaded, Loaded, Loaded, Loaded, Loading]),
             "5 of 6 services are loaded"

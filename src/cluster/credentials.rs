@@ -150,7 +150,7 @@ pub fn check(secret: &Secret) -> Result<Fingerprint, String> {
         .map(|value| value.0.clone())
         .unwrap_or_default();
     if URL_SAFE.decode(&key1).ok().is_none_or(|raw| raw.len() != 32) {
-        return Err("key1 is not a Fernet key (32 bytes in URL-safe base64)".into());
+        return Err("key1 is not a Fernet key (32 bytes in URL-safe base64): put the old one back".into());
     }
     Ok(Fingerprint(short_hash(&key1)))
 }

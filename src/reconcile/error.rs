@@ -28,7 +28,7 @@ pub enum Error {
     },
     /// The volume with the database exists, the key that decrypts it does not.
     #[error(
-        "volume claim {claim} holds a database, but Secret {secret} with its key is gone: restore the Secret, or delete the claim to start anew"
+        "volume claim {claim} holds a database, but Secret {secret} with its key is gone: restore the Secret, or delete the claim and the pod to start anew"
     )]
     KeyMissing {
         /// The claim's name.
@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// The key is not the one that the database was made with.
     #[error(
-        "Secret {secret} has another key1 (fingerprint {found}) than the database on volume claim {claim} was made with ({made_with}): restore the old key, or delete the claim to start anew"
+        "Secret {secret} has another key1 (fingerprint {found}) than the database on volume claim {claim} was made with ({made_with}): restore the old key, or delete the claim and the pod to start anew"
     )]
     KeyChanged {
         /// The claim's name.

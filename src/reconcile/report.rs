@@ -82,8 +82,18 @@ fn flips(old: &[Condition], new: &[Condition]) -> Vec<Condition> {
 }
 
 fn is_trouble(condition: &Condition) -> bool {
-    let waits = ["Starting", "Loading", "Deploying", "Fresh"];
-    condition.status != "True" && !waits.contains(&condition.reason.as_str())
+    // What is on its way, what a user asked for, and what is as it should be.
+    let quiet = [
+        "Starting",
+        "Loading",
+        "Deploying",
+        "Fresh",
+        "ClusterNotReady",
+        "Stopped",
+    ];
+    // Data of an earlier cluster may be what nobody wanted.
+    condition.reason == "Adopted"
+        || (condition.status != "True" && !quiet.contains(&condition.reason.as_str()))
 }
 
 async fn write<K: Kind>(object: &K, status: &K::Status, context: &Context) -> Result<(), Error> {

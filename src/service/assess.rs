@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_service::ServiceOnServer;
 use crate::api::{ZatoService, ZatoServiceStatus};
-use crate::exchange::{LoadState, Report, ServiceReport};
+use crate::exchange::{LoadState, Phase, Report, ServiceReport};
 use crate::reconcile::kind::{Outcome, Verdict};
 use kube::ResourceExt;
 
@@ -105,19 +105,23 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
     if let Some(refusal) = &plan.refusal {
         return refused(refusal, servers);
     }
-    let of_cluster = |reason, message: &str| (false, reason, message.to_owned());
+    let of_cluster =
+        |reason, what: &str| (false, reason, format!("ZatoCluster {} {what}", plan.cluster_name));
     match plan.cluster {
         ClusterState::Missing => {
             return of_cluster(
                 Reason::ClusterNotFound,
-                "the ZatoCluster of spec.clusterRef does not exist: create it",
+                "of spec.clusterRef does not exist: create it",
             );
         }
         ClusterState::Stopped => {
-            return of_cluster(Reason::Stopped, "the cluster is stopped: no server runs");
+            return of_cluster(Reason::Stopped, "is stopped: no server runs");
         }
         ClusterState::Active if servers.is_empty() => {
-            return of_cluster(Reason::ClusterNotReady, "no server of the cluster runs yet");
+            return of_cluster(
+                Reason::ClusterNotReady,
+                "has no server that runs: its Ready says why",
+            );
         }
         ClusterState::Active | ClusterState::Paused => {}
     }
@@ -136,16 +140,12 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
         .filter(|server| server.state == "Loaded")
         .count();
     if loaded > 0 && loaded == servers.len() {
-        return (
-            true,
-            Reason::Deployed,
-            format!("answers on {loaded} of {loaded} servers"),
-        );
+        return (true, Reason::Deployed, deployed(plan, loaded));
     }
     if plan.cluster == ClusterState::Paused {
         return of_cluster(
             Reason::Paused,
-            "the cluster is paused: deployed when its spec.paused is false",
+            "is paused: deployed when its spec.paused is false",
         );
     }
     (
@@ -153,6 +153,14 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
         Reason::Deploying,
         format!("loaded on {loaded} of {} servers", servers.len()),
     )
+}
+
+fn deployed(plan: &Plan, servers: usize) -> String {
+    if plan.named > 0 {
+        format!("answers on {servers} of {servers} servers")
+    } else {
+        format!("loaded on {servers} of {servers} servers; its files name no service")
+    }
 }
 
 fn refused(refusal: &Refusal, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
@@ -165,8 +173,12 @@ fn refused(refusal: &Refusal, servers: &[ServiceOnServer]) -> (bool, Reason, Str
     (false, refusal.reason(), format!("{refusal}{kept}"))
 }
 
+/// Those that run.
 fn servers(service: &str, plan: &Plan) -> Vec<ServiceOnServer> {
-    let reported = |(pod, report): &(String, Option<Report>)| Some((pod.clone(), report.clone()?));
+    let reported = |(pod, report): &(String, Option<Report>)| {
+        let report = report.clone()?;
+        matches!(report.phase, Phase::Loading | Phase::Serving).then_some((pod.clone(), report))
+    };
     plan.reports
         .iter()
         .filter_map(reported)
@@ -207,6 +219,13 @@ mod tests {
         )]);
         Report {
             services,
+            ..serving()
+        }
+    }
+
+    fn serving() -> Report {
+        Report {
+            phase: Phase::Serving,
             ..Report::default()
         }
     }
@@ -222,7 +241,9 @@ mod tests {
             revision: Some("now".into()),
             unsafe_names: vec![],
             refusal: refused.then_some(Refusal::Syntax(syntax)),
+            cluster_name: "demo".into(),
             cluster,
+            named: 1,
             reports: vec![("demo-server-0".into(), report)],
         };
         judge(&plan, &servers("s", &plan))
@@ -236,8 +257,9 @@ mod tests {
         ClusterState::Active,
         Some(Report::default()),
         false,
-        Reason::Deploying
+        Reason::ClusterNotReady
     )]
+    #[case(false, ClusterState::Active, Some(serving()), false, Reason::Deploying)]
     #[case(
         false,
         ClusterState::Active,
@@ -341,7 +363,9 @@ mod tests {
             revision: Some("now".into()),
             unsafe_names: vec!["api.py".into(), "x.py".into()],
             refusal: None,
+            cluster_name: "demo".into(),
             cluster: ClusterState::Active,
+            named: 1,
             reports: vec![
                 ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),
                 ("demo-server-1".into(), Some(second)),
@@ -359,7 +383,7 @@ mod tests {
             report("now", LoadState::Loaded),
             report("now", LoadState::Loading),
             report("now", LoadState::Failed),
-            Report::default(),
+            serving(),
         ] {
             let plan = two_servers(second);
             told.push(assess(&service, Outcome::Applied { plan: &plan }).status);
@@ -372,6 +396,18 @@ mod tests {
         };
         told.push(assess(&service, Outcome::Failed(&error)).status);
         insta::assert_yaml_snapshot!(told);
+    }
+
+    #[test]
+    fn files_without_a_service_answer_nothing() {
+        let plan = Plan {
+            named: 0,
+            ..two_servers(report("now", LoadState::Loaded))
+        };
+        assert_eq!(
+            judge(&plan, &servers("s", &plan)).2,
+            "loaded on 2 of 2 servers; its files name no service"
+        );
     }
 
     #[test]

@@ -184,8 +184,12 @@ pub struct Plan {
     pub refusal: Option<Refusal>,
     /// Its files whose names make Zato touch files of its own.
     pub unsafe_names: Vec<String>,
+    /// The name of its cluster.
+    pub cluster_name: String,
     /// The state of its cluster.
     pub cluster: ClusterState,
+    /// How many services its files name, if it was not refused.
+    pub named: usize,
     /// What each server reports.
     pub reports: Vec<(String, Option<Report>)>,
 }
@@ -229,10 +233,17 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
             .filter(|file| touches_zato(file))
             .cloned()
             .collect(),
+        named: own.as_ref().map_or(0, named),
         refusal: own.and_then(|checked| checked.result.err()),
+        cluster_name: service.spec.cluster_ref.name.clone(),
         cluster: ClusterState::of(inputs.cluster.as_ref()),
         reports: inputs.reports,
     }
+}
+
+fn named(checked: &Checked<'_>) -> usize {
+    let files = checked.result.iter().flat_map(|version| version.files.values());
+    files.map(|file| file.services.len()).sum()
 }
 
 /// Module names that occur as text in lines with `import` of Zato's own code, as measured on Zato 3.2. After each
@@ -410,6 +421,10 @@ mod tests {
         assert!(checked(&fewer, &Index::default())[0].result.is_ok());
     }
 
+    fn named_twice() -> String {
+        named("api.x") + &named("api.y").replace("class A", "class B")
+    }
+
     fn of_cluster(spec: serde_json::Value) -> ZatoCluster {
         let object = serde_json::json!({
             "apiVersion": "zato.io/v1alpha1", "kind": "ZatoCluster", "metadata": {"name": "c"}, "spec": spec,
@@ -447,6 +462,12 @@ mod tests {
             (vec!["api.py".to_owned()], None)
         );
         assert_eq!((found.cluster, found.reports.len()), (ClusterState::Active, 1));
+        assert_eq!((found.cluster_name.as_str(), found.named), ("c", 0));
+        let two = service(
+            "mine",
+            &[("books.py", &(named_twice())), ("more.py", &named("api.z"))],
+        );
+        assert_eq!(planned(two, Some(serde_json::json!({}))).named, 3);
 
         let found = planned(missing, None);
         assert_eq!(found.refusal, Some(Refusal::ConfigMapNotFound("m".into())));

@@ -12,6 +12,9 @@ pub enum Refusal {
     /// A ConfigMap of the source does not exist.
     #[error("ConfigMap {0} of spec.source does not exist: create it")]
     ConfigMapNotFound(String),
+    /// A ConfigMap of the source has no file: more likely a mistake than the wish to remove all services.
+    #[error("ConfigMap {0} of spec.source holds no file: add one")]
+    EmptyConfigMap(String),
     /// A key of a ConfigMap cannot be a file.
     #[error("ConfigMap {config_map}: {key} {why}")]
     Source {
@@ -84,7 +87,7 @@ impl Refusal {
         match self {
             Self::Syntax(_) => Reason::SyntaxError,
             Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
-            Self::Source { .. } | Self::KeyTwice { .. } => Reason::SourceInvalid,
+            Self::Source { .. } | Self::KeyTwice { .. } | Self::EmptyConfigMap(_) => Reason::SourceInvalid,
             Self::TooMuchCode(..) | Self::TooManyNames(..) | Self::FileTooLarge(_) => Reason::TooMuchCode,
             Self::FileNameTaken { .. } | Self::ReservedFile(_) => Reason::FileNameTaken,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
@@ -108,6 +111,7 @@ mod tests {
         Refusal::KeyTwice { config_map: "m".into(), key: "k".into(), other: "n".into() },
         Reason::SourceInvalid
     )]
+    #[case(Refusal::EmptyConfigMap("m".into()), Reason::SourceInvalid)]
     #[case(Refusal::TooMuchCode(2, 1), Reason::TooMuchCode)]
     #[case(Refusal::TooManyNames(2, 1), Reason::TooMuchCode)]
     #[case(Refusal::FileTooLarge("a.py".into()), Reason::TooMuchCode)]

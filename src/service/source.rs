@@ -79,6 +79,9 @@ fn merge(config_maps: &[(String, Option<std::sync::Arc<Content>>)]) -> Files {
         if let Some(key) = content.binary.first() {
             return Err(refused(key, "is no text in UTF-8: it stands in binaryData"));
         }
+        if content.texts.is_empty() {
+            return Err(Refusal::EmptyConfigMap(config_map.clone()));
+        }
         for (key, text) in &content.texts {
             if let Some(why) = wrong(key) {
                 return Err(refused(key, why));
@@ -130,6 +133,7 @@ mod tests {
 
     #[rstest]
     #[case(&[("one", None)], "ConfigMap one of spec.source does not exist: create it")]
+    #[case(&[("one", Some(content(&[])))], "ConfigMap one of spec.source holds no file: add one")]
     #[case(&[("one", Some(content(&[("a.txt", "")])))], "ConfigMap one: a.txt is no Python module name")]
     #[case(&[("one", Some(content(&[("1a.py", "")])))], "ConfigMap one: 1a.py is no Python module name")]
     #[case(&[("one", Some(content(&[(".py", "")])))], "ConfigMap one: .py is no Python module name")]
