@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import yaml
+from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
+MESSAGES = Path(__file__).parents[2] / 'tests' / 'openapi' / 'messages.json'
 VALIDATORS = {'3.0.3': OpenAPIV30SpecValidator, '3.1.0': OpenAPIV31SpecValidator}
 
 
@@ -30,6 +32,20 @@ def same(path):
     assert load(path) == load(other), f'{other} differs'
 
 
+def answers(path):
+    """What Zato's own SimpleIO and models answered is what the document says of the service."""
+    document = load(path)
+    services = {item['post']['x-zato-service']: item['post'] for item in document['paths'].values()}
+    for name, messages in json.loads(MESSAGES.read_text()).items():
+        schema = services[name]['responses']['200']['content']['application/json']['schema']
+        validator = Draft202012Validator(
+            {**schema, 'components': document['components']}, format_checker=FormatChecker())
+        for message in messages:
+            validator.validate(message)
+        # A schema that takes everything would prove nothing.
+        assert list(validator.iter_errors(5)), f'{name}: anything is accepted'
+
+
 def damaged(path):
     """A validator that finds nothing in a broken document would prove nothing."""
     document = load(path)
@@ -45,6 +61,7 @@ def checks(folder):
     for path in sorted(folder.glob('*-json/openapi.json')):
         yield same, path
         yield damaged, path
+    yield answers, folder / 'services-3.1-json' / 'openapi.json'
 
 
 def main(folder):

@@ -122,6 +122,15 @@ impl<'a> Models<'a> {
             );
             warnings.push(Warning { place, text });
         }
+        if matches!(kind, Type::Map(_)) && self.is_generic(base, &annotated.annotation) {
+            let text =
+                "Zato 3.2 refuses a dict that arrives here, it takes the type for a list; `dict` is taken";
+            let place = self.project.place(base, annotated.line);
+            warnings.push(Warning {
+                place,
+                text: format!("{}: {text}", annotated.name),
+            });
+        }
         // A nested model is required also when it has a default.
         let is_model = matches!(kind, Type::Model(_));
         Some(Field {
@@ -131,6 +140,14 @@ impl<'a> Models<'a> {
             description: annotated.description.clone(),
             default,
         })
+    }
+
+    /// Whether a type comes from `typing`, as `anydict` does and `dict` does not.
+    fn is_generic(&self, seen_from: &ClassId, annotation: &Value) -> bool {
+        let (Value::Name(names) | Value::Index(names, _)) = annotation else {
+            return false;
+        };
+        matches!(self.project.resolve(seen_from, names), Target::Outside(full) if full.contains('.'))
     }
 
     /// The type that an annotation means, as seen from a class.

@@ -273,12 +273,20 @@ fn element_type(element: Element, keys: &[Declared], side: Side) -> Type {
 
 /// A key of a dict: a plain one has any value, whatever its name.
 fn key(declared: &Declared, side: Side) -> Field {
-    let typed = Declared {
-        element: declared.element.or(Some(Element::AsIs)),
-        ..declared.clone()
-    };
-    let mut field = field(&typed, None, side);
+    let element = declared.element.or(Some(Element::AsIs));
+    let mut field = field(
+        &Declared {
+            element,
+            ..declared.clone()
+        },
+        None,
+        side,
+    );
     field.default = None;
+    // One that the service leaves out goes out as an empty string, whatever its type.
+    if side == Side::Output && !field.required && !matches!(field.kind, Type::Any(_) | Type::Text) {
+        field.kind = Type::Either(vec![field.kind, Type::Choice(vec!["".into()])]);
+    }
     field
 }
 

@@ -151,6 +151,20 @@ fn a_name_gives_a_type(#[case] name: &str, #[case] expected: Type) {
     assert_eq!(facts::element_type(facts::infer(name), Side::Input), expected);
 }
 
+#[test]
+fn the_reference_names_every_rule() {
+    let text = include_str!("../../docs/reference/openapi.md");
+    for rule in &facts::RULES {
+        let names = rule.exact.iter().chain(rule.prefixes).chain(rule.suffixes);
+        for name in names {
+            assert!(
+                text.contains(&format!("`{name}`")),
+                "{name} is not in docs/reference/openapi.md"
+            );
+        }
+    }
+}
+
 #[rstest]
 #[case("* a - one\n* b - two", Side::Input, "a", "one")]
 #[case("* a - one\n* b - two", Side::Output, "b", "two")]

@@ -11,4 +11,4 @@ class Elements(z.Service):
             Dict('g', 'x', '-y', Int('z'), Dict('-w', 'v')), DictList('h', 'q'), Float('i'), Int('j'), List('k'), \
             Opaque('l'), Text('m'), UTC('n'), UUID('o'), z.Dict('p'), z.DictList('q')
         input_optional = Int('with_default', default=5), Text('-text', default='x')
-        output_required = Int('a'), Date('d'), DateTime('e'), UTC('n'), UUID('o'), DictList('h', UUID('q'))
+        output_required = Int('a'), Date('d'), DateTime('e'), UTC('n'), UUID('o'), DictList('h', Int('q'), '-r')
