@@ -23,7 +23,7 @@ write_documents() {
     for format in json yaml; do
       for version in 3.1 3.0; do
         "$program" apispec "tests/openapi/$set" --dir "$out/$set-$version-$format" --format "$format" \
-          --version "$version" --server https://api.example.com
+          --version "$version" --server https://api.example.com --wsdl '*' --postman
       done
     done
   done 2> "$out.log" || { cat "$out.log"; die "apispec failed"; }

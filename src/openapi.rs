@@ -14,6 +14,7 @@ pub mod files;
 pub mod model;
 pub mod names;
 pub mod nesting;
+pub mod postman;
 pub mod project;
 pub mod read;
 pub mod schema;
@@ -23,3 +24,5 @@ pub mod source;
 #[cfg(test)]
 mod tests;
 pub mod value;
+pub mod wsdl;
+pub mod xml;

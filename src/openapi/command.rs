@@ -14,10 +14,12 @@ use super::facts;
 use super::files::{self, Found};
 use super::model::Api;
 use super::names;
+use super::postman;
 use super::project::Project;
 use super::read::{self, Selection};
 use super::schema;
 use super::select::Patterns;
+use super::wsdl;
 
 /// The options, as `zato apispec` has them where it has them.
 #[derive(clap::Args, Debug)]
@@ -55,6 +57,18 @@ pub struct Apispec {
     /// Where the services answer, such as https://api.example.com. Can be repeated.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     server: Vec<String>,
+    /// Patterns of services, with commas, of which a WSDL is written, too.
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    wsdl: Vec<String>,
+    /// The path of the SOAP channel that the WSDL names.
+    #[arg(long, default_value = "/zato/soap")]
+    soap_path: String,
+    /// The namespace of the WSDL.
+    #[arg(long, default_value = "urn:zato:services")]
+    wsdl_namespace: String,
+    /// Write a Postman collection, too.
+    #[arg(long)]
+    postman: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -72,7 +86,7 @@ enum Version {
 }
 
 /// Names of files that a run may write.
-const WRITTEN: [&str; 2] = ["openapi.json", "openapi.yaml"];
+const WRITTEN: [&str; 4] = ["openapi.json", "openapi.yaml", "services.wsdl", "postman.json"];
 
 /// After how long progress is told, and how often.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -122,13 +136,15 @@ impl Apispec {
         api.warnings
             .iter()
             .for_each(|warning| say(format!("warning: {warning}")));
-        let (name, text) = self.document(&api)?;
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|source| Failure::Io {
-            path: path.display().to_string(),
-            source,
-        })?;
-        say(format!("{}: {} services", path.display(), api.services.len()));
+        for (name, text) in self.documents(&api, &mut say)? {
+            let path = folder.join(name);
+            let failed = |source| Failure::Io {
+                path: path.display().to_string(),
+                source,
+            };
+            std::fs::write(&path, text).map_err(failed)?;
+            say(format!("{}: {} services", path.display(), api.services.len()));
+        }
         if unreadable > 0 {
             say(format!("error: {unreadable} files or folders could not be read"));
         }
@@ -177,6 +193,45 @@ impl Apispec {
             let _ = writeln!(tell, "error: {failure}");
         }
         (read::api(&Project::new(modules), selection), failures.len())
+    }
+
+    /// What is written, by the names of the files.
+    fn documents(
+        &self,
+        api: &Api,
+        say: &mut impl FnMut(String),
+    ) -> Result<Vec<(&'static str, String)>, Failure> {
+        let mut documents = vec![self.document(api)?];
+        // Without an address of its own the server that Zato listens at.
+        let server = self
+            .server
+            .first()
+            .map_or("http://127.0.0.1:17010", String::as_str)
+            .trim_end_matches('/');
+        if !self.wsdl.is_empty() {
+            let patterns = Patterns::new(self.wsdl.iter().map(String::as_str))?;
+            let settings = wsdl::Settings {
+                namespace: self.wsdl_namespace.clone(),
+                address: format!("{server}{}", self.soap_path),
+            };
+            let written = wsdl::wsdl(api, &settings, |name| patterns.matches(name));
+            let (text, problems) = written.map_err(|error| Failure::Format(error.to_string()))?;
+            for problem in problems {
+                say(format!("warning: {problem}"));
+            }
+            documents.push((WRITTEN[2], text));
+        }
+        if self.postman {
+            let path = self
+                .api_invoke_path
+                .first()
+                .map_or(facts::INVOKE_PATH, String::as_str);
+            documents.push((
+                WRITTEN[3],
+                format!("{:#}\n", postman::collection(api, server, path)),
+            ));
+        }
+        Ok(documents)
     }
 
     fn document(&self, api: &Api) -> Result<(&'static str, String), Failure> {
@@ -433,6 +488,21 @@ mod tests {
     #[case("/{b}/{service_name}", false)]
     fn a_path_must_take_the_name_and_nothing_else(#[case] path: &str, #[case] expected: bool) {
         assert_eq!(invoke_path(path).is_ok(), expected);
+    }
+
+    #[test]
+    fn a_wsdl_and_a_collection_are_written_when_asked_for() {
+        let root = folder(&[("a.py", SERVICE.as_bytes())]);
+        assert!(
+            run(
+                root.path(),
+                &["--wsdl", "api.*", "--postman", "--server", "https://x/"]
+            )
+            .1
+        );
+        let read = |name: &str| fs::read_to_string(root.path().join("out").join(name)).unwrap();
+        assert!(read("services.wsdl").contains("location=\"https://x/zato/soap\""));
+        assert!(read("postman.json").contains("\"value\": \"https://x\""));
     }
 
     #[test]
