@@ -5,6 +5,7 @@
 //! [`command`] and [`files`] touch the disk. Nothing here knows Kubernetes or a running server, and nothing guesses in
 //! silence: what the text does not tell is described as such, and told as a warning.
 
+pub mod breaking;
 pub mod command;
 pub mod dataclass;
 pub mod docstring;
@@ -24,5 +25,6 @@ pub mod source;
 #[cfg(test)]
 mod tests;
 pub mod value;
+pub mod widening;
 pub mod wsdl;
 pub mod xml;

@@ -319,7 +319,10 @@ fn is_known(target: &Target) -> bool {
         Target::Class(_) => true,
         Target::Outside(name) => {
             let last = name.rsplit('.').next().unwrap_or_default();
-            let type_ = name.starts_with("zato.common.typing_.") || name.starts_with("typing.");
+            // Zato's names of types are in lower case, those of typing are not; a star binds only what is there.
+            let is_lower = last.starts_with(|first: char| first.is_ascii_lowercase());
+            let from = name.strip_suffix(last).unwrap_or_default();
+            let type_ = (from == "zato.common.typing_." && is_lower) || (from == "typing." && !is_lower);
             facts::is_service(name)
                 || facts::is_model(name)
                 || facts::element(name).is_some()
