@@ -15,6 +15,8 @@ use super::value::{self, Value};
 
 /// How often an annotation may refer to another one.
 const DEPTH: usize = 40;
+/// How many types within types one annotation may have.
+const STEPS: usize = 500;
 
 /// Models that messages refer to, and those of them that are still to be read.
 pub struct Models<'a> {
@@ -22,6 +24,8 @@ pub struct Models<'a> {
     names: BTreeMap<ClassId, String>,
     taken: BTreeSet<String>,
     waiting: Vec<ClassId>,
+    /// How much of one annotation is left to look at.
+    steps: usize,
 }
 
 impl<'a> Models<'a> {
@@ -32,6 +36,7 @@ impl<'a> Models<'a> {
             names: BTreeMap::new(),
             taken: BTreeSet::new(),
             waiting: Vec::new(),
+            steps: 0,
         }
     }
 
@@ -102,34 +107,28 @@ impl<'a> Models<'a> {
             return None;
         }
         let kind = self.type_of(base, &annotated.annotation);
-        let place = self.project.place(base, annotated.line);
-        if let Type::Any(reason) = &kind
-            && !reason.is_empty()
-        {
-            warnings.push(Warning {
-                place: place.clone(),
-                text: format!("{}: {reason}", annotated.name),
-            });
-        }
         // A bar makes a field nullable, but Zato 3.2 sees only optional[..] and Union[.., None] as optional.
         let has_bar = matches!(annotated.annotation, Value::Either(..));
         let nullable = matches!(kind, Type::Nullable(_));
         let (has_default, default) = default(annotated.default.as_ref());
-        if has_bar && nullable && !has_default {
-            let text = format!(
-                "{}: Zato requires it, for `X | None` is not `optional[X]` to it",
-                annotated.name
-            );
-            warnings.push(Warning { place, text });
-        }
-        if matches!(kind, Type::Map(_)) && self.is_generic(base, &annotated.annotation) {
-            let text =
-                "Zato 3.2 refuses a dict that arrives here, it takes the type for a list; `dict` is taken";
-            let place = self.project.place(base, annotated.line);
+        let place = || self.project.place(base, annotated.line);
+        let mut tell = |text: &str| {
             warnings.push(Warning {
-                place,
+                place: place(),
                 text: format!("{}: {text}", annotated.name),
             });
+        };
+        match &kind {
+            Type::Any(reason) if !reason.is_empty() => tell(reason),
+            Type::Nullable(_) if has_bar && !has_default => {
+                tell("Zato requires it, for `X | None` is not `optional[X]` to it");
+            }
+            Type::Map(_) if self.is_generic(base, &annotated.annotation) => {
+                tell(
+                    "Zato 3.2 refuses a dict that arrives here, it takes the type for a list; `dict` is taken",
+                );
+            }
+            _ => {}
         }
         // A nested model is required also when it has a default.
         let is_model = matches!(kind, Type::Model(_));
@@ -152,12 +151,14 @@ impl<'a> Models<'a> {
 
     /// The type that an annotation means, as seen from a class.
     pub fn type_of(&mut self, seen_from: &ClassId, annotation: &Value) -> Type {
+        self.steps = STEPS;
         self.type_within(seen_from, annotation, DEPTH)
     }
 
     fn type_within(&mut self, seen_from: &ClassId, annotation: &Value, left: usize) -> Type {
-        if left == 0 {
-            return Type::Any("a type that refers to itself".into());
+        self.steps = self.steps.saturating_sub(1);
+        if left == 0 || self.steps == 0 {
+            return Type::Any("a type that refers to itself or is very large".into());
         }
         let left = left - 1;
         match annotation {

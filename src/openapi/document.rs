@@ -105,14 +105,7 @@ struct Media {
 #[serde(rename_all = "camelCase")]
 struct Components {
     schemas: BTreeMap<String, Map<String, Value>>,
-    security_schemes: BTreeMap<&'static str, SecurityScheme>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct SecurityScheme {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    scheme: &'static str,
+    security_schemes: Value,
 }
 
 /// The security scheme of the path by which services are invoked.
@@ -139,13 +132,7 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
         operations: BTreeSet::new(),
         components: BTreeMap::new(),
     };
-    for (name, model) in &api.models {
-        let mut schema = writer.schemas.fields(&model.fields);
-        if !model.description.is_empty() {
-            schema.insert("description".into(), model.description.clone().into());
-        }
-        writer.components.insert(reference(name), schema);
-    }
+    writer.models();
     let paths = api
         .services
         .values()
@@ -169,13 +156,7 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
         paths,
         components: Components {
             schemas: writer.components,
-            security_schemes: BTreeMap::from([(
-                BASIC,
-                SecurityScheme {
-                    kind: "http",
-                    scheme: "basic",
-                },
-            )]),
+            security_schemes: json!({BASIC: {"type": "http", "scheme": "basic"}}),
         },
     }
 }
@@ -190,6 +171,16 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    fn models(&mut self) {
+        for (name, model) in &self.api.models {
+            let mut schema = self.schemas.fields(&model.fields);
+            if !model.description.is_empty() {
+                schema.insert("description".into(), model.description.clone().into());
+            }
+            self.components.insert((self.schemas.reference)(name), schema);
+        }
+    }
+
     fn service(&mut self, service: &Service) -> Vec<(String, PathItem)> {
         let request = self.message("request", "Request", service, service.input.as_ref());
         let response = self.message("response", "Response", service, service.output.as_ref());

@@ -2,6 +2,7 @@
 //!
 //! Pure. Resolves across files by the names of modules; a name that leads outside the files stays a full name.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts;
@@ -9,8 +10,31 @@ use super::model::Place;
 use super::source::{Attribute, Class, Module};
 use super::value::Value;
 
-/// How many classes a class may inherit from, and how often a value may refer to another one.
+/// How many classes a class may inherit from.
 const LIMIT: usize = 200;
+/// How often one name may lead to another one, in a row and in all: files can import all of each other.
+const DEPTH: usize = 150;
+const STEPS: usize = 300;
+
+/// How much of a search is left.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    depth: usize,
+    steps: &'a Cell<usize>,
+}
+
+impl<'a> Left<'a> {
+    fn new(steps: &'a Cell<usize>) -> Self {
+        Self { depth: DEPTH, steps }
+    }
+
+    /// What is left after one step more, if any.
+    fn next(self) -> Option<Self> {
+        let (depth, steps) = (self.depth.checked_sub(1)?, self.steps.get().checked_sub(1)?);
+        self.steps.set(steps);
+        Some(Self { depth, ..self })
+    }
+}
 
 /// The files.
 #[derive(Debug, Default)]
@@ -113,16 +137,16 @@ impl Project {
 
     /// What `names`, written in the body of `seen_from` or in its module, stands for.
     pub fn resolve(&self, seen_from: &ClassId, names: &[String]) -> Target {
-        self.resolve_within(seen_from, names, LIMIT)
+        self.resolve_within(seen_from, names, Left::new(&Cell::new(STEPS)))
     }
 
-    fn resolve_within(&self, seen_from: &ClassId, names: &[String], left: usize) -> Target {
+    fn resolve_within(&self, seen_from: &ClassId, names: &[String], left: Left<'_>) -> Target {
         let (Some((first, rest)), Some(module)) = (names.split_first(), self.module(seen_from)) else {
             return Target::Unknown;
         };
-        if left == 0 {
+        let Some(left) = left.next() else {
             return Target::Unknown;
-        }
+        };
         // A class body sees its own names and those of the module, not those of the class around it.
         let mut inner = seen_from.path.clone();
         inner.push(first.clone());
@@ -141,34 +165,30 @@ impl Project {
             return self.within(top, rest, left);
         }
         if let Some(full) = module.imports.get(first) {
-            return self.outside(full, rest, left - 1);
+            return self.outside(full, rest, left);
         }
         if facts::annotation(first).is_some() && is_builtin(first) {
             return Target::Outside(first.clone());
         }
         let stars = module.star_imports.iter();
-        let found = stars.map(|from| self.outside(&format!("{from}.{first}"), rest, left - 1));
+        let found = stars.map(|from| self.outside(&format!("{from}.{first}"), rest, left));
         found.rev().find(is_known).unwrap_or(Target::Unknown)
     }
 
     /// A name in a class, or in what it inherits from.
-    fn within(&self, id: ClassId, rest: &[String], left: usize) -> Target {
+    fn within(&self, id: ClassId, rest: &[String], left: Left<'_>) -> Target {
         let Some((name, more)) = rest.split_first() else {
             return Target::Class(id);
         };
-        let found = self
-            .lineage_within(&id, left - 1)
-            .0
-            .into_iter()
-            .find_map(|mut base| {
-                base.path.push(name.clone());
-                self.class(&base).is_some().then_some(base)
-            });
+        let found = self.lineage_within(&id, left).0.into_iter().find_map(|mut base| {
+            base.path.push(name.clone());
+            self.class(&base).is_some().then_some(base)
+        });
         found.map_or(Target::Unknown, |inner| self.within(inner, more, left))
     }
 
     /// A full name that may lead into another file.
-    fn outside(&self, full: &str, rest: &[String], left: usize) -> Target {
+    fn outside(&self, full: &str, rest: &[String], left: Left<'_>) -> Target {
         let mut parts: Vec<String> = full.split('.').map(str::to_owned).collect();
         parts.extend_from_slice(rest);
         for split in (1..parts.len()).rev() {
@@ -202,10 +222,10 @@ impl Project {
 
     /// The class and all that it inherits from in the files, nearest first, and the full names outside of them.
     pub fn lineage(&self, id: &ClassId) -> (Vec<ClassId>, Vec<Target>) {
-        self.lineage_within(id, LIMIT)
+        self.lineage_within(id, Left::new(&Cell::new(STEPS)))
     }
 
-    fn lineage_within(&self, id: &ClassId, left: usize) -> (Vec<ClassId>, Vec<Target>) {
+    fn lineage_within(&self, id: &ClassId, left: Left<'_>) -> (Vec<ClassId>, Vec<Target>) {
         let (mut order, mut seen, mut outside) = (Vec::new(), BTreeSet::new(), Vec::new());
         self.visit(id, left, &mut seen, &mut order, &mut outside);
         order.reverse();
@@ -217,21 +237,22 @@ impl Project {
     fn visit(
         &self,
         id: &ClassId,
-        left: usize,
+        left: Left<'_>,
         seen: &mut BTreeSet<ClassId>,
         order: &mut Vec<ClassId>,
         outside: &mut Vec<Target>,
     ) {
         let Some(class) = self.class(id) else { return };
-        if left == 0 || seen.len() >= LIMIT || !seen.insert(id.clone()) {
+        let Some(left) = left.next() else { return };
+        if seen.len() >= LIMIT || !seen.insert(id.clone()) {
             return;
         }
         // Bases are named outside of the class that has them.
         let mut around = id.clone();
         around.path.pop();
         for base in class.bases.iter().rev() {
-            match self.resolve_within(&around, base, left - 1) {
-                Target::Class(base) => self.visit(&base, left - 1, seen, order, outside),
+            match self.resolve_within(&around, base, left) {
+                Target::Class(base) => self.visit(&base, left, seen, order, outside),
                 target => outside.push(target),
             }
         }
@@ -271,7 +292,7 @@ impl Project {
     /// The class `name` inside a class or inside one that it inherits from.
     pub fn inner(&self, id: &ClassId, name: &str) -> Option<ClassId> {
         let names = [name.to_owned()];
-        match self.within(id.clone(), &names, LIMIT) {
+        match self.within(id.clone(), &names, Left::new(&Cell::new(STEPS))) {
             Target::Class(id) => Some(id),
             _ => None,
         }

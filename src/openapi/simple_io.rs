@@ -10,6 +10,8 @@ use super::value::Value;
 
 /// How often a value may refer to another one.
 const DEPTH: usize = 40;
+/// How many values are looked at.
+const STEPS: usize = 2_000;
 
 /// An element of a declaration.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +33,8 @@ pub struct Declarations {
     pub elements: Vec<Declared>,
     /// Whether there may be more of them.
     pub incomplete: bool,
+    /// How many values were looked at.
+    steps: usize,
 }
 
 /// Reads the elements of a value: strings, element types, tuples and lists of them, sums, and names of such values.
@@ -42,7 +46,8 @@ pub fn declarations(project: &Project, seen_from: &ClassId, value: &Value) -> De
 
 fn collect(project: &Project, seen_from: &ClassId, value: &Value, left: usize, into: &mut Declarations) {
     // Values that double themselves (`A = B + B`) would grow without end.
-    if left == 0 || into.elements.len() > 10_000 {
+    into.steps += 1;
+    if left == 0 || into.steps > STEPS {
         into.incomplete = true;
         return;
     }
@@ -64,26 +69,20 @@ fn collect(project: &Project, seen_from: &ClassId, value: &Value, left: usize, i
             Some((value, found)) => collect(project, &found, value, left, into),
             None => into.incomplete = true,
         },
-        Value::Call(names, arguments, keywords) => {
-            let wraps = matches!(names.as_slice(), [name] if ["tuple", "list", "set", "sorted"].contains(&name.as_str()));
-            if wraps {
-                for argument in arguments {
-                    collect(project, seen_from, argument, left, into);
-                }
-                return;
+        Value::Call(names, arguments, _) if is_wrapper(names) => {
+            for argument in arguments {
+                collect(project, seen_from, argument, left, into);
             }
+        }
+        Value::Call(names, arguments, keywords) => {
+            let default = keywords.get("default").and_then(literal);
             match element(project, seen_from, names).zip(text(arguments.first())) {
                 Some((element, name)) => {
-                    let mut keys = Declarations::default();
-                    for key in arguments.iter().skip(1) {
-                        collect(project, seen_from, key, left, &mut keys);
-                    }
-                    into.incomplete |= keys.incomplete;
-                    let default = keywords.get("default").and_then(literal);
+                    let keys = keys(project, seen_from, &arguments[1..], left, into);
                     into.elements.push(Declared {
                         name,
                         element: Some(element),
-                        keys: keys.elements,
+                        keys,
                         default,
                     });
                 }
@@ -92,6 +91,26 @@ fn collect(project: &Project, seen_from: &ClassId, value: &Value, left: usize, i
         }
         _ => into.incomplete = true,
     }
+}
+
+/// The keys that a dict names after its own name.
+fn keys(
+    project: &Project,
+    seen_from: &ClassId,
+    arguments: &[Value],
+    left: usize,
+    into: &mut Declarations,
+) -> Vec<Declared> {
+    let before = std::mem::take(&mut into.elements);
+    for argument in arguments {
+        collect(project, seen_from, argument, left, into);
+    }
+    std::mem::replace(&mut into.elements, before)
+}
+
+/// Calls that change how values are held, but not which.
+fn is_wrapper(names: &[String]) -> bool {
+    matches!(names, [name] if ["tuple", "list", "set", "sorted"].contains(&name.as_str()))
 }
 
 impl Declared {

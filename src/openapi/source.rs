@@ -293,6 +293,8 @@ fn imports_from(import: &StmtImportFrom, module: &mut Module) {
     let from = relative(&module.name, import.level, import.module.as_deref());
     for alias in &import.names {
         if alias.name.as_str() == "*" {
+            // The last one counts where two have a name.
+            module.star_imports.retain(|known| *known != from);
             module.star_imports.push(from.clone());
         } else {
             let bound = alias.asname.as_ref().unwrap_or(&alias.name);

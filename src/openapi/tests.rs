@@ -205,10 +205,42 @@ fn what_refers_to_itself_ends(#[case] text: &str) {
 }
 
 #[test]
+fn what_branches_at_each_step_ends() {
+    let mut text = String::from("from zato.server.service import *\nfrom zato.common.typing_ import *\n");
+    text += &"from m import *\nfrom n import *\n".repeat(50);
+    for number in 1..30 {
+        let (before, many) = (number - 1, format!("*V{}, ", number - 1).repeat(50));
+        writeln!(
+            text,
+            "V{number} = ({many})\nT{number} = union_[{0}]",
+            format!("T{before}, ").repeat(50)
+        )
+        .unwrap();
+        writeln!(
+            text,
+            "D{number} = ({})",
+            format!("Dict('d', *D{before}), ").repeat(50)
+        )
+        .unwrap();
+    }
+    text += "@dataclass\nclass M(Model):\n  a: T29\n  b: Unknown\n";
+    text +=
+        "class S(Service):\n  name = 's'\n  input = V29\n  output = M\nclass T(Unknown):\n  input = D29\n";
+    text += "class U(Service):\n  name = 'u'\n  input = D29\n";
+    let api = api(&[("m", &text), ("n", &text)], &["public"]);
+    assert_eq!(api.services.keys().collect::<Vec<_>>(), ["s", "u"]);
+    assert!(
+        api.warnings
+            .iter()
+            .any(|warning| warning.text.contains("refers to itself or is very large"))
+    );
+}
+
+#[test]
 fn long_chains_of_bases_and_values_end() {
     let mut text =
         String::from("from zato.server.service import Service\nclass A0(Service): input = V0\nV0 = 'a'\n");
-    for number in 1..5_000 {
+    for number in 1..1_000 {
         let before = number - 1;
         writeln!(
             text,
@@ -216,7 +248,7 @@ fn long_chains_of_bases_and_values_end() {
         )
         .unwrap();
     }
-    text += "class Last(Service):\n  name = 'last'\n  input = V4999\n";
+    text += "class Last(Service):\n  name = 'last'\n  input = V999\n";
     let api = api(&[("m", &text)], &["public"]);
     assert!(matches!(api.services["last"].input, Some(Type::Either(_))));
     assert!(api.services.contains_key("m.a0"));
@@ -342,6 +374,11 @@ proptest! {
         let read = source::read("a.py", "a", &text);
         prop_assert_eq!(read.is_ok(), crate::python::check("a.py", &text).is_ok());
     }
+}
+
+proptest! {
+    // Each case makes whole documents.
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn no_damage_to_a_service_ends_the_reader(at in 0..3_000_usize, insert in "[ -~\n]{0,8}", cut in 0..40_usize) {
