@@ -5,6 +5,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 archive=${1:-target/images/zato-sim.tar}
 
+step "documents of 10,000 services (10 min when it is built as it is released for the first time)"
+dev/packages.sh musl-tools
+cargo bench --locked --bench openapi
+
 step "what the operator costs (about 20 min; 10 min more when it is built as it is released for the first time)"
 dev/packages.sh musl-tools
 trap 'dev/cluster/alone.sh down target/cost' EXIT

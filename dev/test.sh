@@ -17,6 +17,7 @@ dev/packages.sh musl-tools
 part "format" cargo fmt --check
 part "lints" cargo clippy --locked --all-targets --features e2e -- -D warnings
 part "unit tests" cargo test --locked
+part "OpenAPI documents by other validators" dev/openapi.sh
 part "contract of the stand-in for Zato" tests/zato-contract/run.sh
 part "stories on a real node" dev/e2e.sh
 part "image of the Dockerfile" dev/images/dockerfile.sh

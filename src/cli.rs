@@ -19,6 +19,7 @@ use tower::retry::RetryLayer;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::k8s::labels;
 use crate::k8s::lease::{self, Leadership, Lease};
+use crate::openapi::command::Apispec;
 use crate::reconcile::engine::Settings;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::{health, logging, served};
@@ -43,6 +44,9 @@ enum Role {
     Check(Check),
     /// Print the `CustomResourceDefinition`s as YAML.
     Crds,
+    /// Write an OpenAPI document of the services in Python files. Needs no cluster.
+    #[command(disable_version_flag = true)]
+    Apispec(Box<Apispec>),
 }
 
 #[derive(clap::Args, Debug)]
@@ -96,6 +100,13 @@ impl Cli {
         if matches!(self.role, Role::Crds) {
             return print(&crds());
         }
+        if let Role::Apispec(apispec) = &self.role {
+            return if apispec.run() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+        }
         logging::start();
         let runtime = match tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -113,7 +124,7 @@ impl Cli {
                 Role::Agent(Agent::Run) => agent::run(stop).await.map_err(Failure::from),
                 Role::Agent(Agent::Harden) => agent::harden::run().map_err(Failure::from),
                 Role::Check(check) => tell_missing(check).await,
-                Role::Crds => Ok(()),
+                Role::Crds | Role::Apispec(_) => Ok(()),
             }
         });
         result.map_or_else(|error| fail(&*error), |()| ExitCode::SUCCESS)

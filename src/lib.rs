@@ -16,6 +16,7 @@ pub mod cli;
 pub mod cluster;
 pub mod exchange;
 pub mod k8s;
+pub mod openapi;
 pub mod python;
 pub mod reconcile;
 pub mod service;

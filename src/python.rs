@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use ruff_python_ast::{Expr, PythonVersion, Stmt};
-use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+use ruff_python_ast::{Expr, Mod, PythonVersion, Stmt};
+use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_source_file::LineIndex;
 use ruff_text_size::TextRange;
 
@@ -31,6 +31,23 @@ pub struct SyntaxError {
 /// Only names that the text gives: a class whose body sets `name` to a string. What Zato calls a service without one is
 /// Zato's business.
 pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
+    let syntax = parse(file, text)?.into_syntax();
+    let body = syntax
+        .as_module()
+        .map(|module| module.body.iter().as_slice())
+        .unwrap_or_default();
+    // A service inherits from one; a class without a base may have a `name` of its own.
+    let classes = body
+        .iter()
+        .filter_map(Stmt::as_class_def_stmt)
+        .filter(|class| !class.bases().is_empty());
+    Ok(classes
+        .filter_map(|class| class.body.iter().find_map(assigned_name))
+        .collect())
+}
+
+/// The syntax of `text`, or its first error.
+pub fn parse(file: &str, text: &str) -> Result<Parsed<Mod>, SyntaxError> {
     let parsed = parse_unchecked(
         text,
         ParseOptions::from(Mode::Module).with_target_version(VERSION),
@@ -61,19 +78,7 @@ pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
             cause: "source code cannot contain null bytes".into(),
         });
     }
-    let syntax = parsed.into_syntax();
-    let body = syntax
-        .as_module()
-        .map(|module| module.body.iter().as_slice())
-        .unwrap_or_default();
-    // A service inherits from one; a class without a base may have a `name` of its own.
-    let classes = body
-        .iter()
-        .filter_map(Stmt::as_class_def_stmt)
-        .filter(|class| !class.bases().is_empty());
-    Ok(classes
-        .filter_map(|class| class.body.iter().find_map(assigned_name))
-        .collect())
+    Ok(parsed)
 }
 
 /// `name = '...'` in a class body.
