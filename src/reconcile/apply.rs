@@ -141,6 +141,12 @@ async fn apply_one(
         .child(&manifest.resource, namespace, &manifest.name);
     let is_current =
         |live: &Child| live.digest == wanted || context.applied.is_current(&key, wanted, live.digest);
+    let is_done = |live: &Child| is_ours(live, &manifest, owner) && is_current(live);
+    if cached.as_ref().is_some_and(is_done) {
+        return Ok(());
+    }
+    // Never closed.
+    let _permit = context.writers.acquire().await;
     let Some(applied) = bring(&api, &manifest, owner, cached, is_current).await? else {
         return Ok(());
     };

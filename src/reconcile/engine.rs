@@ -8,6 +8,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
 use kube::{Client, ResourceExt};
+use tokio::sync::Semaphore;
 
 use super::apply::{self, Applied};
 use super::kind::{Kind, Outcome};
@@ -20,6 +21,9 @@ use crate::telemetry::metrics::Metrics;
 
 /// A reconcile that takes longer is given up and tried again.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// Children that are written at the same time. More of them are not faster, and each needs a connection with its buffers.
+const WRITERS: usize = 16;
 
 /// What every reconcile shares.
 pub struct Context {
@@ -37,6 +41,8 @@ pub struct Context {
     pub applied: Applied,
     /// Statuses that were written.
     pub written: Written,
+    /// Who may write a child now, in the order in which they asked.
+    pub writers: Semaphore,
     /// Settings of this operator.
     pub settings: Settings,
     /// What is counted.
@@ -88,6 +94,7 @@ impl Context {
             metrics,
             applied: Applied::default(),
             written: Written::default(),
+            writers: Semaphore::new(WRITERS),
             failures: Mutex::default(),
         }
     }
