@@ -7,19 +7,19 @@ mod support;
 #[path = "support/webhook.rs"]
 mod webhook;
 
-use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace as CoreNamespace, PersistentVolumeClaim, Secret, Service,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::{CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
 use support::process::Process;
 use support::schema::Edit;
 use support::{
-    Namespace, client, cluster, install_definitions, kubeconfig, schema, service, settled, until, until_ready,
+    Namespace, client, cluster, hook, install_definitions, kubeconfig, schema, service, settled, until,
+    until_ready,
 };
 use webhook::Webhook;
 use zato_operator::api::{ZatoCluster, ZatoService};
@@ -197,44 +197,19 @@ async fn a_webhook_that_says_no() {
     let _operator = Process::start(&kubeconfig(), IDENTITY);
     let space = Namespace::new("no").await;
     let webhook = Webhook::start("services cost money here").await;
-    let hook = serde_json::from_value(json!({
-        "metadata": {"name": space.name()},
-        "webhooks": [{
-            "name": "no.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
-            "clientConfig": {"url": format!("https://{}/", webhook.address), "caBundle": webhook.authority},
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name()}},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]}],
-        }],
-    }));
-    let hooks = Api::<ValidatingWebhookConfiguration>::all(client().await);
-    hooks
-        .create(&PostParams::default(), &hook.unwrap())
-        .await
-        .unwrap();
-    let probe = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe"}, "spec": {"ports": [{"port": 1}]}});
-    space
-        .until("the webhook counts", || async {
-            let refused = space.create::<Service>(&probe).await.is_err();
-            if !refused {
-                space.remove::<Service>("probe").await;
-            }
-            refused
-        })
-        .await;
+    let url = format!("https://{}/", webhook.address);
+    hook::register(&space, json!({"url": url, "caBundle": webhook.authority})).await;
     space
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
     let message = until_ready(&space, "False", "AdmissionDenied").await;
-    let said = "admission webhook \"no.example.com\" denied the request: services cost money here";
+    let said = "admission webhook \"refuses.example.com\" denied the request: services cost money here";
     assert!(
         message.starts_with("Service c-server: ") && message.contains(said),
         "{message}"
     );
-    hooks
-        .delete(space.name(), &DeleteParams::default())
-        .await
-        .unwrap();
+    hook::remove(&space).await;
     space.there::<StatefulSet>("c-server").await;
     space.delete().await;
 }

@@ -6,16 +6,15 @@
 mod support;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, ResourceQuota, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, ResourceQuota, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 use support::way::Way;
-use support::{Namespace, cluster, code, set_code, start, until_ready, until_told};
+use support::{Namespace, cluster, code, hook, set_code, start, until_ready, until_told};
 use zato_operator::api::ZatoCluster;
 
 /// A cluster "c" whose pod never starts: nothing of it needs one.
@@ -99,43 +98,14 @@ async fn a_quota_that_is_used_up() {
 #[tokio::test]
 async fn a_webhook_that_refuses_a_child() {
     let space = Namespace::new("webhook").await;
-    let hooks = Api::<ValidatingWebhookConfiguration>::all(support::client().await);
-    let hook = serde_json::from_value(json!({
-        "metadata": {"name": space.name()},
-        "webhooks": [{
-            "name": "refuses.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
-            "clientConfig": {"url": "https://127.0.0.1:1/"}, "timeoutSeconds": 1,
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name()}},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]}],
-        }],
-    }));
-    hooks
-        .create(&PostParams::default(), &hook.unwrap())
-        .await
-        .unwrap();
-    let probe = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe"}, "spec": {"ports": [{"port": 1}]}});
-    space
-        .until("the webhook counts", || async {
-            let created = space.create::<Service>(&probe).await;
-            if created.is_ok() {
-                let _ = space
-                    .api::<Service>()
-                    .delete("probe", &DeleteParams::default())
-                    .await;
-            }
-            created.is_err()
-        })
-        .await;
+    hook::register(&space, json!({"url": "https://127.0.0.1:1/"})).await;
     waiting(&space).await;
     let message = until_ready(&space, "False", "AdmissionDenied").await;
     assert!(
         message.starts_with("Service c-server: ") && message.contains("refuses.example.com"),
         "{message}"
     );
-    hooks
-        .delete(space.name(), &DeleteParams::default())
-        .await
-        .unwrap();
+    hook::remove(&space).await;
     space.there::<StatefulSet>("c-server").await;
     space.delete().await;
 }

@@ -1,5 +1,6 @@
 //! The vocabulary of the stories: a namespace of their own, waiting, objects.
 
+pub mod hook;
 pub mod operator;
 pub mod process;
 pub mod schema;
