@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How deep the unit tests reach into the pure core (plan, desired, assess of both kinds):
 #   depth.sh lines     every line is run (cargo-tarpaulin); fails when one is not
-#   depth.sh mutants   every change that cargo-mutants makes is noticed by a test; fails when one is not
+#   depth.sh mutants   every change that cargo-mutants makes is noticed by a test; fails when one is not; options of
+#                      cargo-mutants may follow, such as --file src/cluster/plan.rs or --iterate
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 CORE=(src/cluster/plan.rs src/cluster/assess.rs src/cluster/desired.rs 'src/cluster/desired/**/*.rs' src/cluster/trouble.rs
   src/cluster/settings.rs src/cluster/shards.rs src/service/plan.rs src/service/assess.rs src/service/refusal.rs)
@@ -21,10 +22,10 @@ mutants() {
   mkdir -p target/mutants
   # What a snapshot test finds must not become the snapshot.
   INSTA_UPDATE=no TMPDIR=$ROOT/target/mutants cargo mutants "${files[@]}" --output target/mutants --no-shuffle \
-    --timeout 120 "$@" -- --locked --lib
+    --timeout 120 --cargo-arg=--locked --cargo-arg=--lib "$@"
 }
 
 case ${1:-} in
   lines | mutants) "$@" ;;
-  *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 step "lines of the pure core that unit tests reach (about 5 min; 5 more when its tools are built for the first time)"
 dev/depth.sh lines
-step "changes of the pure core that unit tests notice (about 60 min)"
+step "changes of the pure core that unit tests notice (about 40 min)"
 dev/depth.sh mutants
 step "a fault at every request (about 35 min)"
 FAULTS=all dev/e2e.sh faults
