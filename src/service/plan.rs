@@ -421,6 +421,37 @@ mod tests {
         assert!(checked(&fewer, &Index::default())[0].result.is_ok());
     }
 
+    #[test]
+    fn limits_are_what_still_fits() {
+        let full = "#".repeat(200 * 1024);
+        let rest = usize::try_from(shards::TOTAL).unwrap() - 30 * full.len();
+        let fits = |rest: usize| {
+            let names: Vec<String> = (0..31).map(|n| format!("file_{n:02}.py")).collect();
+            let rest = "#".repeat(rest);
+            let texts = std::iter::repeat_n(full.as_str(), 30).chain([rest.as_str()]);
+            let files: Vec<_> = names.iter().map(String::as_str).zip(texts).collect();
+            checked(&[service("s", &files)], &Index::default())[0]
+                .result
+                .is_ok()
+        };
+        assert!(fits(rest) && !fits(rest + 1));
+
+        // Each character of a file's name is one of the index.
+        let version = |longer: usize| {
+            let name = |n: usize| format!("file_{n:04}{}.py", "x".repeat(if n == 0 { longer } else { 0 }));
+            let names: Vec<String> = (0..5_000).map(name).collect();
+            let files: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+            service("s", &files)
+        };
+        let is_taken = |source: &Sourced| {
+            checked(std::slice::from_ref(source), &Index::default())[0]
+                .result
+                .clone()
+        };
+        let room = INDEX_BYTES - length(&is_taken(&version(0)).unwrap());
+        assert!(is_taken(&version(room)).is_ok() && is_taken(&version(room + 1)).is_err());
+    }
+
     fn named_twice() -> String {
         named("api.x") + &named("api.y").replace("class A", "class B")
     }
