@@ -16,6 +16,7 @@ pub mod model;
 pub mod names;
 pub mod nesting;
 pub mod postman;
+pub mod progress;
 pub mod project;
 pub mod read;
 pub mod schema;

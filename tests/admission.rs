@@ -45,15 +45,27 @@ async fn the_schema_refuses() {
             "supported values: \"Retain\", \"Delete\"",
         ),
         ("ok", json!({"image": ""}), "should be at least 1 chars"),
+        ("ok", json!({"image": "not an image!"}), "should match"),
         (
             "ok",
             json!({"config": {"pickup.conf": {"a": {"b": "c"}}}}),
             "files of spec.config are server.conf and sso.conf",
         ),
+        // Also beside those that exist.
+        (
+            "ok",
+            json!({"config": {"server.conf": {}, "sso.conf": {}, "pubsub.conf": {}}}),
+            "files of spec.config are server.conf and sso.conf",
+        ),
+        (
+            "ok",
+            json!({"config": {"server.conf": {"misc": {"http_server_header": "a\nreturn_tracebacks = True"}}}}),
+            "should match",
+        ),
         (
             "ok",
             json!({"config": {"server.conf": {"main": {"token": "x"}}}}),
-            "the operator owns",
+            "main.token, main.gunicorn_bind",
         ),
         (
             "ok",
@@ -156,7 +168,7 @@ async fn the_schema_accepts() {
     assert_eq!(found.spec.database.sqlite.storage.size, "5Gi");
     assert!(found.spec.scheduler.enabled && found.spec.dashboard.enabled);
     let spec = json!({
-        "topology": "Quickstart", "image": "i", "imagePullPolicy": "Never", "imagePullSecrets": [{"name": "a"}, {"name": "b"}],
+        "topology": "Quickstart", "image": "Registry.example.com:5000/a_b/zato:3.2-X@sha256:00", "imagePullPolicy": "Never", "imagePullSecrets": [{"name": "a"}, {"name": "b"}],
         "database": {"sqlite": {"storage": {"size": "1.5Gi", "storageClassName": "none-such"}}},
         "scheduler": {"enabled": false}, "dashboard": {"enabled": false},
         "paused": false, "stopped": true, "deletionPolicy": "Delete",

@@ -17,7 +17,7 @@ use zato_operator::api::ZatoCluster;
 /// The same for all: the Lease of one that was killed is taken at once.
 const IDENTITY: &str = "alone";
 
-/// A program of users, in a namespace: whether it succeeded, and what it printed.
+/// A program of users, in a namespace.
 fn program(space: &Namespace, name: &str) -> Command {
     let mut command = Command::new(name);
     command
@@ -27,6 +27,7 @@ fn program(space: &Namespace, name: &str) -> Command {
     command
 }
 
+/// Whether it succeeded, and what it printed.
 fn told(output: &Output) -> (bool, String) {
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

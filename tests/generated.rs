@@ -90,7 +90,7 @@ all of it, and `kubectl describe` the other conditions, too:
 | `DataAdopted` of a ZatoCluster | data and keys are those of an earlier cluster of this name; False is the usual |
 | `FileNamesSafe` of a ZatoService | no file has a name that Zato takes for one of its own |
 
-Every message names the object at fault, the cause and the next step. The last column names the test that shows it.
+A message of trouble names the object at fault, the cause and the next step. The last column names the test that shows it.
 
 | Object: condition | Reason | Meaning | What to do | Test |
 |---|---|---|---|---|

@@ -171,7 +171,7 @@ impl Keeper {
             return self.report(Phase::Creating, None, "");
         }
         let since = self.silent_since.get_or_insert_with(Instant::now);
-        let error = (since.elapsed() >= SILENT).then(silence);
+        let error = silence(since.elapsed());
         self.report(Phase::Starting, error, "")
     }
 
@@ -268,11 +268,14 @@ impl Keeper {
     }
 }
 
-fn silence() -> String {
-    format!(
-        "the server has not answered for {} s: read the log of its container, and undo the last change of spec.config or spec.image",
-        SILENT.as_secs()
-    )
+/// What is told of a server that does not answer; nothing at first: to start takes its time.
+fn silence(time: Duration) -> Option<String> {
+    (time >= SILENT).then(|| {
+        format!(
+            "the server has not answered for {} s: read the log of its container, and undo the last change of spec.config or spec.image",
+            SILENT.as_secs()
+        )
+    })
 }
 
 /// Python's error, and what answers meanwhile.
@@ -309,6 +312,15 @@ fn failed_step(text: &str, create: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silent_server_is_told_after_a_while() {
+        assert_eq!(silence(SILENT / 2), None);
+        let told = silence(SILENT).unwrap();
+        assert!(told.starts_with("the server has not answered for 90 s: read the log"));
+        // The same at each round: a report is written when it differs.
+        assert_eq!(silence(2 * SILENT), Some(told));
+    }
 
     #[test]
     fn a_file_that_failed_is_told_with_what_answers_meanwhile() {

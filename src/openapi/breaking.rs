@@ -274,6 +274,11 @@ mod tests {
             .collect()
     }
 
+    fn owned(expected: &[(Rule, &str)]) -> Vec<(Rule, String)> {
+        let owned = |(rule, path): &(Rule, &str)| (*rule, (*path).to_owned());
+        expected.iter().map(owned).collect()
+    }
+
     #[rstest]
     #[case::required_added("input = 'a'", "input = 'a', 'b'", &[(Rule::RequiredInputAdded, "b")])]
     #[case::first_input("pass", "input = 'a'", &[(Rule::RequiredInputAdded, "a")])]
@@ -300,11 +305,7 @@ mod tests {
     #[case::output_narrower("output = Float('a')", "output = Int('a')", &[])]
     #[case::output_any("output = 'a'", "output = AsIs('a')", &[(Rule::OutputTypeChanged, "a")])]
     fn elements(#[case] old: &str, #[case] new: &str, #[case] expected: &[(Rule, &str)]) {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(rule, path)| (*rule, (*path).to_owned()))
-            .collect();
-        assert_eq!(found(&service(old), &service(new)), expected);
+        assert_eq!(found(&service(old), &service(new)), owned(expected));
     }
 
     // One model on both sides: what is wider for the input is more for the output.
@@ -320,11 +321,7 @@ mod tests {
     #[case("a: 'M'", "a: 'M'", &[])]
     #[case("a: int = 1", "a: int = 2", &[])]
     fn models(#[case] old: &str, #[case] new: &str, #[case] expected: &[(Rule, &str)]) {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(rule, path)| (*rule, (*path).to_owned()))
-            .collect();
-        assert_eq!(found(&model(old), &model(new)), expected);
+        assert_eq!(found(&model(old), &model(new)), owned(expected));
     }
 
     #[test]

@@ -2,22 +2,23 @@
 //!
 //! Owns its options, what it tells, and the folder that it writes. Never deletes what it did not write itself.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use k8s_openapi::jiff::Timestamp;
 
+use super::breaking::{Contract, breaking_changes};
 use super::document::{Settings, document};
 use super::facts;
-use super::files::{self, Found};
+use super::files;
 use super::model::Api;
 use super::names;
 use super::postman;
+use super::progress::Progress;
 use super::project::Project;
 use super::read::{self, Selection};
-use super::schema;
+use super::schema::Version;
 use super::select::Patterns;
 use super::wsdl;
 
@@ -61,14 +62,17 @@ pub struct Apispec {
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
     wsdl: Vec<String>,
     /// The path of the SOAP channel that the WSDL names.
-    #[arg(long, default_value = "/zato/soap")]
+    #[arg(long, default_value = "/zato/soap", requires = "wsdl")]
     soap_path: String,
     /// The namespace of the WSDL.
-    #[arg(long, default_value = "urn:zato:services")]
+    #[arg(long, default_value = "urn:zato:services", requires = "wsdl")]
     wsdl_namespace: String,
     /// Write a Postman collection, too.
     #[arg(long)]
     postman: bool,
+    /// The same services before a change: what breaks their callers is told, and is an error. Can be repeated.
+    #[arg(long, value_name = "DIR|FILE")]
+    since: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -77,19 +81,8 @@ enum Format {
     Yaml,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Version {
-    #[value(name = "3.1")]
-    V31,
-    #[value(name = "3.0")]
-    V30,
-}
-
 /// Names of files that a run may write.
 const WRITTEN: [&str; 4] = ["openapi.json", "openapi.yaml", "services.wsdl", "postman.json"];
-
-/// After how long progress is told, and how often.
-const PROGRESS: Duration = Duration::from_secs(1);
 
 /// Why nothing is written.
 #[derive(Debug, thiserror::Error)]
@@ -129,13 +122,15 @@ impl Apispec {
         let folder = self.folder();
         // Before the work: a long one should not end in vain.
         prepare(&folder, self.delete_dir)?;
-        let (api, unreadable) = self.api(&selection, tell);
+        let (api, mut unreadable) = Self::api(&self.sources, &selection, tell);
+        let (before, unreadable_before) = Self::api(&self.since, &selection, tell);
+        unreadable += unreadable_before;
         let mut say = |line: String| {
             let _ = writeln!(tell, "{line}");
         };
-        api.warnings
-            .iter()
-            .for_each(|warning| say(format!("warning: {warning}")));
+        for warning in &api.warnings {
+            say(format!("warning: {warning}"));
+        }
         for (name, text) in self.documents(&api, &mut say)? {
             let path = folder.join(name);
             let failed = |source| Failure::Io {
@@ -143,15 +138,21 @@ impl Apispec {
                 source,
             };
             std::fs::write(&path, text).map_err(failed)?;
-            say(format!("{}: {} services", path.display(), api.services.len()));
+            say(format!("{} is written", path.display()));
         }
+        say(format!("{} services", api.services.len()));
+        let mut errors = vec![];
         if unreadable > 0 {
-            say(format!("error: {unreadable} files or folders could not be read"));
+            errors.push(format!("{unreadable} files or folders could not be read"));
         }
         if api.services.is_empty() {
-            say("error: no service was found".into());
+            errors.push("no service was found".into());
         }
-        Ok(unreadable == 0 && !api.services.is_empty())
+        errors.extend(broken(before, api));
+        for error in &errors {
+            say(format!("error: {error}"));
+        }
+        Ok(errors.is_empty())
     }
 
     fn selection(&self) -> Result<Selection, Failure> {
@@ -177,9 +178,9 @@ impl Apispec {
         self.dir.clone().unwrap_or_else(fresh)
     }
 
-    /// The services of all files, and how many files could not be read.
-    fn api(&self, selection: &Selection, tell: &mut impl Write) -> (Api, usize) {
-        let (found, mut failures) = files::find(&self.sources);
+    /// The services of files and folders, and how many of those could not be read.
+    fn api(sources: &[PathBuf], selection: &Selection, tell: &mut impl Write) -> (Api, usize) {
+        let (found, mut failures) = files::find(sources);
         let mut modules = Vec::new();
         let mut progress = Progress::new(found.len());
         for file in &found {
@@ -219,6 +220,9 @@ impl Apispec {
             for problem in problems {
                 say(format!("warning: {problem}"));
             }
+            if !api.services.keys().any(|name| patterns.matches(name)) {
+                say("warning: --wsdl matches no service".into());
+            }
             documents.push((WRITTEN[2], text));
         }
         if self.postman {
@@ -236,10 +240,7 @@ impl Apispec {
 
     fn document(&self, api: &Api) -> Result<(&'static str, String), Failure> {
         let settings = Settings {
-            version: match self.openapi {
-                Version::V31 => schema::Version::V31,
-                Version::V30 => schema::Version::V30,
-            },
+            version: self.openapi,
             servers: self.server.clone(),
             paths: self.api_invoke_path.clone(),
         };
@@ -253,6 +254,19 @@ impl Apispec {
                 .map_err(|error| Failure::Format(error.to_string())),
         }
     }
+}
+
+/// What breaks the callers of the services as they were.
+fn broken(before: Api, after: Api) -> Vec<String> {
+    let contract = |api| Contract {
+        api,
+        // The source does not tell it.
+        ..Contract::default()
+    };
+    breaking_changes(&contract(before), &contract(after))
+        .iter()
+        .map(|change| format!("breaks callers: {change}"))
+        .collect()
 }
 
 /// A path that a service's name can be put into.
@@ -291,241 +305,5 @@ fn prepare(folder: &Path, may_exist: bool) -> Result<(), Failure> {
         .map_err(failed)
 }
 
-/// Tells how far a long run is: each second on a terminal, each ten elsewhere.
-struct Progress {
-    all: usize,
-    done: usize,
-    told: Instant,
-    pause: Duration,
-}
-
-impl Progress {
-    fn new(all: usize) -> Self {
-        let pause = if io::stderr().is_terminal() {
-            PROGRESS
-        } else {
-            PROGRESS * 10
-        };
-        Self {
-            all,
-            done: 0,
-            told: Instant::now(),
-            pause,
-        }
-    }
-
-    fn next(&mut self, file: &Found, tell: &mut impl Write) {
-        if self.told.elapsed() >= self.pause {
-            self.told = Instant::now();
-            let _ = writeln!(
-                tell,
-                "{} of {} files read, now {}",
-                self.done,
-                self.all,
-                file.path.display()
-            );
-        }
-        self.done += 1;
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-    use rstest::rstest;
-    use std::fs;
-
-    #[derive(Parser)]
-    #[command(disable_version_flag = true)]
-    struct Line {
-        #[command(flatten)]
-        apispec: Apispec,
-    }
-
-    const SERVICE: &str = "from zato.server.service import Service\nclass A(Service):\n    name = 'api.a'\n    input = 'x_id'\n    def handle(self): pass\n";
-
-    /// Runs with `{}` as the folder of the files; what was told, whether it went well, and the document.
-    fn run(root: &Path, options: &[&str]) -> (String, bool, String) {
-        let out = root.join("out");
-        let mut line = vec!["apispec".to_owned(), root.join("in").display().to_string()];
-        line.extend(["--dir".into(), out.display().to_string()]);
-        line.extend(options.iter().map(ToString::to_string));
-        let apispec = Line::parse_from(line).apispec;
-        let mut told = Vec::new();
-        let result = apispec.write(&mut told);
-        let mut told = String::from_utf8(told).unwrap();
-        if let Err(failure) = &result {
-            told += &failure.to_string();
-        }
-        let written = WRITTEN
-            .iter()
-            .find_map(|name| fs::read_to_string(out.join(name)).ok());
-        (told, result.unwrap_or(false), written.unwrap_or_default())
-    }
-
-    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (name, contents) in files {
-            let path = root.path().join("in").join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, contents).unwrap();
-        }
-        root
-    }
-
-    #[rstest]
-    #[case::syntax("bad.py", b"x = 1\nclass A(:\n".to_vec(), "bad.py:2:")]
-    #[case::null("bad.py", b"x = 1\ny = '\0'\n".to_vec(), "bad.py:2:1: source code cannot contain null bytes")]
-    #[case::encoding("bad.py", b"x = 1\n\n# \xff\n".to_vec(), "bad.py:3: not UTF-8")]
-    #[case::nesting("bad.py", b"(".repeat(100_000), "bad.py:1:1: too many nested parentheses")]
-    #[case::chain("bad.py", b"x = 1".iter().copied().chain(b"+1".repeat(100_000)).collect(), "nested too deep")]
-    #[case::size("bad.py", b"#".repeat(9 << 20), "bad.py:1: larger than 8 MiB")]
-    #[case::newer("bad.py", b"type X = int\n".to_vec(), "bad.py:1:1:")]
-    fn what_cannot_be_read_is_told_and_the_rest_is_done(
-        #[case] name: &str,
-        #[case] contents: Vec<u8>,
-        #[case] expected: &str,
-    ) {
-        let root = folder(&[("good.py", SERVICE.as_bytes()), (name, &contents)]);
-        let (told, well, document) = run(root.path(), &[]);
-        assert!(told.contains(expected), "{told}");
-        assert!(!well && document.contains("api.a"), "{told} {document}");
-    }
-
-    #[test]
-    fn loops_pipes_and_missing_files_are_told() {
-        let root = folder(&[("good.py", SERVICE.as_bytes())]);
-        let inside = root.path().join("in");
-        std::os::unix::fs::symlink(&inside, inside.join("again")).unwrap();
-        std::os::unix::fs::symlink("nowhere", inside.join("gone.py")).unwrap();
-        let pipe = inside.join("pipe.py");
-        assert!(
-            std::process::Command::new("mkfifo")
-                .arg(pipe)
-                .status()
-                .unwrap()
-                .success()
-        );
-        let (told, well, document) = run(root.path(), &[]);
-        for expected in [
-            "a link back to",
-            "gone.py:1: ",
-            "pipe.py:1: not a regular file",
-            "3 files or folders",
-        ] {
-            assert!(told.contains(expected), "{expected}: {told}");
-        }
-        assert!(!well && document.contains("api.a"), "{told}");
-    }
-
-    #[test]
-    fn a_mounted_config_map_is_read_once() {
-        let root = folder(&[("..2026/a.py", SERVICE.as_bytes())]);
-        let inside = root.path().join("in");
-        std::os::unix::fs::symlink("..2026", inside.join("..data")).unwrap();
-        std::os::unix::fs::symlink("..data/a.py", inside.join("a.py")).unwrap();
-        let (told, well, _) = run(root.path(), &[]);
-        assert!(
-            well && told.contains("1 services") && !told.contains("warning"),
-            "{told}"
-        );
-    }
-
-    #[test]
-    fn an_existing_folder_is_emptied_only_of_what_apispec_wrote() {
-        let root = folder(&[("a.py", SERVICE.as_bytes())]);
-        assert!(run(root.path(), &["--format", "json"]).1);
-        let (told, well, document) = run(root.path(), &[]);
-        assert!(
-            !well && told.contains("exists") && document.starts_with('{'),
-            "{told}"
-        );
-        let (told, well, document) = run(root.path(), &["--delete-dir"]);
-        assert!(
-            well && document.starts_with("openapi: \"3.1.0\""),
-            "{told} {document}"
-        );
-        fs::write(root.path().join("out/mine.txt"), "").unwrap();
-        let (told, well, _) = run(root.path(), &["--delete-dir"]);
-        assert!(!well && told.contains("mine.txt"), "{told}");
-        assert!(root.path().join("out/mine.txt").exists());
-    }
-
-    #[rstest]
-    #[case(&[], true)]
-    #[case(&["--include", "api.*"], true)]
-    #[case(&["--include", "x.*, api.?"], true)]
-    #[case(&["--include", "x.*"], false)]
-    #[case(&["--exclude", "api.*"], false)]
-    #[case(&["--exclude", "zato.*"], true)]
-    fn services_are_chosen_by_patterns(#[case] options: &[&str], #[case] expected: bool) {
-        let root = folder(&[("a.py", SERVICE.as_bytes())]);
-        let (told, well, document) = run(root.path(), options);
-        assert_eq!((well, document.contains("api.a")), (expected, expected), "{told}");
-    }
-
-    #[rstest]
-    #[case(&[], "", false)]
-    #[case(&["--with-internal"], "", true)]
-    // With an --exclude of one's own Zato leaves out zato.* alone.
-    #[case(&["--exclude", "x"], "zato.", false)]
-    #[case(&["--exclude", "x"], "helpers.", true)]
-    fn internal_services_are_left_out(
-        #[case] options: &[&str],
-        #[case] prefix: &str,
-        #[case] expected: bool,
-    ) {
-        let prefix = if prefix.is_empty() { "zato." } else { prefix };
-        let root = folder(&[("a.py", SERVICE.replace("api.", prefix).as_bytes())]);
-        assert_eq!(run(root.path(), options).1, expected);
-    }
-
-    #[rstest]
-    #[case("/a/{service_name}", true)]
-    #[case("a/{service_name}", false)]
-    #[case("/a", false)]
-    #[case("/{b}/{service_name}", false)]
-    fn a_path_must_take_the_name_and_nothing_else(#[case] path: &str, #[case] expected: bool) {
-        assert_eq!(invoke_path(path).is_ok(), expected);
-    }
-
-    #[test]
-    fn a_wsdl_and_a_collection_are_written_when_asked_for() {
-        let root = folder(&[("a.py", SERVICE.as_bytes())]);
-        assert!(
-            run(
-                root.path(),
-                &["--wsdl", "api.*", "--postman", "--server", "https://x/"]
-            )
-            .1
-        );
-        let read = |name: &str| fs::read_to_string(root.path().join("out").join(name)).unwrap();
-        assert!(read("services.wsdl").contains("location=\"https://x/zato/soap\""));
-        assert!(read("postman.json").contains("\"value\": \"https://x\""));
-    }
-
-    #[test]
-    fn the_options_reach_the_document() {
-        let root = folder(&[("a.py", SERVICE.as_bytes())]);
-        let options = [
-            "--format",
-            "json",
-            "--version",
-            "3.0",
-            "--server",
-            "https://x",
-            "--api-invoke-path",
-            "/q/{service_name}",
-        ];
-        let (_, well, document) = run(root.path(), &options);
-        let document: serde_json::Value = serde_json::from_str(&document).unwrap();
-        assert!(well);
-        assert_eq!(document["openapi"], "3.0.3");
-        assert_eq!(document["servers"][0]["url"], "https://x");
-        assert_eq!(
-            document["paths"]["/q/api.a"]["post"]["operationId"],
-            "post__q_api_a"
-        );
-    }
-}
+mod tests;

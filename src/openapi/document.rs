@@ -3,8 +3,8 @@
 //! Pure. The same API gives the same text, in the order of names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -281,16 +281,14 @@ fn content(schema: Map<String, Value>) -> Content {
     }
 }
 
+/// What need not be escaped in a part of a path.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'~');
+
 /// A service's name as a part of a path.
 pub fn escaped(name: &str) -> String {
-    let mut result = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b".-_~".contains(&byte) {
-            result.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(result, "%{byte:02X}");
-        }
-    }
-    result
+    utf8_percent_encode(name, UNRESERVED).to_string()
 }

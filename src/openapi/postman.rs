@@ -105,21 +105,12 @@ fn object(api: &Api, fields: &[Field], left: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::openapi::tests::api;
+    use crate::openapi::tests::{api, mixed};
 
     #[test]
     fn a_collection() {
-        let account = include_str!("../../tests/openapi/services/account.py");
-        let (models, users) = (
-            include_str!("../../tests/openapi/services/models.py"),
-            include_str!("../../tests/openapi/services/users.py"),
-        );
-        let api = api(
-            &[("account", account), ("models", models), ("users", users)],
-            &["public"],
-        );
         insta::assert_json_snapshot!(collection(
-            &api,
+            &mixed(),
             "https://api.example.com",
             "/zato/api/invoke/{service_name}"
         ));

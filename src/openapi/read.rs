@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::dataclass::Models;
 use super::docstring::{self, Descriptions, Side};
 use super::facts;
-use super::model::{Api, Field, Service, Type, Warning};
+use super::model::{Api, Service, Type, Warning};
 use super::names;
 use super::project::{ClassId, Project, Role, Target};
 use super::select::Patterns;
@@ -95,8 +95,11 @@ impl Reader<'_> {
         if !is_service || self.project.attribute(id, "zato_dont_import").is_some() {
             return None;
         }
+        let told = self.warnings.len();
         let name = self.name(id, class)?;
         if !self.selection.include.matches(&name) || self.selection.exclude.matches(&name) {
+            // What was told of its name concerns nobody.
+            self.warnings.truncate(told);
             return None;
         }
         if role == Role::Open {
@@ -300,15 +303,5 @@ fn text(project: &Project, seen_from: &ClassId, value: &Value, left: usize) -> O
             text(project, &found, value, left)
         }
         _ => None,
-    }
-}
-
-impl Type {
-    /// The fields of an object, or none.
-    pub fn fields(&self) -> &[Field] {
-        match self {
-            Self::Object(fields) => fields,
-            _ => &[],
-        }
     }
 }

@@ -7,12 +7,14 @@ use serde_json::{Map, Value, json};
 use super::model::{Field, Type};
 
 /// Which OpenAPI.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Version {
     /// JSON Schema as it is.
     #[default]
+    #[value(name = "3.1")]
     V31,
     /// A dialect of its own: no null type, nothing beside a reference.
+    #[value(name = "3.0")]
     V30,
 }
 

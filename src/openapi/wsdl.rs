@@ -278,7 +278,7 @@ fn ncname(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::openapi::tests::api;
+    use crate::openapi::tests::{api, mixed};
 
     fn settings() -> Settings {
         Settings {
@@ -289,16 +289,7 @@ mod tests {
 
     #[test]
     fn a_document() {
-        let account = include_str!("../../tests/openapi/services/account.py");
-        let (models, users) = (
-            include_str!("../../tests/openapi/services/models.py"),
-            include_str!("../../tests/openapi/services/users.py"),
-        );
-        let api = api(
-            &[("account", account), ("models", models), ("users", users)],
-            &["public"],
-        );
-        let (text, problems) = wsdl(&api, &settings(), |name| name != "users.hire").unwrap();
+        let (text, problems) = wsdl(&mixed(), &settings(), |name| name != "users.hire").unwrap();
         assert!(problems.is_empty() && !text.contains("users.hire"));
         insta::assert_snapshot!(text);
     }

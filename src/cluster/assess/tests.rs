@@ -1,0 +1,280 @@
+//! Truth tables, and whole statuses.
+
+use super::*;
+use crate::cluster::plan::tests::plan_of;
+use rstest::rstest;
+
+/// With the pod's revision and the one that is wanted.
+fn set(plan: &mut Plan, ready: i32, revision: &str, update: &str) {
+    plan.pod = Some(crate::reconcile::child::PodState {
+        revision: revision.into(),
+        trouble: plan.trouble.clone(),
+        ..Default::default()
+    });
+    plan.stateful_set = Some(stateful_set(ready, update));
+}
+
+fn stateful_set(ready: i32, update: &str) -> StatefulSet {
+    serde_json::from_value(serde_json::json!({
+        "metadata": {"name": "demo-server", "generation": 1}, "spec": {"selector": {}, "serviceName": "", "template": {}},
+        "status": {"observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "updateRevision": update},
+    }))
+    .unwrap()
+}
+
+fn report(phase: Phase, error: Option<&str>) -> Report {
+    Report {
+        phase,
+        error: error.map(Into::into),
+        ..Report::default()
+    }
+}
+
+#[rstest]
+#[case(None, None, false, Reason::Starting, "children are being created")]
+#[case(
+    Some((0, "a", "a")),
+    None,
+    false,
+    Reason::Starting,
+    "pod demo-server-0: is being scheduled"
+)]
+#[case(
+    Some((0, "a", "a")),
+    Some(report(Phase::Preparing, None)),
+    false,
+    Reason::Starting,
+    "pod demo-server-0: writes configuration and code"
+)]
+#[case(
+    Some((0, "a", "a")),
+    Some(report(Phase::Creating, None)),
+    false,
+    Reason::Starting,
+    "pod demo-server-0: creates Zato's environment"
+)]
+#[case(
+    Some((0, "a", "a")),
+    Some(report(Phase::Starting, None)),
+    false,
+    Reason::Starting,
+    "pod demo-server-0: waits for the server to answer"
+)]
+#[case(
+    Some((0, "a", "a")),
+    Some(report(Phase::Loading, None)),
+    false,
+    Reason::Starting,
+    "pod demo-server-0: loads services"
+)]
+#[case(
+    Some((0, "a", "a")),
+    Some(report(Phase::Serving, None)),
+    false,
+    Reason::Starting,
+    "pod demo-server-0: waits for scheduler and dashboard"
+)]
+#[case(
+    Some((1, "a", "b")),
+    Some(report(Phase::Serving, None)),
+    false,
+    Reason::Starting,
+    "pod demo-server-0 is being changed"
+)]
+#[case(
+    Some((1, "a", "a")),
+    Some(report(Phase::Serving, None)),
+    true,
+    Reason::Running,
+    "all components run"
+)]
+#[case(
+    Some((0, "a", "a")),
+    Some(report(Phase::Creating, Some("x"))),
+    false,
+    Reason::CreationFailed,
+    "pod demo-server-0: x"
+)]
+#[case(
+    Some((1, "a", "a")),
+    Some(report(Phase::Serving, Some("x"))),
+    false,
+    Reason::ServerFailed,
+    "pod demo-server-0: x"
+)]
+fn truth_table(
+    #[case] pod: Option<(i32, &str, &str)>,
+    #[case] report: Option<Report>,
+    #[case] ready: bool,
+    #[case] reason: Reason,
+    #[case] message: &str,
+) {
+    let mut plan = plan_of(&[]);
+    plan.report = report;
+    if let Some((ready, revision, update)) = pod {
+        set(&mut plan, ready, revision, update);
+    }
+    assert_eq!(is_ready(&plan), (ready, reason, message.to_owned()));
+    assert_eq!(server(&plan).ready, pod.is_some_and(|pod| pod == (1, "a", "a")));
+}
+
+/// A StatefulSet that its controller has not looked at has nothing to say of pods.
+#[test]
+fn a_new_stateful_set_counts_when_its_controller_has_seen_it() {
+    let mut plan = plan_of(&[]);
+    set(&mut plan, 0, "a", "a");
+    let unseen = plan.stateful_set.as_mut().unwrap();
+    unseen.status.as_mut().unwrap().observed_generation = None;
+    assert_eq!(is_ready(&plan).2, "children are being created");
+}
+
+#[test]
+fn a_server_is_told_with_what_it_reports() {
+    let mut plan = plan_of(&[]);
+    assert_eq!(server(&plan).phase, None);
+    plan.report = Some(report(Phase::Serving, Some("x")));
+    let told = server(&plan);
+    assert_eq!(
+        (told.phase.as_deref(), told.revision, told.last_error.as_deref()),
+        (Some("Serving"), None, Some("x"))
+    );
+    plan.report.as_mut().unwrap().index_revision = "r".into();
+    assert_eq!(server(&plan).revision.as_deref(), Some("r"));
+}
+
+#[test]
+fn trouble_of_the_pod_is_told_until_it_is_ready() {
+    let mut plan = plan_of(&[]);
+    let message = "image x cannot be pulled".to_owned();
+    plan.trouble = Some(Trouble {
+        reason: Reason::ImagePullFailed,
+        message,
+    });
+    set(&mut plan, 0, "a", "b");
+    assert!(!adopted(&plan).0);
+    let (ready, reason, message) = is_ready(&plan);
+    assert_eq!(
+        (ready, reason, message.as_str()),
+        (
+            false,
+            Reason::ImagePullFailed,
+            "pod demo-server-0: image x cannot be pulled"
+        )
+    );
+    set(&mut plan, 1, "a", "a");
+    assert_eq!(is_ready(&plan).1, Reason::Running);
+    plan.is_stopped = true;
+    assert_eq!(is_ready(&plan).1, Reason::Stopped);
+}
+
+#[test]
+fn a_paused_cluster_keeps_what_was_said_last() {
+    let mut cluster = crate::cluster::plan::tests::cluster(serde_json::json!({"paused": true}));
+    assert_eq!(paused(&cluster).conditions[0].status, "False");
+    let waiting = assess(&cluster, Outcome::Applied { plan: &plan_of(&[]) }).status;
+    assert_eq!(waiting.conditions[1].status, "True");
+    cluster.status = Some(waiting);
+    assert_eq!(paused(&cluster).conditions[0].status, "False");
+    let mut plan = plan_of(&[]);
+    set(&mut plan, 1, "a", "a");
+    let before = assess(&cluster, Outcome::Applied { plan: &plan }).status;
+    cluster.status = Some(before.clone());
+    let after = paused(&cluster);
+    let ready = &after.conditions[0];
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Paused"));
+    assert_eq!(
+        (after.servers, &after.conditions[1..]),
+        (before.servers, &before.conditions[1..])
+    );
+}
+
+/// What stands in the object, and what stays of it when a step fails.
+#[test]
+fn whole_statuses() {
+    let mut cluster = crate::cluster::plan::tests::cluster(serde_json::json!({}));
+    let mut plan = plan_of(&[("s", "x = 1\n")]);
+    plan.adopted = Some(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
+    let revision = plan.revisions["s"].clone().unwrap();
+    plan.report = Some(Report {
+        phase: Phase::Serving,
+        index_revision: plan.index.revision.clone(),
+        ..reported(&[("s", &revision, LoadState::Loaded)])
+    });
+    set(&mut plan, 1, "a", "a");
+    let runs = assess(&cluster, Outcome::Applied { plan: &plan }).status;
+    cluster.status = Some(runs.clone());
+    let error = crate::reconcile::Error::Credentials {
+        secret: "demo-zato".into(),
+        why: "key key1 is missing".into(),
+    };
+    let failed = assess(&cluster, Outcome::Failed(&error)).status;
+    insta::assert_yaml_snapshot!([runs, failed]);
+}
+
+#[test]
+fn services_are_counted_by_their_current_revision() {
+    let mut plan = plan_of(&[("good", "x = 1\n"), ("bad", "(")]);
+    assert_eq!(counts(&plan).summary, "0/2");
+    assert_eq!(
+        services(&plan),
+        (
+            false,
+            Reason::SomeFailed,
+            "not loaded: bad; see each ZatoService".into()
+        )
+    );
+    let now = plan.revisions["good"].clone().unwrap();
+    for (revision, state, loaded) in [
+        (now.as_str(), LoadState::Loaded, 1),
+        (now.as_str(), LoadState::Loading, 0),
+        (now.as_str(), LoadState::Failed, 0),
+        ("older", LoadState::Loaded, 0),
+    ] {
+        plan.report = Some(reported(&[("good", revision, state)]));
+        assert_eq!(counts(&plan).loaded, loaded, "{revision} {state:?}");
+    }
+}
+
+fn reported(services: &[(&str, &str, LoadState)]) -> Report {
+    let of = |(name, revision, state): &(&str, &str, LoadState)| {
+        let service = crate::exchange::ServiceReport {
+            revision: (*revision).into(),
+            state: *state,
+            error: None,
+        };
+        ((*name).to_owned(), service)
+    };
+    Report {
+        services: services.iter().map(of).collect(),
+        ..Report::default()
+    }
+}
+
+#[test]
+fn what_failed_is_named_and_what_is_on_its_way_is_not() {
+    use LoadState::{Failed, Loaded, Loading};
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let mut plan = plan_of(&names.map(|name| (name, "x = 1\n")));
+    let mut told = |states: [LoadState; 6]| {
+        let revisions = plan.revisions.clone();
+        let now = |name: &str| revisions[name].as_deref().unwrap_or_default();
+        let services: Vec<_> = names.iter().zip(states).map(|(n, s)| (*n, now(n), s)).collect();
+        plan.report = Some(reported(&services));
+        let (is_loaded, reason, message) = super::services(&plan);
+        assert_eq!(is_loaded, reason == Reason::AllLoaded);
+        message
+    };
+    assert_eq!(told([Loaded; 6]), "6 of 6 services are loaded");
+    assert_eq!(
+        told([Loaded, Loaded, Loaded, Loaded, Loaded, Loading]),
+        "5 of 6 services are loaded"
+    );
+    assert_eq!(
+        told([Loaded, Failed, Failed, Failed, Failed, Failed]),
+        "not loaded: b, c, d, e, f; see each ZatoService"
+    );
+    assert_eq!(
+        told([Failed; 6]),
+        "not loaded: a, b, c, d, e and 1 more; see each ZatoService"
+    );
+}
