@@ -48,6 +48,6 @@ demo: ## with KUBECONFIG and IMAGE_REGISTRY set: on that cluster, after asking
 demo-down: cluster-down ## End the demo
 
 packages:
-	@dev/packages.sh musl-tools >/dev/null
+	@dev/toolchain.sh >/dev/null
 
 .PHONY: help test test-full unit e2e contract bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages

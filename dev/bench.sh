@@ -6,11 +6,11 @@
 archive=${1:-target/images/zato-sim.tar}
 
 step "documents of 10,000 services (10 min when it is built as it is released for the first time)"
-dev/packages.sh musl-tools
+dev/toolchain.sh
 cargo bench --locked --bench openapi
 
 step "what the operator costs (about 20 min; 10 min more when it is built as it is released for the first time)"
-dev/packages.sh musl-tools
+dev/toolchain.sh
 trap 'dev/cluster/alone.sh down target/cost' EXIT
 # No pods: nothing is written but by the operator and the benchmark.
 CONTROLLERS=garbage-collector-controller,namespace-controller,serviceaccount-controller,persistentvolumeclaim-protection-controller \

@@ -49,7 +49,8 @@ push() { # archive name
 
 use_users_cluster() {
   ask
-  dev/packages.sh musl-tools skopeo
+  dev/toolchain.sh
+  dev/packages.sh skopeo
   step "the images (about 7 min when everything is made for the first time)"
   dev/images.sh
   push target/images/zato-operator.tar zato-operator

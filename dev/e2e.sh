@@ -9,7 +9,7 @@ alone() ( # tests...
   # There are no pods.
   [ "${FAULTS:-}" != node ] || unset FAULTS
   dev/cluster/alone.sh up
-  dev/packages.sh musl-tools
+  dev/toolchain.sh
   # They end operators, and there is one Lease.
   TEST_KUBECONFIG=$ROOT/target/alone/kubeconfig RUST_TEST_THREADS=1 \
     cargo test --locked --features e2e "${@/#/--test=}"

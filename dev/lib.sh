@@ -14,7 +14,7 @@ start_node() {
   step "the Kubernetes node (about 12 s; 15 min more when its programs are built for the first time)"
   dev/cluster/up.sh
   step "the images (about 7 min when everything is made for the first time)"
-  dev/packages.sh musl-tools
+  dev/toolchain.sh
   dev/images.sh
   dev/cluster/load.sh target/images/zato-operator.tar target/images/zato-sim.tar
 }

@@ -13,7 +13,7 @@ part() { # what, command...
   failed=$((failed + 1))
 }
 
-dev/packages.sh musl-tools
+dev/toolchain.sh
 part "format" cargo fmt --check
 part "lints" cargo clippy --locked --all-targets --features e2e -- -D warnings
 part "unit tests" cargo test --locked
