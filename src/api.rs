@@ -8,4 +8,4 @@ pub mod zato_cluster;
 pub mod zato_service;
 
 pub use zato_cluster::{ZatoCluster, ZatoClusterSpec, ZatoClusterStatus};
-pub use zato_service::{ZatoService, ZatoServiceSpec, ZatoServiceStatus};
+pub use zato_service::{OpenApi, PublishedDocument, ZatoService, ZatoServiceSpec, ZatoServiceStatus};

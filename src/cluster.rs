@@ -3,6 +3,7 @@
 pub mod assess;
 pub mod credentials;
 pub mod desired;
+pub mod gate;
 pub mod inputs;
 pub mod plan;
 pub mod settings;
@@ -60,6 +61,9 @@ impl Kind for ZatoCluster {
     }
     fn desired(plan: &Self::Plan) -> Vec<Manifest> {
         desired::desired(plan)
+    }
+    fn kept(plan: &Self::Plan) -> Vec<(ApiResource, String)> {
+        plan.documents.children()
     }
     fn tasks(plan: &Self::Plan) -> Vec<Task> {
         desired::tasks(plan)

@@ -36,6 +36,22 @@ pub struct IndexedService {
     pub revision: String,
     /// Its files, by name.
     pub files: BTreeMap<String, IndexedFile>,
+    /// What its callers lost with this revision, as the operator tells it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<String>,
+    /// The revision that was refused because of what it breaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedRevision>,
+}
+
+/// A revision that is not deployed because of what it breaks.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RefusedRevision {
+    /// The revision of its files.
+    pub revision: String,
+    /// What callers would lose.
+    pub breaks: Vec<String>,
 }
 
 /// One file in the index.

@@ -14,6 +14,7 @@ pub mod api;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod documents;
 pub mod exchange;
 pub mod k8s;
 pub mod openapi;

@@ -14,7 +14,6 @@ pub mod facts;
 pub mod files;
 pub mod model;
 pub mod names;
-pub mod nesting;
 pub mod postman;
 pub mod progress;
 pub mod project;

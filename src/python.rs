@@ -2,6 +2,8 @@
 //!
 //! Never runs code and never guesses: what cannot be told from the text is left out.
 
+pub mod nesting;
+
 use std::collections::BTreeSet;
 
 use ruff_python_ast::{Expr, Mod, PythonVersion, Stmt};
@@ -48,6 +50,15 @@ pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
 
 /// The syntax of `text`, or its first error.
 pub fn parse(file: &str, text: &str) -> Result<Parsed<Mod>, SyntaxError> {
+    // Before it is parsed: a tree that is too deep must not be made at all.
+    if let Some(cause) = nesting::refusal(text) {
+        return Err(SyntaxError {
+            file: file.into(),
+            line: 1,
+            column: 1,
+            cause: cause.into(),
+        });
+    }
     let parsed = parse_unchecked(
         text,
         ParseOptions::from(Mode::Module).with_target_version(VERSION),
@@ -112,6 +123,14 @@ mod tests {
     fn syntax_that_the_python_of_zato_lacks_is_refused() {
         let error = check("a.py", "type X = int\n").unwrap_err();
         assert!(error.cause.contains("3.12"), "{error}");
+    }
+
+    /// Its tree would end the operator.
+    #[test]
+    fn what_is_nested_too_deep_is_refused() {
+        let deep = "(".repeat(100_000) + &")".repeat(100_000);
+        let error = check("a.py", &deep).unwrap_err();
+        assert_eq!(error.to_string(), "a.py:1:1: too many nested parentheses");
     }
 
     #[test]

@@ -6,9 +6,10 @@ pub mod refusal;
 pub mod source;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt;
+use kube::api::ApiResource;
+use kube::{Resource, ResourceExt};
 
-use crate::api::{ZatoCluster, ZatoService, ZatoServiceStatus};
+use crate::api::{PublishedDocument, ZatoCluster, ZatoService, ZatoServiceStatus};
 use crate::exchange::{Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
@@ -33,6 +34,8 @@ pub struct Inputs {
     pub services: Vec<source::Sourced>,
     /// What its servers were told last.
     pub deployed: Index,
+    /// The OpenAPI documents of this service, the oldest version first.
+    pub documents: Vec<PublishedDocument>,
     /// The reports of its servers, by pod.
     pub reports: Vec<(String, Option<Report>)>,
 }
@@ -56,14 +59,20 @@ impl Kind for ZatoService {
                 .stores
                 .index(&namespace, &names::agent(cluster))
                 .unwrap_or_default(),
+            documents: context
+                .stores
+                .documents_of(&namespace, &self.controller_owner_ref(&()).unwrap_or_default()),
             reports: vec![(pod, report)],
         })
     }
     fn plan(&self, inputs: Inputs) -> Result<plan::Plan, Error> {
         Ok(plan::plan(self, inputs))
     }
-    fn desired(_: &plan::Plan) -> Vec<Manifest> {
-        vec![]
+    fn desired(plan: &plan::Plan) -> Vec<Manifest> {
+        plan.documents.manifest(&plan.cluster_name).into_iter().collect()
+    }
+    fn kept(plan: &plan::Plan) -> Vec<(ApiResource, String)> {
+        plan.documents.children()
     }
     fn assess(&self, outcome: Outcome<'_, plan::Plan>) -> Verdict<ZatoServiceStatus> {
         assess::assess(self, outcome)

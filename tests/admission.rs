@@ -140,6 +140,18 @@ async fn the_schema_refuses() {
             json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": "#".repeat(150_000), "b.py": "#".repeat(60_000)}}}),
             "must not have more than 204800 characters",
         ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": ""}}, "openapi": {"breakingChangePolicy": "Ignore"}}),
+            "supported values: \"Warn\", \"Refuse\"",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": ""}}, "openapi": {"tags": []}}),
+            "should have at least 1 items",
+        ),
+        (
+            json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": ""}}, "openapi": {"tags": ["@public"]}}),
+            "should match",
+        ),
     ];
     for (spec, why) in services {
         let object = json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"}, "spec": spec});
@@ -150,6 +162,9 @@ async fn the_schema_refuses() {
             .to_string();
         assert!(error.contains(why), "{error}");
     }
+    let long = service(&"s".repeat(201), "c", &[("a.py", "")]);
+    let error = space.create::<ZatoService>(&long).await.unwrap_err().to_string();
+    assert!(error.contains("at most 200 characters"), "{error}");
     space.delete().await;
 }
 
@@ -179,6 +194,11 @@ async fn the_schema_accepts() {
         .create::<ZatoService>(&service("s", "full", &[("_a1.py", GOOD), ("b.py", "")]))
         .await
         .unwrap();
+    let openapi = space.get::<ZatoService>("s").await.spec.openapi;
+    assert_eq!(openapi.tags, ["public"]);
+    let mut long = service(&"s".repeat(200), "full", &[("a.py", GOOD)]);
+    long["spec"]["openapi"] = json!({"tags": ["public", "in-house"], "breakingChangePolicy": "Refuse"});
+    space.create::<ZatoService>(&long).await.unwrap();
     space.delete().await;
 }
 

@@ -247,6 +247,84 @@ async fn code_comes_from_config_maps() {
     space.delete().await;
 }
 
+/// A change that breaks callers is deployed and told, with both sides; with `Refuse` the version before stays, until the
+/// change or the policy does.
+#[tokio::test]
+async fn a_breaking_change_is_told_or_refused() {
+    let space = Namespace::new("breaks").await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    let version = |input: &str| format!("{GOOD}    input = {input}\n");
+    space
+        .create::<ZatoService>(&service("s", "c", &[("a.py", &version("'x'"))]))
+        .await
+        .unwrap();
+    let set = async |policy: &str, text: &str| {
+        let patch = json!({"spec": {"source": {"inline": {"a.py": text}}, "openapi": {"breakingChangePolicy": policy}}});
+        space.merge::<ZatoService>("s", &patch).await.unwrap();
+    };
+    let deployed = async |text: &str| {
+        space
+            .until(text, || async {
+                let shard = space.find::<ConfigMap>("c-code-0").await;
+                shard.is_some_and(|shard| {
+                    shard
+                        .data
+                        .unwrap_or_default()
+                        .get("a.py")
+                        .is_some_and(|t| t == text)
+                })
+            })
+            .await;
+    };
+    let told = async |kind: &str, reason: &str, message: &str| {
+        space
+            .until(&format!("{kind} {reason} {message}"), || async {
+                let found = space.get::<ZatoService>("s").await;
+                let status = found.status.unwrap_or_default();
+                condition(&status.conditions, kind).is_some_and(|c| {
+                    c.observed_generation == found.metadata.generation
+                        && c.reason == reason
+                        && c.message.contains(message)
+                })
+            })
+            .await;
+    };
+    deployed(&version("'x'")).await;
+    told("Compatible", "NothingBroken", "").await;
+
+    let sides = "api.a: RequiredInputAdded: y: none -> required string";
+    set("Warn", &version("'x', 'y'")).await;
+    deployed(&version("'x', 'y'")).await;
+    told("Compatible", "BreakingChange", sides).await;
+    told("Ready", "ClusterNotReady", "").await;
+
+    set("Refuse", &version("'x', 'y', 'z_id'")).await;
+    let sides = "api.a: RequiredInputAdded: z_id: none -> required integer";
+    told("Ready", "BreakingChange", sides).await;
+    told("Compatible", "BreakingChange", "not deployed").await;
+    deployed(&version("'x', 'y'")).await;
+
+    let compatible = version("'x', 'y', '-z_id'");
+    set("Refuse", &compatible).await;
+    deployed(&compatible).await;
+    told("Compatible", "NothingBroken", "").await;
+    // The change that was refused, and then allowed.
+    set("Refuse", &version("'x', 'y', 'z_id'")).await;
+    told(
+        "Ready",
+        "BreakingChange",
+        "z_id: optional integer -> required integer",
+    )
+    .await;
+    set("Warn", &version("'x', 'y', 'z_id'")).await;
+    deployed(&version("'x', 'y', 'z_id'")).await;
+    told("Compatible", "BreakingChange", "InputBecameRequired").await;
+    space.delete().await;
+}
+
 /// A file name by which Zato touches its own files is a warning.
 #[tokio::test]
 async fn an_unsafe_file_name_is_told() {

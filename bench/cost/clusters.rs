@@ -56,6 +56,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         refusal: None,
         claim: None,
         stateful_set: None,
+        documents: vec![],
         report: None,
     };
     ZatoCluster::desired(&cluster.plan(inputs).unwrap())

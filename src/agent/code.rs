@@ -130,6 +130,7 @@ mod tests {
         let service = IndexedService {
             revision: "r".into(),
             files: indexed,
+            ..IndexedService::default()
         };
         let index = Index::sealed([("s".to_owned(), service)].into());
         let content = |_: &str, name: &str| {

@@ -256,6 +256,7 @@ mod tests {
         let service = IndexedService {
             revision: "r".into(),
             files,
+            ..IndexedService::default()
         };
         Wanted::complete(Index::sealed([("s".to_owned(), service)].into()), |_, _| {
             Some(String::new())

@@ -11,6 +11,10 @@ pub enum ConditionType {
     ServicesLoaded,
     /// No file has a name that makes Zato touch files of its own installation.
     FileNamesSafe,
+    /// The OpenAPI document of what was loaded last is published.
+    Documented,
+    /// The change from the version before breaks no callers.
+    Compatible,
     /// Data and keys are those of an earlier cluster of this name.
     DataAdopted,
 }
@@ -85,6 +89,10 @@ reasons! {
     ServiceNameTaken, "ZatoService: Ready", "Another file of the cluster defines a service of the same name.", "Rename one of the two services.", "the_older_of_two_services_keeps_the_service_name";
     InternalName, "ZatoService: Ready", "A file defines a service under a name that is Zato's own.", "Rename the service.", "a_name_of_zatos_own_is_refused";
     LoadFailed, "ZatoService: Ready", "A server could not load a file; the message says whether the version before goes on answering.", "The message has Python's error.", "a_service_follows_its_edits";
+    BreakingChange, "ZatoService: Ready, Compatible", "A change breaks those who call the services. With `spec.openapi.breakingChangePolicy: Refuse` it is not deployed.", "Take the change back, give the new version another name, or set the policy to Warn.", "a_breaking_change_is_told_or_refused";
+    NothingBroken, "ZatoService: Compatible", "The change from the version before breaks no callers.", "", "a_breaking_change_is_told_or_refused";
+    Published, "both: Documented", "The OpenAPI document of what was loaded last is in the ConfigMap that the message names.", "", "documents_are_published";
+    DocumentTooLarge, "both: Documented", "The OpenAPI document does not fit into a ConfigMap.", "Divide the services among several ZatoServices, or several clusters.", "a_document_that_does_not_fit_is_told";
     Adopted, "ZatoCluster: DataAdopted", "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";
     Fresh, "ZatoCluster: DataAdopted", "The volume was made for this cluster.", "", "trouble_of_the_pod_is_told_until_it_is_ready";
     Safe, "ZatoService: FileNamesSafe", "No file has a name that Zato takes for one of its own.", "", "an_unsafe_file_name_is_told";

@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::PublishedDocument;
 use super::configuration::{self, Configuration};
 
 /// What a user wants of a cluster.
@@ -227,6 +228,9 @@ pub struct ZatoClusterStatus {
     /// Where the cluster is reached, from inside the Kubernetes cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
+    /// The newest OpenAPI document of all services together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openapi: Option<PublishedDocument>,
 }
 
 /// One server.

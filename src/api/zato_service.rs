@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,12 +40,20 @@ use serde::{Deserialize, Serialize};
         priority = 1
     ),
     printcolumn(
+        name = "OpenAPI",
+        type_ = "string",
+        json_path = ".status.openapi.configMap",
+        priority = 1
+    ),
+    printcolumn(
         name = "Revision",
         type_ = "string",
         json_path = ".status.revision",
         priority = 1
     ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("size(self.metadata.name) <= 200")
+        .message("metadata.name must have at most 200 characters: names of documents begin with it")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.clusterRef == oldSelf.clusterRef").message("clusterRef is immutable: make a new ZatoService").field_path(".clusterRef"))]
@@ -54,6 +62,49 @@ pub struct ZatoServiceSpec {
     pub cluster_ref: ClusterReference,
     /// Where the code comes from.
     pub source: Source,
+    /// The OpenAPI document of the services.
+    #[serde(default)]
+    pub openapi: OpenApi,
+}
+
+/// What the OpenAPI document has, and what a change may do to those who call the services.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenApi {
+    /// The tags of docstrings whose text is published, such as `public` for what follows `@public`. Text without a tag
+    /// is public.
+    #[serde(default = "default_tags")]
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(length(min = 1, max = 40), regex(pattern = r"^[A-Za-z0-9_-]+$"))
+    )]
+    pub tags: Vec<String>,
+    /// What happens to a change that breaks callers, such as an input that becomes required or an output that is gone.
+    #[serde(default)]
+    pub breaking_change_policy: BreakingChangePolicy,
+}
+
+/// What happens to a change that breaks callers.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BreakingChangePolicy {
+    /// It is deployed, and the condition Compatible tells what it breaks.
+    #[default]
+    Warn,
+    /// It is not deployed: what was there goes on answering.
+    Refuse,
+}
+
+fn default_tags() -> Vec<String> {
+    vec!["public".into()]
+}
+
+impl Default for OpenApi {
+    fn default() -> Self {
+        Self {
+            tags: default_tags(),
+            breaking_change_policy: BreakingChangePolicy::default(),
+        }
+    }
 }
 
 /// A `ZatoCluster` of the same namespace.
@@ -122,6 +173,24 @@ pub struct ZatoServiceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub servers: Vec<ServiceOnServer>,
+    /// The newest OpenAPI document of the services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openapi: Option<PublishedDocument>,
+}
+
+/// A version of an OpenAPI document, in a ConfigMap that never changes. The ten newest versions are kept.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedDocument {
+    /// From 1, and one more with each document that differs from the one before.
+    pub version: i64,
+    /// The first 16 hexadecimal digits of the SHA-256 of the document without its version.
+    pub hash: String,
+    /// The ConfigMap of the same namespace that has it, under the key `openapi.json`.
+    pub config_map: String,
+    /// When it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Time>,
 }
 
 /// What one server has of a `ZatoService`.

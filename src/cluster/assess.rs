@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 
+use super::desired::network;
 use super::plan::Plan;
 use super::trouble::Trouble;
 use crate::api::conditions::{ConditionType, Reason};
@@ -63,19 +64,24 @@ fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
     let counts = counts(plan);
     let as_condition =
         |kind, (status, reason, message): Judged| condition(kind, status, reason, message, generation);
+    let documented = plan.documents.told();
     ZatoClusterStatus {
         observed_generation: generation,
         summary: summary(ready.1, &ready.2),
-        conditions: vec![
+        conditions: [
             as_condition(ConditionType::Ready, ready),
             as_condition(ConditionType::ServicesLoaded, services),
             as_condition(ConditionType::DataAdopted, adopted(plan)),
-        ],
+        ]
+        .into_iter()
+        .chain(documented.map(|told| as_condition(ConditionType::Documented, told)))
+        .collect(),
         image: Some(plan.image.clone()),
         key_fingerprint: Some(plan.fingerprint.0.clone()),
         servers: vec![server(plan)],
         services: Some(counts),
         endpoints: Some(endpoints(plan)),
+        openapi: plan.documents.newest().cloned(),
     }
 }
 
@@ -249,7 +255,7 @@ fn endpoints(plan: &Plan) -> Endpoints {
         .has_dashboard
         .then(|| url(names::dashboard(&plan.name), super::desired::ports::DASHBOARD));
     Endpoints {
-        api: url(names::api(&plan.name), super::desired::ports::API),
+        api: network::address(&plan.name, &plan.namespace),
         dashboard,
     }
 }

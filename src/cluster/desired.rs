@@ -5,7 +5,7 @@
 
 mod exchange;
 mod identity;
-mod network;
+pub mod network;
 mod pod;
 mod storage;
 
@@ -78,6 +78,7 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&exchange::report(plan)),
         Manifest::owned(&pod::stateful_set(plan)).at(Stage::Last),
     ])
+    .chain(plan.documents.manifest(&plan.name))
     .collect()
 }
 

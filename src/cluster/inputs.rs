@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ApiResource;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 
 use super::credentials::{self, Fingerprint};
-use crate::api::ZatoCluster;
+use crate::api::{PublishedDocument, ZatoCluster};
 use crate::exchange::{INDEX_KEY, Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
@@ -38,6 +38,8 @@ pub struct Inputs {
     pub claim: Option<Claim>,
     /// The StatefulSet, if it exists.
     pub stateful_set: Option<StatefulSet>,
+    /// The OpenAPI documents of all services, the oldest version first.
+    pub documents: Vec<PublishedDocument>,
     /// The report of the first server, if the running pod wrote one.
     pub report: Option<Report>,
 }
@@ -81,6 +83,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
             previous(&namespace, &name, context).await?
         },
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
+        documents: stores.documents_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         report: stores.report(&namespace, &names::report(&name, 0), &pod),
         services,
     })

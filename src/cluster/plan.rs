@@ -7,13 +7,17 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
+use super::desired::network;
+use super::gate::{Gate, Judged};
 use super::inputs::{Inputs, Previous};
 use super::trouble::{self, Trouble};
 use super::{settings, shards};
 use crate::api::ZatoCluster;
 use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
-use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash};
+use crate::documents::{self, Publication};
+use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash};
 use crate::k8s::names;
+use crate::openapi::model::Api;
 use crate::reconcile::Error;
 use crate::reconcile::child::{Claim, PodState};
 use crate::service::plan::{Checked, checked, indexed};
@@ -67,6 +71,8 @@ pub struct Plan {
     pub stateful_set: Option<StatefulSet>,
     /// The server's report.
     pub report: Option<Report>,
+    /// The OpenAPI documents of all services.
+    pub documents: Publication,
 }
 
 impl Plan {
@@ -124,6 +130,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         .collect();
     let (index, shards) = index(&name, services, &inputs);
     Ok(Plan {
+        documents: documents(cluster, &index, &shards, &inputs),
         image,
         pull_policy: cluster.spec.image_pull_policy,
         pull_secrets: cluster
@@ -187,21 +194,57 @@ fn check_key(cluster: &ZatoCluster, inputs: &Inputs) -> Result<(), Error> {
 /// The contents of files, by name.
 pub type Texts = BTreeMap<String, String>;
 
-/// The index and the contents: the current version of each valid service, the previous one of each invalid one.
+/// The document of all services, when the servers have what they were told and all of it is loaded.
+fn documents(
+    cluster: &ZatoCluster,
+    index: &Index,
+    shards: &BTreeMap<String, Texts>,
+    inputs: &Inputs,
+) -> Publication {
+    let history = inputs.documents.clone();
+    let is_loaded = |report: &Report| {
+        let of = |name: &String| report.services.get(name).map(|found| found.state);
+        let mut services = index.services.keys();
+        report.index_revision == index.revision && services.all(|name| of(name) == Some(LoadState::Loaded))
+    };
+    if !inputs.report.as_ref().is_some_and(is_loaded) {
+        return Publication::unchanged(history);
+    }
+    let texts = shards.values().flatten();
+    let project = documents::project(texts.map(|(file, text)| (file.as_str(), text.as_str())));
+    let mut api = Api::default();
+    for source in &inputs.services {
+        let Some(version) = index.services.get(&source.name) else {
+            continue;
+        };
+        let files = version.files.keys().cloned().collect();
+        let part = documents::services(&project, Some(files), &source.openapi.tags);
+        api.services.extend(part.services);
+        api.models.extend(part.models);
+        // Warnings are told by the services.
+    }
+    let (name, namespace) = (cluster.name_any(), cluster.namespace().unwrap_or_default());
+    Publication::of(history, &api, network::address(&name, &namespace), |version| {
+        names::cluster_document(&name, version)
+    })
+}
+
+/// The index and the contents: the current version of each valid service, the previous one of each invalid one and of
+/// each that must not break callers, but does.
 fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, BTreeMap<String, Texts>) {
     let (mut indexed, mut texts) = (BTreeMap::new(), Texts::new());
+    let mut gate = Gate::new(inputs);
     for service in services {
-        match service.result.clone() {
-            Ok(current) => {
-                let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
-                texts.extend(current.files.keys().map(text));
-                indexed.insert(service.name, current);
+        let judged = gate.judge(&service);
+        if let Some(Judged::Deployed(current)) = judged {
+            let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
+            texts.extend(current.files.keys().map(text));
+            indexed.insert(service.name, current);
+        } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
+            if let Some(Judged::Refused(refused)) = judged {
+                old.refused = Some(refused);
             }
-            Err(_) => {
-                if let Some(old) = previous(&service.name, &inputs.previous, &mut texts) {
-                    indexed.insert(service.name, old);
-                }
-            }
+            indexed.insert(service.name, old);
         }
     }
     shards::assign(cluster, &mut indexed, &inputs.previous.index);
@@ -245,7 +288,10 @@ fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<Index
         .map(|(file, entry)| Some((file, text(file, entry, before)?)))
         .collect();
     let found = found?;
-    let kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
+    let mut kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
+    if kept.revision == old.revision {
+        kept.breaks.clone_from(&old.breaks);
+    }
     texts.extend(
         found
             .into_iter()
@@ -255,7 +301,7 @@ fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<Index
 }
 
 /// What the index says; else what a shard has that is ahead of it.
-fn text<'a>(file: &str, entry: &IndexedFile, before: &'a Previous) -> Option<&'a str> {
+pub(super) fn text<'a>(file: &str, entry: &IndexedFile, before: &'a Previous) -> Option<&'a str> {
     let mut found = before.shards.values().filter_map(|shard| shard.get(file));
     let (first, is_it) = (found.clone().next(), |text: &&String| {
         hash(text.as_bytes()) == entry.sha256
@@ -266,6 +312,8 @@ fn text<'a>(file: &str, entry: &IndexedFile, before: &'a Previous) -> Option<&'a
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::api::OpenApi;
+    use crate::api::zato_service::BreakingChangePolicy;
     use crate::reconcile::engine::Settings;
     use crate::service::source::Sourced;
 
@@ -281,6 +329,7 @@ pub(crate) mod tests {
         Sourced {
             name: name.into(),
             files: Ok([(file.to_owned(), text.to_owned())].into()),
+            openapi: OpenApi::default(),
         }
     }
 
@@ -302,6 +351,7 @@ pub(crate) mod tests {
             refusal: None,
             claim: None,
             stateful_set: None,
+            documents: vec![],
             report: None,
         }
     }
@@ -318,6 +368,19 @@ pub(crate) mod tests {
             shards: before.shards.clone(),
         };
         plan(&cluster(spec), inputs).unwrap()
+    }
+
+    /// The same with this policy for all services.
+    pub(crate) fn plan_with(services: &[(&str, &str)], before: &Plan, policy: BreakingChangePolicy) -> Plan {
+        let mut inputs = inputs(services);
+        inputs.previous = Previous {
+            index: before.index.clone(),
+            shards: before.shards.clone(),
+        };
+        for source in &mut inputs.services {
+            source.openapi.breaking_change_policy = policy;
+        }
+        plan(&cluster(serde_json::json!({})), inputs).unwrap()
     }
 
     #[test]

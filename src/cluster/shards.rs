@@ -67,8 +67,8 @@ mod tests {
         [(
             "s".to_owned(),
             IndexedService {
-                revision: String::new(),
                 files,
+                ..IndexedService::default()
             },
         )]
         .into()

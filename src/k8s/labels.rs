@@ -13,6 +13,8 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 
 /// The part that the agents read, and what they are.
 pub const AGENT: &str = "agent";
+/// OpenAPI documents.
+pub const OPENAPI: &str = "openapi";
 /// The part with keys and passwords.
 pub const CREDENTIALS: &str = "credentials";
 
@@ -23,6 +25,11 @@ pub fn managed_selector() -> String {
 
 /// The annotation of a claim that says with which key its database was made.
 pub const KEY_FINGERPRINT: &str = "zato.io/key-fingerprint";
+
+/// The annotation of a document that says which version it is.
+pub const DOCUMENT_VERSION: &str = "zato.io/document-version";
+/// The annotation of a document that says its hash.
+pub const DOCUMENT_HASH: &str = "zato.io/document-hash";
 
 /// Selects what others made.
 pub fn others_selector() -> String {

@@ -40,6 +40,15 @@ pub fn report(cluster: &str, ordinal: usize) -> String {
 pub fn data(cluster: &str) -> String {
     format!("{cluster}-data")
 }
+/// One version of the OpenAPI document of all services of a cluster. No ZatoService has one of this name: what follows
+/// `-openapi-` is a number there.
+pub fn cluster_document(cluster: &str, version: i64) -> String {
+    format!("{cluster}-openapi-all-{version}")
+}
+/// One version of the OpenAPI document of a ZatoService.
+pub fn service_document(service: &str, version: i64) -> String {
+    format!("{service}-openapi-{version}")
+}
 /// The configuration of the load balancer.
 pub fn load_balancer(cluster: &str) -> String {
     format!("{cluster}-load-balancer")

@@ -165,6 +165,7 @@ impl Apispec {
         Ok(Selection {
             include: Patterns::new(self.include.iter().map(String::as_str))?,
             exclude: Patterns::new(exclude)?,
+            files: None,
             tags: self
                 .tags
                 .iter()
@@ -243,6 +244,7 @@ impl Apispec {
             version: self.openapi,
             servers: self.server.clone(),
             paths: self.api_invoke_path.clone(),
+            ..Settings::default()
         };
         let document = document(api, &settings);
         match self.format {

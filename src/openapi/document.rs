@@ -16,6 +16,8 @@ use super::schema::{Schemas, Version, object};
 /// What a document says beside the services.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The version of the document itself.
+    pub revision: String,
     /// Which OpenAPI.
     pub version: Version,
     /// Where the services answer. None: where the document itself is served from.
@@ -27,6 +29,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            revision: "1.0".into(),
             version: Version::default(),
             servers: Vec::new(),
             paths: vec![facts::INVOKE_PATH.into()],
@@ -49,7 +52,7 @@ pub struct Document {
 #[derive(Clone, Debug, Serialize)]
 struct Info {
     title: &'static str,
-    version: &'static str,
+    version: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -145,7 +148,7 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
         },
         info: Info {
             title: "API spec",
-            version: "1.0",
+            version: settings.revision.clone(),
         },
         servers: settings
             .servers

@@ -2,7 +2,7 @@
 //!
 //! Pure. Owns what a service is and how its input and output are put together; the parts are read elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dataclass::Models;
 use super::docstring::{self, Descriptions, Side};
@@ -22,6 +22,8 @@ pub struct Selection {
     pub include: Patterns,
     /// Names that are not.
     pub exclude: Patterns,
+    /// The files whose services are taken. None: all of them.
+    pub files: Option<BTreeSet<String>>,
     /// Tags of docstrings, such as `public`.
     pub tags: Vec<String>,
 }
@@ -36,6 +38,11 @@ pub fn api(project: &Project, selection: &Selection) -> Api {
     };
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
     for (id, class) in project.classes() {
+        let is_taken =
+            |files: &BTreeSet<String>| project.module(&id).is_some_and(|m| files.contains(&m.file));
+        if !selection.files.as_ref().is_none_or(is_taken) {
+            continue;
+        }
         let Some(service) = reader.service(&id, class) else {
             continue;
         };

@@ -9,7 +9,6 @@ use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtImport, StmtImportFrom};
 use ruff_source_file::LineIndex;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::nesting;
 use super::value::{self, Value, dotted};
 use crate::python::{self, SyntaxError};
 
@@ -83,15 +82,6 @@ pub struct Module {
 /// Reads `text`, the contents of `file`, or says what is wrong with it.
 pub fn read(file: &str, name: &str, text: &str) -> Result<Module, SyntaxError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Before it is parsed: a tree that is too deep must not be made at all.
-    if let Some(cause) = nesting::refusal(text) {
-        return Err(SyntaxError {
-            file: file.into(),
-            line: 1,
-            column: 1,
-            cause: cause.into(),
-        });
-    }
     let parsed = python::parse(file, text)?;
     let reader = Reader {
         text,

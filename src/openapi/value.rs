@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ruff_python_ast::{Expr, Number, Operator, UnaryOp};
 
-use super::nesting;
+use crate::python::nesting;
 
 /// How deep an expression is looked into.
 const DEPTH: usize = 60;

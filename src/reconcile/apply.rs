@@ -74,8 +74,13 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
     Ok(())
 }
 
-/// Applies all children, those of a stage at the same time, then deletes those of ours that are no longer wanted.
-pub async fn apply<K: Kind>(owner: &K, mut desired: Vec<Manifest>, context: &Context) -> Result<(), Error> {
+/// Applies all children, those of a stage at the same time, then deletes those of ours that are neither wanted nor `kept`.
+pub async fn apply<K: Kind>(
+    owner: &K,
+    mut desired: Vec<Manifest>,
+    kept: Vec<(ApiResource, String)>,
+    context: &Context,
+) -> Result<(), Error> {
     let namespace = owner.namespace().unwrap_or_default();
     let Some(reference) = owner.controller_owner_ref(&()) else {
         return Ok(());
@@ -84,6 +89,7 @@ pub async fn apply<K: Kind>(owner: &K, mut desired: Vec<Manifest>, context: &Con
     let kept = owner
         .retained()
         .into_iter()
+        .chain(kept)
         .map(|(resource, name)| (resource.kind, name));
     let wanted: Vec<(String, String)> = desired
         .iter()

@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json_borrow::{ObjectAsVec, Value as Borrowed};
 
 use super::owned::{self, Digest};
+use crate::api::PublishedDocument;
 use crate::cluster::credentials::{self, Fingerprint};
 use crate::cluster::trouble::{self, Trouble};
 use crate::exchange::{INDEX_KEY, Index, REPORT_KEY, REPORT_LABEL, Report};
@@ -52,6 +53,8 @@ pub enum Content {
     Report(Box<Report>),
     /// What the servers of a cluster were told last.
     Index(Box<Index>),
+    /// A version of an OpenAPI document.
+    Document(Box<PublishedDocument>),
     /// What is known of a pod.
     Pod(Box<PodState>),
     /// What is known of a volume claim.
@@ -222,6 +225,9 @@ impl Content {
                 .as_str()
                 .and_then(|report| serde_json::from_str(report).ok())
                 .map_or(Self::None, Self::Report),
+            "ConfigMap" if is(labels::COMPONENT, labels::OPENAPI) => {
+                document(&whole["metadata"]).map_or(Self::None, |found| Self::Document(Box::new(found)))
+            }
             "Secret" if is(labels::COMPONENT, labels::AGENT) => parse::<Secret>(whole)
                 .and_then(|secret| serde_json::from_slice(&secret.data?.get(INDEX_KEY)?.0).ok())
                 .map_or(Self::None, Self::Index),
@@ -232,6 +238,16 @@ impl Content {
             _ => Self::None,
         }
     }
+}
+
+fn document(metadata: &Value) -> Option<PublishedDocument> {
+    let annotation = |name: &str| metadata["annotations"][name].as_str();
+    Some(PublishedDocument {
+        version: annotation(labels::DOCUMENT_VERSION)?.parse().ok()?,
+        hash: annotation(labels::DOCUMENT_HASH)?.to_owned(),
+        config_map: metadata["name"].as_str()?.to_owned(),
+        published: parse(metadata["creationTimestamp"].clone()),
+    })
 }
 
 fn parse<K: DeserializeOwned>(whole: Value) -> Option<K> {

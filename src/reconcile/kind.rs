@@ -150,6 +150,10 @@ pub trait Kind:
     fn plan(&self, inputs: Self::Inputs) -> Result<Self::Plan, Error>;
     /// The children, in the order in which they are applied.
     fn desired(plan: &Self::Plan) -> Vec<Manifest>;
+    /// Children that stay as they are: neither applied nor pruned.
+    fn kept(_: &Self::Plan) -> Vec<(ApiResource, String)> {
+        vec![]
+    }
     /// What is done after the children are as wanted.
     fn tasks(_: &Self::Plan) -> Vec<Task> {
         vec![]

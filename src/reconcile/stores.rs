@@ -25,7 +25,7 @@ use super::child::{Child, Claim, Content, Full, PodState};
 use super::references::{self, References};
 use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
-use crate::api::{ZatoCluster, ZatoService};
+use crate::api::{PublishedDocument, ZatoCluster, ZatoService};
 use crate::exchange::{Index, Report};
 use crate::k8s::labels;
 
@@ -204,6 +204,20 @@ impl Stores {
                 .filter(|child| child.controller.as_ref() == Some(&owner.uid));
             found.extend(owned.map(|child| (resource.clone(), (**child).clone())));
         }
+        found
+    }
+
+    /// The OpenAPI documents of an owner, the oldest version first.
+    pub fn documents_of(&self, namespace: &str, owner: &OwnerReference) -> Vec<PublishedDocument> {
+        let mut found: Vec<_> = self
+            .children_of(namespace, owner)
+            .into_iter()
+            .filter_map(|(_, child)| match child.content {
+                Content::Document(document) if !child.is_deleted => Some(*document),
+                _ => None,
+            })
+            .collect();
+        found.sort_by_key(|document| document.version);
         found
     }
 

@@ -85,11 +85,15 @@ impl Waker {
         }
     }
 
-    /// A child concerns its cluster; what servers were told and what they report concerns the services, too.
+    /// A child concerns its cluster; what servers were told, what they report and documents
+    /// concern the services, too.
     fn for_child(&self, child: &Child) {
         let Some(cluster) = &child.cluster else { return };
         self.cluster(&child.namespace, cluster);
-        if matches!(child.content, Content::Report(_) | Content::Index(_)) {
+        if matches!(
+            child.content,
+            Content::Report(_) | Content::Index(_) | Content::Document(_)
+        ) {
             self.services(&child.namespace, cluster);
         }
     }

@@ -18,33 +18,44 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
     let generation = service.metadata.generation;
     let old = service.status.clone().unwrap_or_default();
     let of = |kind, (is_true, reason, message): Judged| condition(kind, is_true, reason, message, generation);
-    let (ready, names, revision, servers) = match outcome {
+    let status = match outcome {
         Outcome::Applied { plan } => {
             let servers = servers(&service.name_any(), plan);
-            let names = of(ConditionType::FileNamesSafe, file_names(plan));
-            (judge(plan, &servers), Some(names), plan.revision.clone(), servers)
+            let ready = judge(plan, &servers);
+            let others = [
+                Some((ConditionType::FileNamesSafe, file_names(plan))),
+                compatible(plan).map(|told| (ConditionType::Compatible, told)),
+                plan.documents
+                    .told()
+                    .map(|told| (ConditionType::Documented, told)),
+            ];
+            ZatoServiceStatus {
+                observed_generation: generation,
+                summary: summary(ready.1, &ready.2),
+                conditions: std::iter::once(of(ConditionType::Ready, ready))
+                    .chain(others.into_iter().flatten().map(|(kind, told)| of(kind, told)))
+                    .collect(),
+                revision: plan.revision.clone(),
+                servers,
+                openapi: plan.documents.newest().cloned(),
+            }
         }
+        // What was true stays in view; only Ready says why nothing new is known.
         Outcome::Failed(error) => {
-            let names = old
+            let ready = (false, error.reason(), error.to_string());
+            let others = old
                 .conditions
                 .into_iter()
-                .find(|c| c.type_ == ConditionType::FileNamesSafe.to_string());
-            (
-                (false, error.reason(), error.to_string()),
-                names,
-                old.revision,
-                old.servers,
-            )
+                .filter(|c| c.type_ != ConditionType::Ready.to_string());
+            ZatoServiceStatus {
+                observed_generation: generation,
+                summary: summary(ready.1, &ready.2),
+                conditions: std::iter::once(of(ConditionType::Ready, ready))
+                    .chain(others)
+                    .collect(),
+                ..old
+            }
         }
-    };
-    let status = ZatoServiceStatus {
-        observed_generation: generation,
-        summary: summary(ready.1, &ready.2),
-        conditions: std::iter::once(of(ConditionType::Ready, ready))
-            .chain(names)
-            .collect(),
-        revision,
-        servers,
     };
     Verdict {
         status,
@@ -99,6 +110,22 @@ fn file_names(plan: &Plan) -> Judged {
         "{names}: Zato finds that name in imports of its own code and touches those files at each deployment; rename it"
     );
     (false, Reason::TouchesZato, message)
+}
+
+/// What the change to the version that is deployed, or to the one that was refused, does to callers.
+fn compatible(plan: &Plan) -> Option<Judged> {
+    if let Some(Refusal::BreakingChange(_)) = &plan.refusal {
+        let message = "the change was not deployed: Ready says what it breaks";
+        return Some((false, Reason::BreakingChange, message.into()));
+    }
+    let breaks = plan.breaks.as_ref()?;
+    Some(if breaks.is_empty() {
+        let message = "the last change of what is deployed breaks no callers";
+        (true, Reason::NothingBroken, message.into())
+    } else {
+        let message = format!("the last change breaks callers: {}", breaks.join("; "));
+        (false, Reason::BreakingChange, message)
+    })
 }
 
 fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
@@ -203,6 +230,7 @@ fn on_server(name: String, report: Option<&ServiceReport>) -> ServiceOnServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documents::Publication;
     use crate::python::SyntaxError;
     use rstest::rstest;
     use std::collections::BTreeMap;
@@ -244,6 +272,8 @@ mod tests {
             cluster_name: "demo".into(),
             cluster,
             named: 1,
+            breaks: Some(vec![]),
+            documents: Publication::default(),
             reports: vec![("demo-server-0".into(), report)],
         };
         judge(&plan, &servers("s", &plan))
@@ -366,6 +396,8 @@ mod tests {
             cluster_name: "demo".into(),
             cluster: ClusterState::Active,
             named: 1,
+            breaks: Some(vec!["a: OperationRemoved: a -> none".into()]),
+            documents: Publication::default(),
             reports: vec![
                 ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),
                 ("demo-server-1".into(), Some(second)),

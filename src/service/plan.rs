@@ -8,9 +8,13 @@ use super::Inputs;
 use super::refusal::Refusal;
 use super::source::Sourced;
 use crate::agent::removal;
-use crate::api::{ZatoCluster, ZatoService};
+use crate::api::zato_service::BreakingChangePolicy;
+use crate::api::{PublishedDocument, ZatoCluster, ZatoService};
+use crate::cluster::desired::network;
 use crate::cluster::shards;
-use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash, revision};
+use crate::documents::{self, Publication};
+use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash, revision};
+use crate::k8s::names;
 use crate::python::{self, SyntaxError};
 
 /// A service with the outcome of its check.
@@ -23,6 +27,11 @@ pub struct Checked<'a> {
 }
 
 impl Checked<'_> {
+    /// Its files, if they could be read.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.source.files.iter().flat_map(texts)
+    }
+
     /// The text of a file.
     pub fn text_of(&self, file: &str) -> &str {
         let files = self.source.files.as_ref().ok();
@@ -172,6 +181,7 @@ pub fn indexed<'a>(
     Ok(IndexedService {
         revision: revision(files),
         files: entries,
+        ..IndexedService::default()
     })
 }
 
@@ -192,6 +202,10 @@ pub struct Plan {
     pub named: usize,
     /// What each server reports.
     pub reports: Vec<(String, Option<Report>)>,
+    /// What the version that is deployed took from callers, if one is deployed.
+    pub breaks: Option<Vec<String>>,
+    /// Its OpenAPI documents.
+    pub documents: Publication,
 }
 
 /// What a service must know of its cluster.
@@ -222,23 +236,71 @@ impl ClusterState {
 pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let name = service.name_any();
     let all = checked(&inputs.services, &inputs.deployed);
-    let own = all.into_iter().find(|checked| checked.name == name);
+    let own = all.iter().find(|checked| checked.name == name);
     let source = inputs.services.iter().find(|source| source.name == name);
     let files = source.and_then(|source| source.files.as_ref().ok());
+    let deployed = inputs.deployed.services.get(&name);
+    let refusal = own.and_then(|checked| checked.result.as_ref().err().cloned());
     Plan {
         revision: files.map(|files| revision(texts(files))),
+        documents: match own.and_then(|own| own.result.as_ref().ok()) {
+            Some(version) if is_loaded(&name, &version.revision, &inputs.reports) => {
+                documents(service, version, &all, inputs.documents)
+            }
+            _ => Publication::unchanged(inputs.documents),
+        },
+        breaks: deployed.map(|deployed| deployed.breaks.clone()),
         unsafe_names: files
             .into_iter()
             .flat_map(BTreeMap::keys)
             .filter(|file| touches_zato(file))
             .cloned()
             .collect(),
-        named: own.as_ref().map_or(0, count_named),
-        refusal: own.and_then(|checked| checked.result.err()),
+        named: own.map_or(0, count_named),
+        refusal: refusal.or_else(|| breaking_change(service, own?, deployed?)),
         cluster_name: service.spec.cluster_ref.name.clone(),
         cluster: ClusterState::of(inputs.cluster.as_ref()),
         reports: inputs.reports,
     }
+}
+
+/// Whether a cluster did not deploy this revision because of what it breaks.
+fn breaking_change(service: &ZatoService, own: &Checked<'_>, deployed: &IndexedService) -> Option<Refusal> {
+    let (refused, version) = (deployed.refused.as_ref()?, own.result.as_ref().ok()?);
+    let is_it = refused.revision == version.revision
+        && service.spec.openapi.breaking_change_policy == BreakingChangePolicy::Refuse;
+    is_it.then(|| Refusal::BreakingChange(refused.breaks.clone()))
+}
+
+/// Whether every server that runs has this revision.
+fn is_loaded(service: &str, revision: &str, reports: &[(String, Option<Report>)]) -> bool {
+    let mut running = reports
+        .iter()
+        .filter_map(|(_, report)| report.as_ref())
+        .peekable();
+    let has_it = |report: &Report| {
+        let found = report.services.get(service);
+        found.is_some_and(|found| found.state == LoadState::Loaded && found.revision == revision)
+    };
+    running.peek().is_some() && running.all(has_it)
+}
+
+/// The document of the services of this object's files. Models may be in files of others.
+fn documents(
+    service: &ZatoService,
+    version: &IndexedService,
+    all: &[Checked<'_>],
+    history: Vec<PublishedDocument>,
+) -> Publication {
+    let valid = all.iter().filter(|checked| checked.result.is_ok());
+    let project = documents::project(valid.flat_map(Checked::texts));
+    let own = version.files.keys().cloned().collect();
+    let api = documents::services(&project, Some(own), &service.spec.openapi.tags);
+    let namespace = service.namespace().unwrap_or_default();
+    let address = network::address(&service.spec.cluster_ref.name, &namespace);
+    Publication::of(history, &api, address, |version| {
+        names::service_document(&service.name_any(), version)
+    })
 }
 
 fn count_named(checked: &Checked<'_>) -> usize {

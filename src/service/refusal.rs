@@ -68,6 +68,9 @@ pub enum Refusal {
         /// The object that has it.
         owner: String,
     },
+    /// It breaks those who call the services, and its spec says that it must not.
+    #[error("the change breaks callers: {}", .0.join("; "))]
+    BreakingChange(Vec<String>),
     /// A file has a name that the agent needs.
     #[error("{0} is a file of the operator's own: rename the file")]
     ReservedFile(String),
@@ -92,6 +95,7 @@ impl Refusal {
             Self::FileNameTaken { .. } | Self::ReservedFile(_) => Reason::FileNameTaken,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,
+            Self::BreakingChange(_) => Reason::BreakingChange,
         }
     }
 }
@@ -121,6 +125,7 @@ mod tests {
         Refusal::ServiceNameTaken { file: "a.py".into(), name: "x".into(), other: "b.py".into(), owner: "s".into() },
         Reason::ServiceNameTaken
     )]
+    #[case(Refusal::BreakingChange(vec![]), Reason::BreakingChange)]
     #[case(Refusal::InternalName { file: "a.py".into(), name: "zato.x".into() }, Reason::InternalName)]
     fn truth_table(#[case] refusal: Refusal, #[case] reason: Reason) {
         assert_eq!(refusal.reason(), reason);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::refusal::Refusal;
-use crate::api::ZatoService;
+use crate::api::{OpenApi, ZatoService};
 use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
 
@@ -19,6 +19,8 @@ pub struct Sourced {
     pub name: String,
     /// Texts by file name, or why there are none.
     pub files: Result<BTreeMap<String, String>, Refusal>,
+    /// What its spec says of documents and changes.
+    pub openapi: OpenApi,
 }
 
 /// Reads the files of services. ConfigMaps are read once for each change of them.
@@ -28,6 +30,7 @@ pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sou
         sourced.push(Sourced {
             name: service.name_any(),
             files: files(service, context).await?,
+            openapi: service.spec.openapi.clone(),
         });
     }
     Ok(sourced)

@@ -85,6 +85,7 @@ fn special(path: &str) -> Option<Edit> {
         "database/sqlite/storage/size" => (json!("6Gi"), json!("much"), false),
         "database/sqlite/storage/storageClassName" | "clusterRef/name" => (json!("other"), json!(""), true),
         "source/inline" => (json!({"b.py": "x = 1\n"}), json!({"b.txt": ""}), false),
+        "openapi/tags" => (json!(["other"]), json!([]), false),
         "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),
         _ => return None,
     };

@@ -13,13 +13,14 @@ use super::support::{Kind, Namespace};
 
 /// Times, counters of changes, and what the API server or a controller draws by lot. Hashes of the pod template are among
 /// them: it has the fingerprint of the key.
-const BY_CHANCE: [&str; 11] = [
+const BY_CHANCE: [&str; 12] = [
     "uid",
     "resourceVersion",
     "creationTimestamp",
     "generation",
     "time",
     "lastTransitionTime",
+    "published",
     "clusterIP",
     "clusterIPs",
     "currentRevision",

@@ -51,6 +51,11 @@ pub(super) fn servers(plan: &Plan) -> Service {
     service
 }
 
+/// Where the services of a cluster are reached, from inside the Kubernetes cluster.
+pub fn address(cluster: &str, namespace: &str) -> String {
+    format!("http://{}.{namespace}.svc:{}", names::api(cluster), ports::API)
+}
+
 /// The cluster's address.
 pub(super) fn api(plan: &Plan) -> Service {
     service(plan, names::api(&plan.name), "load-balancer", "http", ports::API)

@@ -1,12 +1,14 @@
 //! Who has which name, what fits, and what is planned of one service.
 
 use super::*;
+use crate::api::OpenApi;
 
 fn service(name: &str, files: &[(&str, &str)]) -> Sourced {
     let owned = |(file, text): &(&str, &str)| ((*file).to_owned(), (*text).to_owned());
     Sourced {
         name: name.into(),
         files: Ok(files.iter().map(owned).collect()),
+        openapi: OpenApi::default(),
     }
 }
 
@@ -210,6 +212,7 @@ fn a_service_is_planned_by_what_is_its_own() {
     let missing = Sourced {
         name: "mine".into(),
         files: Err(Refusal::ConfigMapNotFound("m".into())),
+        openapi: OpenApi::default(),
     };
     let good = service("mine", &[("books.py", "x = 1\n"), ("api.py", "x = 1\n")]);
     let planned = |own: Sourced, cluster: Option<serde_json::Value>| {
@@ -218,6 +221,7 @@ fn a_service_is_planned_by_what_is_its_own() {
             cluster: cluster.map(of_cluster),
             services: vec![broken, own],
             deployed: Index::default(),
+            documents: vec![],
             reports: vec![("c-server-0".into(), None)],
         };
         plan(&object, inputs)
