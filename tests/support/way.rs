@@ -63,9 +63,19 @@ impl Way {
         }
     }
 
+    /// The address on this machine.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The password of `pubapi`.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
     /// Status and body.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let url = format!("{}{path}", self.url());
         let login = STANDARD.encode(format!("pubapi:{}", self.password));
         let answer = self
             .http

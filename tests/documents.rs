@@ -1,0 +1,272 @@
+//! OpenAPI documents of services that run: published when servers have the code, kept in versions, and what they say is
+//! what the services do, as schemathesis and Postman's own runner see it. `make e2e` brings everything up.
+
+// Helpers of tests are tests, too; a story may be as long as it is. Not every story uses every word.
+#![allow(clippy::unwrap_used, clippy::too_many_lines, dead_code)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use serde_json::{Value, json};
+use support::way::Way;
+use support::{Namespace, cluster, condition, service, until_ready};
+use zato_operator::api::{PublishedDocument, ZatoCluster, ZatoService};
+
+const ACCOUNT: &str = include_str!("openapi/services/account.py");
+
+/// The newest document that a status names, and its text.
+async fn published(
+    space: &Namespace,
+    newest: Option<PublishedDocument>,
+) -> Option<(PublishedDocument, Value)> {
+    let newest = newest?;
+    let map = space.find::<ConfigMap>(&newest.config_map).await?;
+    assert_eq!(map.immutable, Some(true));
+    Some((newest, serde_json::from_str(&map.data?["openapi.json"]).unwrap()))
+}
+
+async fn of_service(space: &Namespace, name: &str) -> Option<(PublishedDocument, Value)> {
+    let status = space.get::<ZatoService>(name).await.status?;
+    published(space, status.openapi).await
+}
+
+async fn of_cluster(space: &Namespace) -> Option<(PublishedDocument, Value)> {
+    let status = space.get::<ZatoCluster>("c").await.status?;
+    published(space, status.openapi).await
+}
+
+async fn until_loaded(space: &Namespace, names: &[&str]) {
+    for name in names {
+        space
+            .until(&format!("{name} Ready"), || async {
+                let found = space.get::<ZatoService>(name).await;
+                let status = found.status.unwrap_or_default();
+                condition(&status.conditions, "Ready")
+                    .is_some_and(|c| c.status == "True" && c.observed_generation == found.metadata.generation)
+            })
+            .await;
+    }
+}
+
+/// A document for each ZatoService and one for the cluster; a version more for each change of what it says, ten of them at
+/// most; what is not loaded is not published; what others delete or edit of them comes back, and all of it goes with its
+/// object.
+#[tokio::test]
+async fn documents_are_published() {
+    let space = Namespace::new("documents").await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    let other = "from zato.server.service import Service\n\nclass Other(Service):\n    name = 'api.other'\n    input = 'x'\n\n    def handle(self):\n        self.response.payload = {'a': 1}\n";
+    for (name, file, text) in [("accounts", "account.py", ACCOUNT), ("other", "other.py", other)] {
+        space
+            .create::<ZatoService>(&service(name, "c", &[(file, text)]))
+            .await
+            .unwrap();
+    }
+    until_ready(&space, "True", "Running").await;
+    until_loaded(&space, &["accounts", "other"]).await;
+
+    space
+        .until("the first documents", || async {
+            of_service(&space, "accounts").await.is_some() && of_cluster(&space).await.is_some()
+        })
+        .await;
+    let (first, document) = of_service(&space, "accounts").await.unwrap();
+    assert_eq!(
+        (first.version, first.config_map.as_str()),
+        (1, "accounts-openapi-1")
+    );
+    assert!(first.published.is_some());
+    let path = "/zato/api/invoke/api.get.user.account";
+    assert_eq!(
+        document["paths"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        [path]
+    );
+    assert_eq!(document["info"]["version"], "1");
+    let address = format!("http://c.{}.svc:11223", space.name());
+    assert_eq!(document["servers"][0]["url"], address.as_str());
+    assert_eq!(
+        document["components"]["schemas"]["request_api_get_user_account"]["properties"]["account_id"]["description"],
+        "ID of the user account to return"
+    );
+    space
+        .until("the document of the cluster has both services", || async {
+            of_cluster(&space)
+                .await
+                .is_some_and(|(_, document)| document["paths"].as_object().unwrap().len() == 2)
+        })
+        .await;
+
+    // What callers cannot see makes no version; what they can see makes one when it is loaded.
+    let edit = async |text: String| {
+        let patch = json!({"spec": {"source": {"inline": {"other.py": text}}}});
+        space.merge::<ZatoService>("other", &patch).await.unwrap();
+        until_loaded(&space, &["other"]).await;
+    };
+    edit(format!("{other}# a comment\n")).await;
+    assert_eq!(of_service(&space, "other").await.unwrap().0.version, 1);
+    let patch = json!({"spec": {"source": {"inline": {"other.py": format!("import no_such_module\n{}", other.replace("'x'", "'x', '-lost'"))}}}});
+    space.merge::<ZatoService>("other", &patch).await.unwrap();
+    space
+        .until("the failed load", || async {
+            let status = space.get::<ZatoService>("other").await.status.unwrap_or_default();
+            condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "LoadFailed")
+        })
+        .await;
+    assert_eq!(of_service(&space, "other").await.unwrap().0.version, 1);
+    for version in 2..=12 {
+        edit(other.replace("'x'", &format!("'x', '-y{version}'"))).await;
+        space
+            .until(&format!("version {version}"), || async {
+                of_service(&space, "other").await.unwrap().0.version == version
+            })
+            .await;
+    }
+    let names = async || {
+        let maps = space
+            .api::<ConfigMap>()
+            .list(&kube::api::ListParams::default())
+            .await
+            .unwrap();
+        let mut versions: Vec<u32> = maps
+            .items
+            .iter()
+            .filter_map(|map| map.name_any().strip_prefix("other-openapi-")?.parse().ok())
+            .collect();
+        versions.sort_unstable();
+        versions
+    };
+    space
+        .until("ten versions", || async {
+            names().await == (3..=12).collect::<Vec<_>>()
+        })
+        .await;
+
+    // The newest one is made anew under the same version; an older one is history that the user took away.
+    let (newest, text) = of_service(&space, "other").await.unwrap();
+    space.remove::<ConfigMap>("other-openapi-12").await;
+    space
+        .until("the newest document again", || async {
+            let again = of_service(&space, "other").await;
+            again.is_some_and(|(again, found)| again.version == newest.version && found == text)
+        })
+        .await;
+    space.remove::<ZatoService>("other").await;
+    space
+        .until("no document of it", || async { names().await.is_empty() })
+        .await;
+    space
+        .until("the cluster's document without it", || async {
+            of_cluster(&space).await.unwrap().1["paths"]
+                .as_object()
+                .unwrap()
+                .len()
+                == 1
+        })
+        .await;
+    space.delete().await;
+}
+
+/// Services of all kinds, called by schemathesis as their published document says, and by Postman's runner as the
+/// collection says: no answer contradicts them.
+#[tokio::test]
+async fn documents_say_what_services_do() {
+    let space = Namespace::new("contract").await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    let services = include_str!("openapi/live/live.py");
+    space
+        .create::<ZatoService>(&service(
+            "live",
+            "c",
+            &[("live.py", services), ("account.py", ACCOUNT)],
+        ))
+        .await
+        .unwrap();
+    until_ready(&space, "True", "Running").await;
+    until_loaded(&space, &["live"]).await;
+    space
+        .until("the document", || async {
+            of_service(&space, "live").await.is_some()
+        })
+        .await;
+    let (_, document) = of_service(&space, "live").await.unwrap();
+    let way = Way::to(&space, "service/c", 11223).await;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documents");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    schemathesis(&way, &folder, &document);
+    postman(&way, &folder);
+    drop(way);
+    space.delete().await;
+}
+
+/// Calls the services in all ways that the document allows, and in some that it does not.
+fn schemathesis(way: &Way, folder: &Path, document: &Value) {
+    std::fs::write(folder.join("openapi.json"), document.to_string()).unwrap();
+    let mut command = checker("schemathesis");
+    command
+        .current_dir(folder)
+        .args(["run", "openapi.json", "--url", &way.url()]);
+    command.arg(format!("--auth=pubapi:{}", way.password())).args([
+        "--checks=all",
+        // Zato answers GET and others as it answers POST, and takes more than it promises: numbers for text, text for
+        // flags. Neither breaks a caller who keeps to the document.
+        "--exclude-checks=unsupported_method,negative_data_rejection",
+        "--max-examples=40",
+        "--seed=1",
+        "--workers=1",
+        "--no-color",
+    ]);
+    passes(&mut command);
+}
+
+/// Sends each request of the collection, as Postman would.
+fn postman(way: &Way, folder: &Path) {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi");
+    let mut apispec = Command::new(env!("CARGO_BIN_EXE_zato-operator"));
+    apispec
+        .arg("apispec")
+        .args([sources.join("live"), sources.join("services/account.py")]);
+    apispec.args(["--postman", "--delete-dir", "--dir"]).arg(folder);
+    passes(apispec.args(["--server", &way.url()]));
+    let mut newman = checker("newman");
+    newman
+        .current_dir(folder)
+        .args(["run", "postman.json", "--color=off", "--reporters=cli,json"]);
+    newman.args(["--reporter-json-export", "newman.json", "--env-var"]);
+    passes(newman.arg(format!("password={}", way.password())));
+    let report: Value = serde_json::from_slice(&std::fs::read(folder.join("newman.json")).unwrap()).unwrap();
+    let executions = report["run"]["executions"].as_array().unwrap();
+    assert_eq!(executions.len(), 7);
+    for execution in executions {
+        assert_eq!(
+            execution["response"]["code"], 200,
+            "{}",
+            execution["item"]["name"]
+        );
+    }
+}
+
+/// A program that others made.
+fn checker(name: &str) -> Command {
+    let folder = std::env::var_os("CHECKERS")
+        .expect("CHECKERS names the folder of dev/openapi/tools.sh: run make e2e");
+    Command::new(Path::new(&folder).join(name))
+}
+
+fn passes(command: &mut Command) {
+    let output = command.output().unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    println!("{said}");
+}
