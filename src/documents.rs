@@ -241,6 +241,17 @@ mod tests {
     }
 
     #[test]
+    fn a_version_is_a_config_map_that_never_changes() {
+        let mut first = of(vec![], ONE);
+        first.new.as_mut().unwrap().1 = "the document".into();
+        insta::assert_yaml_snapshot!(first.manifest("demo").unwrap().body);
+        assert_eq!(first.told().unwrap().2, "version 1 is in ConfigMap s-openapi-1");
+        let kept = of(vec![first.new.unwrap().0], ONE);
+        assert_eq!(kept.manifest("demo").map(|manifest| manifest.name), None);
+        assert_eq!(kept.children()[0].1, "s-openapi-1");
+    }
+
+    #[test]
     fn the_ten_newest_versions_stay() {
         let history: Vec<_> = (1..=12)
             .map(|version| PublishedDocument {

@@ -105,6 +105,14 @@ impl Project {
         })
     }
 
+    /// Whether a file imports one of these modules, or from it.
+    pub fn imports_any(&self, names: &BTreeSet<&str>) -> bool {
+        let first = |full: &String| names.contains(full.split('.').next().unwrap_or_default());
+        self.modules
+            .iter()
+            .any(|module| module.imports.values().chain(&module.star_imports).any(first))
+    }
+
     /// The class.
     pub fn class(&self, id: &ClassId) -> Option<&Class> {
         let (first, rest) = id.path.split_first()?;

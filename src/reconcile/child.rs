@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn a_document_leaves_its_version() {
+        let reduced = |version: &str| {
+            let metadata = serde_json::json!({
+                "name": "x", "namespace": "n", "uid": "u", "labels": {labels::COMPONENT: labels::OPENAPI},
+                "annotations": {labels::DOCUMENT_VERSION: version, labels::DOCUMENT_HASH: "h"},
+            });
+            let whole = serde_json::json!({"metadata": metadata, "data": {"openapi.json": "{}"}});
+            Child::reduce(serde_json::from_value(whole).unwrap(), "ConfigMap").content
+        };
+        let Content::Document(found) = reduced("7") else {
+            panic!("no document")
+        };
+        assert_eq!(
+            (found.version, found.hash.as_str(), found.config_map.as_str()),
+            (7, "h", "x")
+        );
+        assert!(matches!(reduced("seven"), Content::None));
+    }
+
+    #[test]
     fn a_stateful_set_leaves_status_and_generation() {
         let rest = serde_json::json!({"spec": {"serviceName": "s", "selector": {}, "template": {}}, "status": {"replicas": 1, "readyReplicas": 1}});
         let child = Child::reduce(object(serde_json::json!({}), rest), "StatefulSet");

@@ -1,6 +1,6 @@
 //! Pure: checks the code of services, and which of two that want the same file has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 
@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::source::Sourced;
 use crate::agent::removal;
 use crate::api::zato_service::BreakingChangePolicy;
-use crate::api::{PublishedDocument, ZatoCluster, ZatoService};
+use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::desired::network;
 use crate::cluster::shards;
 use crate::documents::{self, Publication};
@@ -243,12 +243,7 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let refusal = own.and_then(|checked| checked.result.as_ref().err().cloned());
     Plan {
         revision: files.map(|files| revision(texts(files))),
-        documents: match own.and_then(|own| own.result.as_ref().ok()) {
-            Some(version) if is_loaded(&name, &version.revision, &inputs.reports) => {
-                documents(service, version, &all, inputs.documents)
-            }
-            _ => Publication::unchanged(inputs.documents),
-        },
+        documents: documents(service, &all, &inputs),
         breaks: deployed.map(|deployed| deployed.breaks.clone()),
         unsafe_names: files
             .into_iter()
@@ -285,22 +280,54 @@ fn is_loaded(service: &str, revision: &str, reports: &[(String, Option<Report>)]
     running.peek().is_some() && running.all(has_it)
 }
 
-/// The document of the services of this object's files. Models may be in files of others.
-fn documents(
-    service: &ZatoService,
-    version: &IndexedService,
-    all: &[Checked<'_>],
-    history: Vec<PublishedDocument>,
-) -> Publication {
+/// The document of the services of this object's files, when servers have them and what they import. Models may be in files
+/// of others.
+fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs) -> Publication {
+    let (name, history) = (service.name_any(), inputs.documents.clone());
+    let own = all.iter().find(|checked| checked.name == name);
+    let loaded = own
+        .and_then(|own| own.result.as_ref().ok())
+        .filter(|version| is_loaded(&name, &version.revision, &inputs.reports));
+    let Some(version) = loaded else {
+        return Publication::unchanged(history);
+    };
     let valid = all.iter().filter(|checked| checked.result.is_ok());
     let project = documents::project(valid.flat_map(Checked::texts));
+    if project.imports_any(&undeployed(&name, all, &inputs.deployed)) {
+        return Publication::unchanged(history);
+    }
     let own = version.files.keys().cloned().collect();
     let api = documents::services(&project, Some(own), &service.spec.openapi.tags);
     let namespace = service.namespace().unwrap_or_default();
     let address = network::address(&service.spec.cluster_ref.name, &namespace);
     Publication::of(history, &api, address, |version| {
-        names::service_document(&service.name_any(), version)
+        names::service_document(&name, version)
     })
+}
+
+/// The modules of other services whose present version the servers were not told.
+fn undeployed<'a>(service: &str, all: &'a [Checked<'_>], deployed: &'a Index) -> BTreeSet<&'a str> {
+    let current = |name: &String| {
+        all.iter()
+            .find(|checked| checked.name == *name)?
+            .result
+            .as_ref()
+            .ok()
+    };
+    let known = |name: &String| deployed.services.get(name);
+    let names = all
+        .iter()
+        .map(|checked| &checked.name)
+        .chain(deployed.services.keys());
+    let behind = names.filter(|name| {
+        let revisions = [current(name), known(name)].map(|version| version.map(|version| &version.revision));
+        *name != service && revisions[0] != revisions[1]
+    });
+    behind
+        .flat_map(|name| [current(name), known(name)].into_iter().flatten())
+        .flat_map(|version| version.files.keys())
+        .map(|file| file.strip_suffix(".py").unwrap_or(file))
+        .collect()
 }
 
 fn count_named(checked: &Checked<'_>) -> usize {

@@ -258,6 +258,64 @@ fn a_service_is_planned_by_what_is_its_own() {
     }
 }
 
+const MODEL: &str = "from dataclasses import dataclass\nfrom zato.server.service import Model\n\n@dataclass\nclass M(Model):\n    a: int\n";
+const USER: &str = "from zato.server.service import Service\nfrom books import M\n\nclass A(Service):\n    name = 'api.a'\n    input = M\n";
+
+/// The name of the document that is made of service "mine", which imports from service "other", if one is.
+fn document_of(own: &str, loaded: &str, other: &str, deployed: &str) -> Option<(String, String)> {
+    let object = serde_json::json!({
+        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine", "namespace": "n"},
+        "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}},
+    });
+    let object: ZatoService = serde_json::from_value(object).unwrap();
+    let version = |file: &str, text: &str| indexed([(file, text)].into_iter()).unwrap();
+    let report = Report {
+        services: BTreeMap::from([(
+            "mine".into(),
+            crate::exchange::ServiceReport {
+                revision: version("mine.py", loaded).revision,
+                state: LoadState::Loaded,
+                error: None,
+            },
+        )]),
+        ..Report::default()
+    };
+    let inputs = Inputs {
+        cluster: None,
+        services: vec![
+            service("mine", &[("mine.py", own)]),
+            service("other", &[("books.py", other)]),
+        ],
+        deployed: Index::sealed([("other".to_owned(), version("books.py", deployed))].into()),
+        documents: vec![],
+        reports: vec![("c-server-0".into(), Some(report)), ("c-server-1".into(), None)],
+    };
+    let (made, text) = plan(&object, inputs).documents.new?;
+    Some((made.config_map, text))
+}
+
+/// A document says what servers have: not before they have it, and not while they have other models than the source.
+#[test]
+fn a_document_is_of_what_is_loaded() {
+    let (name, text) = document_of(USER, USER, MODEL, MODEL).unwrap();
+    assert_eq!(name, "mine-openapi-1");
+    assert!(
+        text.contains("http://c.n.svc:11223") && text.contains("\"a\":{\"type\":\"integer\""),
+        "{text}"
+    );
+    let edited = format!("{USER}    output = M\n");
+    assert_eq!(document_of(&edited, USER, MODEL, MODEL), None);
+    let newer = format!("{MODEL}    b: int\n");
+    assert_eq!(document_of(USER, USER, &newer, MODEL), None);
+    assert_eq!(document_of(USER, USER, "(", MODEL), None);
+    // Nobody imports from it.
+    let alone = USER
+        .replace("from books import M\n", "")
+        .replace("input = M", "input = 'x'");
+    assert!(document_of(&alone, &alone, "(", MODEL).is_some());
+    assert_eq!(document_of("(", USER, MODEL, MODEL), None);
+}
+
 #[test]
 fn names_that_zato_takes_for_its_own_are_found() {
     assert!(
