@@ -42,7 +42,7 @@ class Calculate(Service):
         given = self.request.input
         self.response.payload.order_id = given.order_id
         self.response.payload.amount = given.amount
-        self.response.payload.total = given.price * 2
+        self.response.payload.total = given.price
         if given.note:
             self.response.payload.note = given.note
         self.response.payload.is_large = given.amount > 100
@@ -56,7 +56,7 @@ class Rename(Service):
 
     def handle(self):
         given = self.request.input
-        self.response.payload = {'person_id': given.person_id, 'name': given.name.upper()}
+        self.response.payload = {'person_id': given.person_id, 'name': str(given.name).upper()}
 
 
 class Hire(Service):

@@ -47,7 +47,7 @@ def convert(value, hint, cid):
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Union and value is not None:
         return convert(value, next(item for item in arguments if item is not type(None)), cid)
-    if isinstance(hint, type) and issubclass(hint, Model):
+    if is_model(hint):
         return hint.from_dict(value, cid)
     if origin is list and arguments and isinstance(value, list):
         return [convert(item, arguments[0], cid) for item in value]
@@ -57,6 +57,10 @@ def convert(value, hint, cid):
         except ValueError:
             raise BadRequest(cid, 'Could not convert `%s` to %s' % (value, hint.__name__)) from None
     return value
+
+
+def is_model(hint):
+    return isinstance(hint, type) and issubclass(hint, Model)
 
 
 def is_optional(hint):

@@ -1,8 +1,10 @@
 """SimpleIO: what a service declares as its input and output, and how values are converted."""
 
+import typing
+
 from zato.common.bunch import Bunch, bunchify
 from zato.common.exception import BadRequest
-from zato.server.service.model import Model, to_plain
+from zato.server.service.model import convert, is_model, to_plain
 
 # What simple-io.conf says by default.
 INTEGER_NAMES = ('id',)
@@ -84,21 +86,24 @@ class Declaration:
     """The SimpleIO of one service class: an inner class SimpleIO, or attributes of the service itself."""
 
     def __init__(self, class_):
-        source = getattr(class_, 'SimpleIO', None) or class_
+        inner = getattr(class_, 'SimpleIO', None)
+        source = inner or class_
         self.input, self.input_model = self.read(source, 'input')
         self.output, self.output_model = self.read(source, 'output')
+        # Around what an inner class declares as output.
+        self.response_element = getattr(inner, 'response_elem', 'response') if inner else None
 
     @staticmethod
     def read(source, direction):
         declared = getattr(source, direction, None)
-        if isinstance(declared, type) and issubclass(declared, Model):
+        if is_model(declared) or any(map(is_model, typing.get_args(declared))):
             return [], declared
         return elements(declared) + elements(getattr(source, direction + '_required', None)) + elements(
             getattr(source, direction + '_optional', None), is_required=False), None
 
     def parse_input(self, payload, cid):
         if self.input_model:
-            return self.input_model.from_dict(payload or {}, cid)
+            return convert(payload or {}, self.input_model, cid)
         if not self.input:
             return payload if isinstance(payload, dict) else Bunch()
         payload = payload if isinstance(payload, dict) else {}
@@ -120,8 +125,12 @@ class Declaration:
         payload = to_plain(payload)
         if not self.output or isinstance(payload, (str, bytes)):
             return payload
+        shaped = self.shape(payload)
+        return {self.response_element: shaped} if self.response_element else shaped
+
+    def shape(self, payload):
         if isinstance(payload, list):
-            return [self.shape_output(item) for item in payload]
+            return [self.shape(item) for item in payload]
         for element in self.output:
             if element.is_required and element.name not in payload:
                 raise ValueError('Missing required output element `%s`' % element.name)
