@@ -269,10 +269,13 @@ fn operation(
             ("200", answer),
             (
                 "400",
-                empty("The input is not as described, or there is no such service."),
+                empty("An input that is required is missing, or there is no such service."),
             ),
             ("401", empty("The credentials are missing or wrong.")),
-            ("500", empty("The service failed.")),
+            (
+                "500",
+                empty("The input has a value of another type, or the service failed."),
+            ),
         ]),
         service: service.name.clone(),
     }

@@ -31,6 +31,12 @@ frontend api
     acl is_ping path /zato/ping
     acl is_invoke path_reg ^/zato/api/invoke/[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$
     http-request return status 404 content-type text/plain string \"Not found\" unless is_ping || is_invoke
+    http-request set-var(txn.is_invoke) bool(true) if is_invoke
+    acl was_invoke var(txn.is_invoke) -m bool
+    # What services answer on this path is JSON, and Zato calls it text.
+    http-response set-header Content-Type application/json if was_invoke { status 200 }
+    # When a service fails, Zato breaks off where the body should begin.
+    http-response return status 500 content-type application/json string '{\"result\":\"Error\",\"details\":\"The service failed: the log of the server says why\"}' if was_invoke { status 500 }
     default_backend servers
 backend servers
     server server-0 127.0.0.1:17010

@@ -81,7 +81,8 @@ class Find(Service):
         person = Person()
         person.person_id, person.name, person.address = 1, self.request.input.name, address
         person.previous, person.nick, person.score = [address], None, 1.0
-        self.response.payload = [person]
+        # Zato 3.2 cannot write a list of models by the path that invokes services.
+        self.response.payload = [person.to_dict()]
 
 
 class Tag(Service):

@@ -75,6 +75,10 @@ class Service:
         return '%s.%s' % (cls.__module__.lower().replace('_', '-'), words.lower().replace('_', '-'))
 
 
+def declares_output(class_):
+    return bool(Declaration(class_).output)
+
+
 def run(class_, server, request, cid):
     """Makes an instance of the class, handles the request with it, and returns it."""
     service = class_()

@@ -109,13 +109,12 @@ class Declaration:
         payload = payload if isinstance(payload, dict) else {}
         out = Bunch()
         for element in self.input:
-            if payload.get(element.name) is not None:
-                try:
-                    out[element.name] = bunchify(element.convert(payload[element.name]))
-                except (TypeError, ValueError):
-                    raise BadRequest(cid, 'Could not convert element `%s`' % element.name) from None
+            if element.name in payload:
+                value = payload[element.name]
+                # A value that cannot be converted is an error of the service, not of the caller.
+                out[element.name] = None if value is None else bunchify(element.convert(value))
             elif element.is_required:
-                raise BadRequest(cid, 'Missing required element `%s`' % element.name)
+                raise BadRequest(cid, 'Element missing: %s' % element.name)
             else:
                 out[element.name] = ''
         return out

@@ -8,7 +8,7 @@ from zato.common.exception import BadRequest
 from zato.common.odb_rows import INVOKER_CHANNEL
 from zato.server import broadcast
 from zato.server.responses import to_bytes
-from zato.server.service import HTTPRequest, Request, Service
+from zato.server.service import HTTPRequest, Request, Service, declares_output
 from zato.server.service.internal import PREFIXES
 
 
@@ -38,9 +38,11 @@ class ServiceInvoker(Service):
                           HTTPRequest(http.method, http.path, http.GET, headers=http.headers))
         service = self.server.store.invoke(name, invoked, self.cid)
         response = service.response
-        self.response.status_code, self.response.headers = response.status_code, response.headers
-        self.response.content_type = response.content_type
-        self.response.payload = self.unwrapped(name, response.payload)
+        # Neither the status nor the type that the service set; what nobody set is an empty text.
+        self.response.content_type, self.response.headers = 'text/plain', response.headers
+        payload = self.unwrapped(name, response.payload)
+        is_unset = payload is None or payload == {} and not declares_output(type(service))
+        self.response.payload = json.dumps('' if is_unset else payload, default=str)
 
     def is_allowed(self, name):
         """The key lists names of services and of channels: with the name of this channel all are allowed."""
