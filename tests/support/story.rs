@@ -113,7 +113,8 @@ impl Step {
         let pod = &found["Pod"][0];
         let (cluster, service, runs) = match self {
             Self::Delete | Self::DeleteAll => {
-                let is_empty = !found.to_string().contains("\"ownerReferences\"");
+                // Documents are the service's, which stays.
+                let is_empty = !found.to_string().contains("\"kind\":\"ZatoCluster\"");
                 return is_empty
                     && found["ZatoCluster"][0].is_null()
                     && told("ZatoService").0 == "ClusterNotFound";
