@@ -62,8 +62,8 @@ impl Kind for ZatoCluster {
     fn desired(plan: &Self::Plan) -> Vec<Manifest> {
         desired::desired(plan)
     }
-    fn kept(plan: &Self::Plan) -> Vec<(ApiResource, String)> {
-        plan.documents.children()
+    fn dropped(plan: &Self::Plan) -> Vec<(ApiResource, String)> {
+        plan.documents.dropped()
     }
     fn tasks(plan: &Self::Plan) -> Vec<Task> {
         desired::tasks(plan)

@@ -30,7 +30,7 @@ pub const KEPT: usize = 10;
 /// What fits into a ConfigMap, with room for its own fields.
 const LIMIT: usize = 1_000_000;
 /// How many changes and warnings are told one by one.
-const TOLD: usize = 10;
+const TOLD: usize = 5;
 
 /// Reads files, by their names. What is not valid Python is refused elsewhere.
 pub fn project<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Project {
@@ -69,8 +69,8 @@ fn bounded(mut told: Vec<String>) -> Vec<String> {
     let more = told.len().saturating_sub(TOLD);
     told.truncate(TOLD);
     for sentence in &mut told {
-        if sentence.chars().count() > 300 {
-            *sentence = sentence.chars().take(297).chain("...".chars()).collect();
+        if sentence.chars().count() > 200 {
+            *sentence = sentence.chars().take(197).chain("...".chars()).collect();
         }
     }
     if more > 0 {
@@ -84,6 +84,10 @@ fn bounded(mut told: Vec<String>) -> Vec<String> {
 pub struct Publication {
     /// Those that stay as they are, the oldest first.
     pub kept: Vec<PublishedDocument>,
+    /// Those that are too old to stay. What this does not name is never deleted: a newer one may not be known yet.
+    pub dropped: Vec<PublishedDocument>,
+    /// Whether servers do not have yet, or no more, what would be described: then nothing new is known.
+    pub is_waiting: bool,
     /// The one that is made now, and its text.
     pub new: Option<(PublishedDocument, String)>,
     /// Its bytes, if it has too many of them to be published.
@@ -93,10 +97,11 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// What is there stays.
-    pub fn unchanged(history: Vec<PublishedDocument>) -> Self {
+    /// What is there stays, and so does what was told of it.
+    pub fn waiting(history: Vec<PublishedDocument>) -> Self {
         Self {
             kept: history,
+            is_waiting: true,
             ..Self::default()
         }
     }
@@ -124,6 +129,7 @@ impl Publication {
             let kept = history.split_off(history.len().saturating_sub(KEPT));
             return Self {
                 kept,
+                dropped: history,
                 warnings,
                 ..Self::default()
             };
@@ -144,11 +150,13 @@ impl Publication {
             config_map: name(version),
             published: None,
         };
+        let kept = history.split_off((history.len() + 1).saturating_sub(KEPT));
         Self {
-            kept: history.split_off((history.len() + 1).saturating_sub(KEPT)),
+            kept,
+            dropped: history,
             new: Some((made, text)),
-            excess: None,
             warnings,
+            ..Self::default()
         }
     }
 
@@ -157,11 +165,11 @@ impl Publication {
         self.new.as_ref().map(|(made, _)| made).or(self.kept.last())
     }
 
-    /// What is kept, as children.
-    pub fn children(&self) -> Vec<(ApiResource, String)> {
+    /// What goes, as children.
+    pub fn dropped(&self) -> Vec<(ApiResource, String)> {
         let child =
-            |kept: &PublishedDocument| (ApiResource::erase::<ConfigMap>(&()), kept.config_map.clone());
-        self.kept.iter().map(child).collect()
+            |gone: &PublishedDocument| (ApiResource::erase::<ConfigMap>(&()), gone.config_map.clone());
+        self.dropped.iter().map(child).collect()
     }
 
     /// The new version, as a child.
@@ -182,14 +190,18 @@ impl Publication {
             immutable: Some(true),
             ..ConfigMap::default()
         };
-        Some(Manifest::owned(&config_map).at(Stage::First))
+        // Last: whatever keeps it from being written, servers have their code before.
+        Some(Manifest::owned(&config_map).at(Stage::Last))
     }
 
-    /// What a condition says of it, if there is anything to say.
+    /// What a condition says of it, if there is anything new to say.
     pub fn told(&self) -> Option<(bool, Reason, String)> {
+        if self.is_waiting {
+            return None;
+        }
         if let Some(bytes) = self.excess {
             let message = format!(
-                "the document has {bytes} bytes, and {LIMIT} fit: the version before stays the newest one"
+                "the document has {bytes} bytes, and {LIMIT} fit: no newer version is published; divide the services"
             );
             return Some((false, Reason::DocumentTooLarge, message));
         }
@@ -248,7 +260,7 @@ mod tests {
         assert_eq!(first.told().unwrap().2, "version 1 is in ConfigMap s-openapi-1");
         let kept = of(vec![first.new.unwrap().0], ONE);
         assert_eq!(kept.manifest("demo").map(|manifest| manifest.name), None);
-        assert_eq!(kept.children()[0].1, "s-openapi-1");
+        assert_eq!((kept.kept[0].version, kept.dropped()), (1, vec![]));
     }
 
     #[test]
@@ -264,6 +276,8 @@ mod tests {
         let next = of(history.clone(), ONE);
         let kept: Vec<_> = next.kept.iter().map(|kept| kept.version).collect();
         assert_eq!((kept, next.newest().unwrap().version), ((4..=12).collect(), 13));
+        let dropped: Vec<_> = next.dropped().into_iter().map(|(_, name)| name).collect();
+        assert_eq!(dropped, ["s-openapi-1", "s-openapi-2", "s-openapi-3"]);
         let hash = next.newest().unwrap().hash.clone();
         let mut current = history;
         current[11].hash = hash;
@@ -317,6 +331,6 @@ mod tests {
             files(&TWO.replace("'y'", &inputs))
         };
         let told = breaks(&files(ONE), &many(30));
-        assert_eq!((told.len(), told[TOLD].as_str()), (TOLD + 1, "and 20 more"));
+        assert_eq!((told.len(), told[TOLD].as_str()), (TOLD + 1, "and 25 more"));
     }
 }

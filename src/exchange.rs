@@ -44,6 +44,17 @@ pub struct IndexedService {
     pub refused: Option<RefusedRevision>,
 }
 
+impl IndexedService {
+    /// Without what is told of changes.
+    pub fn bare(&self) -> Self {
+        Self {
+            revision: self.revision.clone(),
+            files: self.files.clone(),
+            ..Self::default()
+        }
+    }
+}
+
 /// A revision that is not deployed because of what it breaks.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
@@ -132,9 +143,13 @@ impl IndexedService {
 }
 
 impl Index {
-    /// The index with its revision filled in.
+    /// The index with its revision filled in. What a change breaks is no part of it: it concerns no server.
     pub fn sealed(services: BTreeMap<String, IndexedService>) -> Self {
-        let text = serde_json::to_string(&services).unwrap_or_default();
+        let bare: BTreeMap<_, _> = services
+            .iter()
+            .map(|(name, service)| (name, service.bare()))
+            .collect();
+        let text = serde_json::to_string(&bare).unwrap_or_default();
         Self {
             revision: short_hash(text.as_bytes()),
             services,

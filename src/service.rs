@@ -71,8 +71,8 @@ impl Kind for ZatoService {
     fn desired(plan: &plan::Plan) -> Vec<Manifest> {
         plan.documents.manifest(&plan.cluster_name).into_iter().collect()
     }
-    fn kept(plan: &plan::Plan) -> Vec<(ApiResource, String)> {
-        plan.documents.children()
+    fn dropped(plan: &plan::Plan) -> Vec<(ApiResource, String)> {
+        plan.documents.dropped()
     }
     fn assess(&self, outcome: Outcome<'_, plan::Plan>) -> Verdict<ZatoServiceStatus> {
         assess::assess(self, outcome)

@@ -53,7 +53,7 @@ async fn until_loaded(space: &Namespace, names: &[&str]) {
 }
 
 /// A document for each ZatoService and one for the cluster; a version more for each change of what it says, ten of them at
-/// most; what is not loaded is not published; what others delete or edit of them comes back, and all of it goes with its
+/// most; what is not loaded is not published; the newest one comes back when somebody deletes it, and all of it goes with its
 /// object.
 #[tokio::test]
 async fn documents_are_published() {

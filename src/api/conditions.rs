@@ -91,6 +91,7 @@ reasons! {
     LoadFailed, "ZatoService: Ready", "A server could not load a file; the message says whether the version before goes on answering.", "The message has Python's error.", "a_service_follows_its_edits";
     BreakingChange, "ZatoService: Ready, Compatible", "A change breaks those who call the services. With `spec.openapi.breakingChangePolicy: Refuse` it is not deployed.", "Take the change back, give the new version another name, or set the policy to Warn.", "a_breaking_change_is_told_or_refused";
     NothingBroken, "ZatoService: Compatible", "The change from the version before breaks no callers.", "", "a_breaking_change_is_told_or_refused";
+    NotJudged, "ZatoService: Compatible", "The version before is gone, so that nothing could be compared: an operator was interrupted, or a ConfigMap with code was deleted.", "Compare by hand, with `apispec --since`. The next change is judged again.", "what_cannot_be_compared_is_told_as_such";
     Published, "both: Documented", "The OpenAPI document of what was loaded last is in the ConfigMap that the message names.", "", "documents_are_published";
     DocumentTooLarge, "both: Documented", "The OpenAPI document does not fit into a ConfigMap.", "Divide the services among several ZatoServices, or several clusters.", "a_document_that_does_not_fit_is_told";
     Adopted, "ZatoCluster: DataAdopted", "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";

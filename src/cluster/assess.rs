@@ -1,6 +1,7 @@
 //! Pure: what a user sees of a cluster.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::desired::network;
 use super::plan::Plan;
@@ -11,7 +12,7 @@ use crate::api::{ZatoCluster, ZatoClusterStatus};
 use crate::exchange::{LoadState, Phase, Report};
 use crate::k8s::names;
 use crate::reconcile::kind::{Outcome, Verdict};
-use crate::service::assess::{condition, summary};
+use crate::service::assess::{condition, documented, summary};
 
 type Judged = (bool, Reason, String);
 
@@ -21,7 +22,7 @@ pub fn assess(cluster: &ZatoCluster, outcome: Outcome<'_, Plan>) -> Verdict<Zato
     // What was true stays in view when nothing new is known; only Ready says why.
     let old = cluster.status.clone().unwrap_or_default();
     let mut status = match outcome {
-        Outcome::Applied { plan } => applied(plan, generation),
+        Outcome::Applied { plan } => applied(plan, &old.conditions, generation),
         Outcome::Failed(error) => with_ready(old, (false, error.reason(), error.to_string()), generation),
     };
     status.observed_generation = generation;
@@ -59,12 +60,11 @@ fn with_ready(mut status: ZatoClusterStatus, ready: Judged, generation: Option<i
     status
 }
 
-fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
+fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClusterStatus {
     let (ready, services) = (is_ready(plan), services(plan));
     let counts = counts(plan);
     let as_condition =
         |kind, (status, reason, message): Judged| condition(kind, status, reason, message, generation);
-    let documented = plan.documents.told();
     ZatoClusterStatus {
         observed_generation: generation,
         summary: summary(ready.1, &ready.2),
@@ -74,7 +74,7 @@ fn applied(plan: &Plan, generation: Option<i64>) -> ZatoClusterStatus {
             as_condition(ConditionType::DataAdopted, adopted(plan)),
         ]
         .into_iter()
-        .chain(documented.map(|told| as_condition(ConditionType::Documented, told)))
+        .chain(documented(&plan.documents, old, generation))
         .collect(),
         image: Some(plan.image.clone()),
         key_fingerprint: Some(plan.fingerprint.0.clone()),

@@ -1,12 +1,10 @@
 //! Pure: may a changed service be deployed, by what it breaks for its callers?
 
-use std::collections::BTreeMap;
-
 use super::inputs::Inputs;
 use super::plan::{Texts, text};
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::documents;
-use crate::exchange::{IndexedService, RefusedRevision};
+use crate::exchange::{IndexedFile, IndexedService, RefusedRevision, hash};
 use crate::service::plan::Checked;
 
 /// What becomes of a valid version.
@@ -17,19 +15,33 @@ pub enum Judged {
     Refused(RefusedRevision),
 }
 
+/// What is told of a change whose side before is gone: an operator was interrupted while it deployed it, or somebody
+/// deleted the code.
+pub const UNJUDGED: &str = "the version before it is gone, and nothing could be compared";
+/// How much of the index may be about changes.
+const TOLD_BYTES: usize = 80_000;
+
 /// Looks at services one after another; each is judged as a change of those before it.
 pub struct Gate<'a> {
     inputs: &'a Inputs,
-    /// All code that is deployed; none: it was not needed yet.
+    services: &'a [Checked<'a>],
+    /// All code as it is deployed, changed by the services that were judged; none: it was not needed yet.
     deployed: Option<Texts>,
+    /// Whether all changes together break nothing: then none of them has to be looked at alone.
+    is_harmless: bool,
+    /// The bytes that were told.
+    told: usize,
 }
 
 impl<'a> Gate<'a> {
     /// Before the first service.
-    pub fn new(inputs: &'a Inputs) -> Self {
+    pub fn new(inputs: &'a Inputs, services: &'a [Checked<'a>]) -> Self {
         Self {
             inputs,
+            services,
             deployed: None,
+            is_harmless: false,
+            told: 0,
         }
     }
 
@@ -41,18 +53,20 @@ impl<'a> Gate<'a> {
             return Some(Judged::Deployed(version));
         };
         if old.revision == version.revision {
-            version.breaks.clone_from(&old.breaks);
+            version.breaks = self.within_bounds(old.breaks.clone());
             return Some(Judged::Deployed(version));
         }
-        let before = self.deployed.get_or_insert_with(|| deployed(self.inputs));
-        let mut after = before.clone();
-        after.retain(|file, _| !old.files.contains_key(file));
-        after.extend(
-            service
-                .texts()
-                .map(|(file, text)| (file.to_owned(), text.to_owned())),
-        );
-        let breaks = documents::breaks(before, &after);
+        if !is_whole(old, self.inputs) {
+            version.breaks = vec![UNJUDGED.into()];
+            return Some(Judged::Deployed(version));
+        }
+        let before = self.before();
+        if self.is_harmless {
+            return Some(Judged::Deployed(version));
+        }
+        let after = changed(before.clone(), old, service);
+        let breaks = documents::breaks(&before, &after);
+        let breaks = self.within_bounds(breaks);
         if !breaks.is_empty() && self.must_not_break(&service.name) {
             return Some(Judged::Refused(RefusedRevision {
                 revision: version.revision,
@@ -64,6 +78,40 @@ impl<'a> Gate<'a> {
         Some(Judged::Deployed(version))
     }
 
+    /// All code, and what all changes together do to it.
+    fn before(&mut self) -> Texts {
+        if let Some(deployed) = &self.deployed {
+            return deployed.clone();
+        }
+        let known = &self.inputs.previous.index.services;
+        let mut before = deployed(self.inputs);
+        // What is new may be imported by what changes.
+        for service in self
+            .services
+            .iter()
+            .filter(|service| !known.contains_key(&service.name))
+        {
+            before.extend(owned(service.texts()));
+        }
+        let after = self.services.iter().fold(before.clone(), |texts, service| {
+            match (known.get(&service.name), &service.result) {
+                (Some(old), Ok(_)) => changed(texts, old, service),
+                _ => texts,
+            }
+        });
+        self.is_harmless = documents::breaks(&before, &after).is_empty();
+        self.deployed = Some(before.clone());
+        before
+    }
+
+    fn within_bounds(&mut self, breaks: Vec<String>) -> Vec<String> {
+        self.told += breaks.iter().map(String::len).sum::<usize>();
+        if self.told <= TOLD_BYTES || breaks.is_empty() {
+            return breaks;
+        }
+        vec!["more changes of other services are told: this one has no room".into()]
+    }
+
     fn must_not_break(&self, service: &str) -> bool {
         let mut sources = self.inputs.services.iter();
         sources.any(|source| {
@@ -72,14 +120,33 @@ impl<'a> Gate<'a> {
     }
 }
 
+fn owned<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> impl Iterator<Item = (String, String)> {
+    texts.map(|(file, text)| (file.to_owned(), text.to_owned()))
+}
+
+/// The code after a service's files took the place of those that it has now.
+fn changed(mut texts: Texts, old: &IndexedService, service: &Checked<'_>) -> Texts {
+    texts.retain(|file, _| !old.files.contains_key(file));
+    texts.extend(owned(service.texts()));
+    texts
+}
+
+/// Whether the contents of all files of a version are there.
+fn is_whole(version: &IndexedService, inputs: &Inputs) -> bool {
+    let exact = |(file, entry): (&String, &IndexedFile)| {
+        let found = text(file, entry, &inputs.previous);
+        found.is_some_and(|text| hash(text.as_bytes()) == entry.sha256)
+    };
+    version.files.iter().all(exact)
+}
+
 /// The contents of all files that the servers were told.
 fn deployed(inputs: &Inputs) -> Texts {
     let before = &inputs.previous;
     let found = before.index.files();
-    let texts: BTreeMap<_, _> = found
+    found
         .filter_map(|(_, file, entry)| Some((file.to_owned(), text(file, entry, before)?.to_owned())))
-        .collect();
-    texts
+        .collect()
 }
 
 #[cfg(test)]
@@ -180,5 +247,62 @@ mod tests {
             ["a.one: RequiredInputAdded: b: none -> required integer"]
         );
         assert_eq!(plan.shards["demo-code-0"]["m.py"], model);
+    }
+
+    /// An operator that ended between shard and index: what a change broke cannot be told any more, and is not denied.
+    #[test]
+    fn what_cannot_be_compared_is_told_as_such() {
+        let mut before = plan_of(&[("s", ONE)]);
+        before.shards = plan_of(&[("s", &breaking())]).shards;
+        for policy in [BreakingChangePolicy::Warn, BreakingChangePolicy::Refuse] {
+            let plan = after(&before, &breaking(), policy);
+            assert_eq!(plan.index.services["s"].breaks, [UNJUDGED]);
+        }
+    }
+
+    /// A model that moves into a service of its own breaks nothing; nor does what one change takes and another one gives.
+    #[test]
+    fn changes_that_come_together_are_judged_together() {
+        let head = "from dataclasses import dataclass\nfrom zato.server.service import Model, Service\n";
+        let model = "@dataclass\nclass M(Model):\n    a: int\n";
+        let user = "class A(Service):\n    name = 'a.one'\n    output = M\n";
+        let before = plan_of(&[("u", &format!("{head}{model}{user}"))]);
+        let moved = format!("from m import M\n{head}{user}");
+        let models = format!("{head}{model}");
+        for services in [[("m", &models), ("u", &moved)], [("u", &moved), ("m", &models)]] {
+            let services = services.map(|(name, text)| (name, text.as_str()));
+            let plan = plan_with(&services, &before, BreakingChangePolicy::Refuse);
+            let entry = &plan.index.services["u"];
+            assert_eq!((&entry.breaks, &entry.refused), (&vec![], &None));
+        }
+    }
+
+    #[test]
+    fn what_is_told_fits_into_the_index() {
+        let code = |n: usize, input: &str| ONE.replace("a.one", &format!("a.s{n}")).replace("'x'", input);
+        let names: Vec<_> = (0..60).map(|n| (format!("s{n}"), code(n, "'x'"))).collect();
+        let inputs: String = (0..30)
+            .map(|n| format!("'y_{n}_{}', ", "x".repeat(100)))
+            .collect();
+        let changed: Vec<_> = (0..60).map(|n| (format!("s{n}"), code(n, &inputs))).collect();
+        let of = |all: &'static [(String, String)]| {
+            all.iter()
+                .map(|(n, t)| (n.as_str(), t.as_str()))
+                .collect::<Vec<_>>()
+        };
+        let before = plan_of(&of(names.leak()));
+        let plan = after_all(&before, &of(changed.leak()));
+        let size = serde_json::to_string(&plan.index).unwrap().len();
+        assert!(size < 120_000, "{size}");
+        assert!(
+            plan.index
+                .services
+                .values()
+                .all(|service| !service.breaks.is_empty())
+        );
+    }
+
+    fn after_all(before: &Plan, services: &[(&str, &str)]) -> Plan {
+        plan_with(services, before, BreakingChangePolicy::Warn)
     }
 }

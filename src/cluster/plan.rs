@@ -65,7 +65,7 @@ pub struct Plan {
     pub transition: BTreeMap<String, Texts>,
     /// Settings of users, as variables of the server.
     pub variables: BTreeMap<String, String>,
-    /// Services, and the revision that each has now, if it is valid.
+    /// Services, and the revision that each has now, if it is valid and not refused.
     pub revisions: BTreeMap<String, Option<String>>,
     /// The StatefulSet as it was when this began.
     pub stateful_set: Option<StatefulSet>,
@@ -124,11 +124,11 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     };
     let variables = settings::variables(&cluster.spec.config).map_err(refused)?;
     let services = checked(&inputs.services, &inputs.previous.index);
+    let (index, shards) = index(&name, &services, &inputs);
     let revisions = services
         .iter()
-        .map(|s| (s.name.clone(), s.result.as_ref().ok().map(|r| r.revision.clone())))
+        .map(|s| (s.name.clone(), wanted(s, &index)))
         .collect();
-    let (index, shards) = index(&name, services, &inputs);
     Ok(Plan {
         documents: documents(cluster, &index, &shards, &inputs),
         image,
@@ -208,7 +208,7 @@ fn documents(
         report.index_revision == index.revision && services.all(|name| of(name) == Some(LoadState::Loaded))
     };
     if !inputs.report.as_ref().is_some_and(is_loaded) {
-        return Publication::unchanged(history);
+        return Publication::waiting(history);
     }
     let texts = shards.values().flatten();
     let project = documents::project(texts.map(|(file, text)| (file.as_str(), text.as_str())));
@@ -229,22 +229,29 @@ fn documents(
     })
 }
 
+/// The revision that servers are to have of a service, if it is the one of its spec.
+fn wanted(service: &Checked<'_>, index: &Index) -> Option<String> {
+    let version = service.result.as_ref().ok()?;
+    let is_refused = index.services.get(&service.name)?.refused.is_some();
+    (!is_refused).then(|| version.revision.clone())
+}
+
 /// The index and the contents: the current version of each valid service, the previous one of each invalid one and of
 /// each that must not break callers, but does.
-fn index(cluster: &str, services: Vec<Checked<'_>>, inputs: &Inputs) -> (Index, BTreeMap<String, Texts>) {
+fn index(cluster: &str, services: &[Checked<'_>], inputs: &Inputs) -> (Index, BTreeMap<String, Texts>) {
     let (mut indexed, mut texts) = (BTreeMap::new(), Texts::new());
-    let mut gate = Gate::new(inputs);
+    let mut gate = Gate::new(inputs, services);
     for service in services {
-        let judged = gate.judge(&service);
+        let judged = gate.judge(service);
         if let Some(Judged::Deployed(current)) = judged {
             let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
             texts.extend(current.files.keys().map(text));
-            indexed.insert(service.name, current);
+            indexed.insert(service.name.clone(), current);
         } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
             if let Some(Judged::Refused(refused)) = judged {
                 old.refused = Some(refused);
             }
-            indexed.insert(service.name, old);
+            indexed.insert(service.name.clone(), old);
         }
     }
     shards::assign(cluster, &mut indexed, &inputs.previous.index);

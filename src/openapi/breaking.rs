@@ -127,9 +127,15 @@ fn renamed<'a>(old: &'a Contract, new: &'a Contract) -> BTreeMap<&'a str, &'a st
     result
 }
 
-/// A side that declares nothing is an object without fields.
+/// A side that declares nothing is an object without fields. Of a side that code makes in part, what the source says counts.
 fn message(kind: Option<&Type>) -> Type {
-    kind.cloned().unwrap_or_else(|| Type::Object(Vec::new()))
+    match kind {
+        None => Type::Object(Vec::new()),
+        Some(Type::Either(kinds)) if matches!(kinds.as_slice(), [Type::Object(_), Type::Any(_)]) => {
+            kinds[0].clone()
+        }
+        Some(kind) => kind.clone(),
+    }
 }
 
 /// What was accepted must be accepted.
@@ -175,10 +181,11 @@ fn input(old: &Contract, new: &Contract, before: &Service, after: &Service) -> V
 /// What goes out must be what went out.
 fn output(old: &Contract, new: &Contract, before: &Service, after: &Service) -> Vec<Change> {
     // Who declared nothing promised nothing.
-    let Some(old_kind) = &before.output else {
+    if before.output.is_none() {
         return Vec::new();
-    };
-    let found = differences((&new.api, &message(after.output.as_ref())), (&old.api, old_kind));
+    }
+    let (is, was) = (message(after.output.as_ref()), message(before.output.as_ref()));
+    let found = differences((&new.api, &is), (&old.api, &was));
     let changes = found.into_iter().map(|difference| {
         let (rule, path, was, is) = match difference {
             Difference::Missing { path, wide } => {
@@ -288,6 +295,9 @@ mod tests {
     #[case::input_dropped("input = 'a', 'b'", "input = 'a'", &[])]
     #[case::narrowed("input = 'a'", "input = Int('a')", &[(Rule::InputTypeNarrowed, "a")])]
     #[case::changed("input = Bool('a')", "input = Int('a')", &[(Rule::InputTypeNarrowed, "a")])]
+    #[case::beside_code("input = 'a', EXTRA", "input = 'a', 'b', EXTRA", &[(Rule::RequiredInputAdded, "b")])]
+    #[case::instead_of_code("input = 'a', EXTRA", "input = 'a', 'b'", &[(Rule::RequiredInputAdded, "b")])]
+    #[case::code_added("input = 'a'", "input = 'a', EXTRA", &[])]
     #[case::widened("input = Int('a')", "input = Float('a')", &[])]
     #[case::any("input = Int('a')", "input = AsIs('a')", &[])]
     #[case::no_longer_any("input = AsIs('a')", "input = 'a'", &[(Rule::InputTypeNarrowed, "a")])]

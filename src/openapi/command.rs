@@ -148,6 +148,9 @@ impl Apispec {
         if api.services.is_empty() {
             errors.push("no service was found".into());
         }
+        if !self.since.is_empty() && before.services.is_empty() {
+            errors.push("no service was found in --since: nothing was compared".into());
+        }
         errors.extend(broken(before, api));
         for error in &errors {
             say(format!("error: {error}"));

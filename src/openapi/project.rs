@@ -105,12 +105,23 @@ impl Project {
         })
     }
 
-    /// Whether a file imports one of these modules, or from it.
-    pub fn imports_any(&self, names: &BTreeSet<&str>) -> bool {
-        let first = |full: &String| names.contains(full.split('.').next().unwrap_or_default());
-        self.modules
+    /// The first names of all modules that these files import, and that those import in turn.
+    pub fn imported_by(&self, files: &BTreeSet<String>) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        let mut waiting: Vec<&Module> = self
+            .modules
             .iter()
-            .any(|module| module.imports.values().chain(&module.star_imports).any(first))
+            .filter(|module| files.contains(&module.file))
+            .collect();
+        while let Some(module) = waiting.pop() {
+            for full in module.imports.values().chain(&module.star_imports) {
+                let first = full.split('.').next().unwrap_or_default();
+                if found.insert(first) {
+                    waiting.extend(self.modules.iter().filter(|module| module.name == first));
+                }
+            }
+        }
+        found
     }
 
     /// The class.

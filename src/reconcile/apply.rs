@@ -16,7 +16,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 
 use super::Error;
-use super::child::{Child, Full};
+use super::child::{Child, Content, Full};
 use super::engine::Context;
 use super::kind::{Kind, Manifest, Ownership, Task};
 use super::owned::{self, Digest};
@@ -74,11 +74,12 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
     Ok(())
 }
 
-/// Applies all children, those of a stage at the same time, then deletes those of ours that are neither wanted nor `kept`.
+/// Applies all children, those of a stage at the same time, then deletes those of ours that are not wanted; of documents
+/// those that are `dropped`.
 pub async fn apply<K: Kind>(
     owner: &K,
     mut desired: Vec<Manifest>,
-    kept: Vec<(ApiResource, String)>,
+    dropped: Vec<(ApiResource, String)>,
     context: &Context,
 ) -> Result<(), Error> {
     let namespace = owner.namespace().unwrap_or_default();
@@ -89,7 +90,6 @@ pub async fn apply<K: Kind>(
     let kept = owner
         .retained()
         .into_iter()
-        .chain(kept)
         .map(|(resource, name)| (resource.kind, name));
     let wanted: Vec<(String, String)> = desired
         .iter()
@@ -111,7 +111,7 @@ pub async fn apply<K: Kind>(
             }
         }
     }
-    prune(&namespace, &reference, &wanted, context).await?;
+    prune(&namespace, &reference, &wanted, &dropped, context).await?;
     refused.map_or(Ok(()), Err)
 }
 
@@ -225,12 +225,16 @@ async fn prune(
     namespace: &str,
     owner: &OwnerReference,
     wanted: &[(String, String)],
+    dropped: &[(ApiResource, String)],
     context: &Context,
 ) -> Result<(), Error> {
     for (resource, live) in context.stores.children_of(namespace, owner) {
-        let is_wanted = wanted
-            .iter()
-            .any(|(kind, wanted)| *kind == resource.kind && *wanted == live.name);
+        let is_wanted = if matches!(live.content, Content::Document(_)) {
+            !dropped.iter().any(|(_, name)| *name == live.name)
+        } else {
+            let is = |(kind, wanted): &(String, String)| *kind == resource.kind && *wanted == live.name;
+            wanted.iter().any(is)
+        };
         if !is_wanted && !live.is_deleted {
             delete(&resource, namespace, &live.name, live.uid, context).await?;
         }

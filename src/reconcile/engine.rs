@@ -165,7 +165,7 @@ async fn run<K: Kind>(object: &K, context: &Context) -> Result<Action, Error> {
 async fn advance<K: Kind>(object: &K, context: &Context) -> Result<K::Plan, Error> {
     let inputs = object.gather(context).await?;
     let plan = object.plan(inputs)?;
-    apply::apply(object, K::desired(&plan), K::kept(&plan), context).await?;
+    apply::apply(object, K::desired(&plan), K::dropped(&plan), context).await?;
     apply::perform(object, K::tasks(&plan), context).await?;
     Ok(plan)
 }

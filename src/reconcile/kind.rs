@@ -150,8 +150,8 @@ pub trait Kind:
     fn plan(&self, inputs: Self::Inputs) -> Result<Self::Plan, Error>;
     /// The children, in the order in which they are applied.
     fn desired(plan: &Self::Plan) -> Vec<Manifest>;
-    /// Children that stay as they are: neither applied nor pruned.
-    fn kept(_: &Self::Plan) -> Vec<(ApiResource, String)> {
+    /// Documents that are deleted. Others stay, wanted or not: a cache may know newer ones than the plan.
+    fn dropped(_: &Self::Plan) -> Vec<(ApiResource, String)> {
         vec![]
     }
     /// What is done after the children are as wanted.

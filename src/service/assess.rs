@@ -7,6 +7,8 @@ use super::refusal::Refusal;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_service::ServiceOnServer;
 use crate::api::{ZatoService, ZatoServiceStatus};
+use crate::cluster::gate::UNJUDGED;
+use crate::documents::Publication;
 use crate::exchange::{LoadState, Phase, Report, ServiceReport};
 use crate::reconcile::kind::{Outcome, Verdict};
 use kube::ResourceExt;
@@ -25,15 +27,14 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
             let others = [
                 Some((ConditionType::FileNamesSafe, file_names(plan))),
                 compatible(plan).map(|told| (ConditionType::Compatible, told)),
-                plan.documents
-                    .told()
-                    .map(|told| (ConditionType::Documented, told)),
             ];
+            let others = others.into_iter().flatten().map(|(kind, told)| of(kind, told));
             ZatoServiceStatus {
                 observed_generation: generation,
                 summary: summary(ready.1, &ready.2),
                 conditions: std::iter::once(of(ConditionType::Ready, ready))
-                    .chain(others.into_iter().flatten().map(|(kind, told)| of(kind, told)))
+                    .chain(others)
+                    .chain(documented(&plan.documents, &old.conditions, generation))
                     .collect(),
                 revision: plan.revision.clone(),
                 servers,
@@ -61,6 +62,19 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
         status,
         recheck: None,
     }
+}
+
+/// Which document is published; while nothing new is known, what was told last.
+pub fn documented(documents: &Publication, old: &[Condition], generation: Option<i64>) -> Option<Condition> {
+    let kind = ConditionType::Documented;
+    if documents.is_waiting {
+        return old
+            .iter()
+            .find(|condition| condition.type_ == kind.to_string())
+            .cloned();
+    }
+    let (is_published, reason, message) = documents.told()?;
+    Some(condition(kind, is_published, reason, message, generation))
 }
 
 /// A condition; `report` fills in the time.
@@ -119,6 +133,9 @@ fn compatible(plan: &Plan) -> Option<Judged> {
         return Some((false, Reason::BreakingChange, message.into()));
     }
     let breaks = plan.breaks.as_ref()?;
+    if breaks.iter().any(|told| told == UNJUDGED) {
+        return Some((false, Reason::NotJudged, UNJUDGED.into()));
+    }
     Some(if breaks.is_empty() {
         let message = "the last change of what is deployed breaks no callers";
         (true, Reason::NothingBroken, message.into())

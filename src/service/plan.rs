@@ -152,12 +152,12 @@ impl Taken {
     }
 }
 
-/// What fits into the Secret of the index, with room for its own fields.
+/// What fits into the Secret of the index, with room for its own fields and for what is told of changes.
 const INDEX_BYTES: usize = 900_000;
 
 /// The length of a version's entry in the index.
 fn length(version: &IndexedService) -> usize {
-    serde_json::to_string(version).map_or(0, |text| text.len())
+    serde_json::to_string(&version.bare()).map_or(0, |text| text.len())
 }
 
 fn texts(files: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> + Clone {
@@ -285,49 +285,36 @@ fn is_loaded(service: &str, revision: &str, reports: &[(String, Option<Report>)]
 fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs) -> Publication {
     let (name, history) = (service.name_any(), inputs.documents.clone());
     let own = all.iter().find(|checked| checked.name == name);
-    let loaded = own
-        .and_then(|own| own.result.as_ref().ok())
-        .filter(|version| is_loaded(&name, &version.revision, &inputs.reports));
-    let Some(version) = loaded else {
-        return Publication::unchanged(history);
+    let is_loaded = |service: &Checked<'_>, version: &IndexedService| {
+        is_loaded(&service.name, &version.revision, &inputs.reports)
     };
-    let valid = all.iter().filter(|checked| checked.result.is_ok());
-    let project = documents::project(valid.flat_map(Checked::texts));
-    if project.imports_any(&undeployed(&name, all, &inputs.deployed)) {
-        return Publication::unchanged(history);
+    let loaded = |service: &'_ Checked<'_>| {
+        let version = service.result.as_ref().ok()?;
+        is_loaded(service, version).then(|| version.files.keys().cloned().collect::<BTreeSet<_>>())
+    };
+    let Some(files) = own.and_then(loaded) else {
+        return Publication::waiting(history);
+    };
+    let (present, behind): (Vec<_>, Vec<_>) = all.iter().partition(|service| loaded(service).is_some());
+    let project = documents::project(present.into_iter().flat_map(Checked::texts));
+    let imported = project.imported_by(&files);
+    let deployed = |service: &Checked<'_>| inputs.deployed.services.get(&service.name);
+    let is_needed = |service: &&Checked<'_>| {
+        let versions = [deployed(service), service.result.as_ref().ok()]
+            .into_iter()
+            .flatten();
+        let mut files = versions.flat_map(|version| version.files.keys());
+        files.any(|file| imported.contains(file.strip_suffix(".py").unwrap_or(file)))
+    };
+    if behind.iter().any(is_needed) {
+        return Publication::waiting(history);
     }
-    let own = version.files.keys().cloned().collect();
-    let api = documents::services(&project, Some(own), &service.spec.openapi.tags);
+    let api = documents::services(&project, Some(files), &service.spec.openapi.tags);
     let namespace = service.namespace().unwrap_or_default();
     let address = network::address(&service.spec.cluster_ref.name, &namespace);
     Publication::of(history, &api, address, |version| {
         names::service_document(&name, version)
     })
-}
-
-/// The modules of other services whose present version the servers were not told.
-fn undeployed<'a>(service: &str, all: &'a [Checked<'_>], deployed: &'a Index) -> BTreeSet<&'a str> {
-    let current = |name: &String| {
-        all.iter()
-            .find(|checked| checked.name == *name)?
-            .result
-            .as_ref()
-            .ok()
-    };
-    let known = |name: &String| deployed.services.get(name);
-    let names = all
-        .iter()
-        .map(|checked| &checked.name)
-        .chain(deployed.services.keys());
-    let behind = names.filter(|name| {
-        let revisions = [current(name), known(name)].map(|version| version.map(|version| &version.revision));
-        *name != service && revisions[0] != revisions[1]
-    });
-    behind
-        .flat_map(|name| [current(name), known(name)].into_iter().flatten())
-        .flat_map(|version| version.files.keys())
-        .map(|file| file.strip_suffix(".py").unwrap_or(file))
-        .collect()
 }
 
 fn count_named(checked: &Checked<'_>) -> usize {

@@ -69,7 +69,11 @@ pub enum Refusal {
         owner: String,
     },
     /// It breaks those who call the services, and its spec says that it must not.
-    #[error("the change breaks callers: {}", .0.join("; "))]
+    #[error(
+        "the change breaks callers: {}: take it back, name the new version otherwise, or set \
+         spec.openapi.breakingChangePolicy to Warn",
+        .0.join("; ")
+    )]
     BreakingChange(Vec<String>),
     /// A file has a name that the agent needs.
     #[error("{0} is a file of the operator's own: rename the file")]

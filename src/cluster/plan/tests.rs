@@ -286,6 +286,6 @@ fn the_document_of_a_cluster_is_of_what_is_loaded() {
         ..reported(&index, LoadState::Loaded)
     };
     for report in [None, Some(older), Some(reported(&index, LoadState::Failed))] {
-        assert_eq!(planned(report).documents, Publication::default());
+        assert_eq!(planned(report).documents, Publication::waiting(vec![]));
     }
 }

@@ -192,6 +192,11 @@ fn what_breaks_callers_of_the_version_before_is_an_error() {
         "{told}"
     );
     assert!(!well && document.contains("api.a"), "it is written all the same");
+    let (told, well, _) = since("x = 1\n");
+    assert!(
+        !well && told.contains("no service was found in --since"),
+        "{told}"
+    );
     let (told, well, _) = since("class A(:\n");
     assert!(
         !well && told.contains("1 files or folders could not be read"),

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::api::PublishedDocument;
-use crate::documents::Publication;
 use crate::python::SyntaxError;
 use rstest::rstest;
 use std::collections::BTreeMap;
@@ -169,12 +168,15 @@ fn two_servers(second: Report) -> Plan {
         cluster: ClusterState::Active,
         named: 1,
         breaks: Some(vec!["a: OperationRemoved: a -> none".into()]),
-        documents: Publication::unchanged(vec![PublishedDocument {
-            version: 3,
-            hash: "0123456789abcdef".into(),
-            config_map: "s-openapi-3".into(),
-            published: None,
-        }]),
+        documents: Publication {
+            kept: vec![PublishedDocument {
+                version: 3,
+                hash: "0123456789abcdef".into(),
+                config_map: "s-openapi-3".into(),
+                published: None,
+            }],
+            ..Publication::default()
+        },
         reports: vec![
             ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),
             ("demo-server-1".into(), Some(second)),
@@ -198,8 +200,24 @@ fn what_a_change_breaks_is_told() {
     assert_eq!(told(Some(vec![]), None), Some((true, Reason::NothingBroken)));
     let broken = Some((false, Reason::BreakingChange));
     assert_eq!(told(Some(vec!["a".into()]), None), broken);
+    assert_eq!(
+        told(Some(vec![UNJUDGED.into()]), None),
+        Some((false, Reason::NotJudged))
+    );
     let refusal = Refusal::BreakingChange(vec!["a".into()]);
     assert_eq!(told(Some(vec![]), Some(refusal)), broken);
+}
+
+/// While servers do not have what would be described, what was told stays.
+#[test]
+fn what_is_published_is_told_until_something_new_is_known() {
+    let plan = two_servers(Report::default());
+    let told = documented(&plan.documents, &[], Some(2)).unwrap();
+    assert_eq!(told.message, "version 3 is in ConfigMap s-openapi-3");
+    let waiting = Publication::waiting(plan.documents.kept);
+    let old = [told.clone()];
+    assert_eq!(documented(&waiting, &old, Some(3)), Some(told));
+    assert_eq!(documented(&waiting, &[], Some(3)), None);
 }
 
 /// What stands in the object, and what stays of it when a step fails.

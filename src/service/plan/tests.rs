@@ -262,22 +262,23 @@ const MODEL: &str = "from dataclasses import dataclass\nfrom zato.server.service
 const USER: &str = "from zato.server.service import Service\nfrom books import M\n\nclass A(Service):\n    name = 'api.a'\n    input = M\n";
 
 /// The name of the document that is made of service "mine", which imports from service "other", if one is.
-fn document_of(own: &str, loaded: &str, other: &str, deployed: &str) -> Option<(String, String)> {
+fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Option<(String, String)> {
     let object = serde_json::json!({
         "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine", "namespace": "n"},
         "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}},
     });
     let object: ZatoService = serde_json::from_value(object).unwrap();
     let version = |file: &str, text: &str| indexed([(file, text)].into_iter()).unwrap();
+    let loaded = |file: &str, text: &str| crate::exchange::ServiceReport {
+        revision: version(file, text).revision,
+        state: LoadState::Loaded,
+        error: None,
+    };
     let report = Report {
-        services: BTreeMap::from([(
-            "mine".into(),
-            crate::exchange::ServiceReport {
-                revision: version("mine.py", loaded).revision,
-                state: LoadState::Loaded,
-                error: None,
-            },
-        )]),
+        services: BTreeMap::from([
+            ("mine".into(), loaded("mine.py", loaded_text)),
+            ("other".into(), loaded("books.py", deployed)),
+        ]),
         ..Report::default()
     };
     let inputs = Inputs {
