@@ -46,6 +46,7 @@ pub struct IndexedService {
 
 impl IndexedService {
     /// Without what is told of changes.
+    #[must_use]
     pub fn bare(&self) -> Self {
         Self {
             revision: self.revision.clone(),

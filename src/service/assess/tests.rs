@@ -190,8 +190,8 @@ fn two_servers(second: Report) -> Plan {
 fn what_a_change_breaks_is_told() {
     let told = |breaks: Option<Vec<String>>, refusal: Option<Refusal>| {
         let plan = Plan {
-            breaks,
             refusal,
+            breaks,
             ..two_servers(Report::default())
         };
         compatible(&plan).map(|(is_true, reason, _)| (is_true, reason))
