@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::facts;
-use super::model::{Api, Service, Type};
+use super::model::{Api, Field, Service, Type};
 use super::names;
 use super::schema::{Schemas, Version, object};
 
@@ -204,7 +204,14 @@ impl Writer<'_> {
                 (
                     path,
                     PathItem {
-                        post: operation(id, service, request.clone(), response.clone()),
+                        post: operation(
+                            id,
+                            service,
+                            request
+                                .clone()
+                                .map(|schema| (schema, requires_something(self.api, service))),
+                            response.clone(),
+                        ),
                     },
                 )
             })
@@ -242,10 +249,27 @@ impl Writer<'_> {
     }
 }
 
+/// Whether Zato refuses an empty message, which is what no body is for it.
+fn requires_something(api: &Api, service: &Service) -> bool {
+    let any = |fields: &[Field]| fields.iter().any(|field| field.required);
+    let requires = |kind: &Type| match kind {
+        Type::Object(fields) => any(fields),
+        Type::Model(name) => api.models.get(name).is_some_and(|model| any(&model.fields)),
+        Type::Any(_) => false,
+        _ => true,
+    };
+    match &service.input {
+        // What the source says, and what code adds to it.
+        Some(Type::Either(kinds)) => kinds.iter().any(requires),
+        Some(kind) => requires(kind),
+        None => false,
+    }
+}
+
 fn operation(
     id: String,
     service: &Service,
-    request: Option<Map<String, Value>>,
+    request: Option<(Map<String, Value>, bool)>,
     response: Option<Map<String, Value>>,
 ) -> Operation {
     let undeclared = |what: &str| object(json!({"description": format!("The source declares no {what}.")}));
@@ -262,8 +286,8 @@ fn operation(
         summary: service.summary.clone(),
         description: service.description.clone(),
         request_body: RequestBody {
-            required: request.is_some(),
-            content: content(request.unwrap_or_else(|| undeclared("input"))),
+            required: request.as_ref().is_some_and(|(_, is_required)| *is_required),
+            content: content(request.map_or_else(|| undeclared("input"), |(schema, _)| schema)),
         },
         responses: BTreeMap::from([
             ("200", answer),
@@ -272,6 +296,7 @@ fn operation(
                 empty("An input that is required is missing, or there is no such service."),
             ),
             ("401", empty("The credentials are missing or wrong.")),
+            ("4XX", empty("The service refuses.")),
             (
                 "500",
                 empty("The input has a value of another type, or the service failed."),

@@ -80,20 +80,29 @@ impl Waker {
     /// Wakes the services of a cluster.
     pub fn services(&self, namespace: &str, cluster: &str) {
         for service in services_of(&self.services, namespace, cluster) {
-            let reference = ObjectRef::new(&service.name_any()).within(namespace);
-            let _ = self.wake.services.unbounded_send(reference);
+            self.service(namespace, &service);
         }
     }
 
-    /// A child concerns its cluster; what servers were told, what they report and documents
-    /// concern the services, too.
+    fn service(&self, namespace: &str, service: &ZatoService) {
+        let reference = ObjectRef::new(&service.name_any()).within(namespace);
+        let _ = self.wake.services.unbounded_send(reference);
+    }
+
+    /// A child concerns its cluster; what servers were told and what they report concerns the services, too. A document
+    /// concerns its owner alone: many services publish at the same time.
     fn for_child(&self, child: &Child) {
         let Some(cluster) = &child.cluster else { return };
+        if matches!(child.content, Content::Document(_)) {
+            let owner = |service: &ZatoService| service.metadata.uid == child.controller;
+            let services = services_of(&self.services, &child.namespace, cluster);
+            if let Some(service) = services.into_iter().find(owner) {
+                self.service(&child.namespace, &service);
+                return;
+            }
+        }
         self.cluster(&child.namespace, cluster);
-        if matches!(
-            child.content,
-            Content::Report(_) | Content::Index(_) | Content::Document(_)
-        ) {
+        if matches!(child.content, Content::Report(_) | Content::Index(_)) {
             self.services(&child.namespace, cluster);
         }
     }
@@ -152,6 +161,7 @@ pub fn services_of(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::PublishedDocument;
     use crate::reconcile::owned::Digest;
     use futures::channel::mpsc;
     use futures::stream;
@@ -161,7 +171,7 @@ mod tests {
 
     fn named<K: DeserializeOwned>(kind: &str, spec: serde_json::Value) -> Guarded<K> {
         DeserializeGuard(Ok(serde_json::from_value(serde_json::json!({
-            "apiVersion": "zato.io/v1alpha1", "kind": kind, "metadata": {"name": "x", "namespace": "n"}, "spec": spec,
+            "apiVersion": "zato.io/v1alpha1", "kind": kind, "metadata": {"name": "x", "namespace": "n", "uid": kind}, "spec": spec,
         }))
         .unwrap()))
     }
@@ -213,6 +223,23 @@ mod tests {
             woken(vec![Event::Apply(child(Content::Index(Box::default())))]).await,
             (1, 1)
         );
+    }
+
+    #[tokio::test]
+    async fn a_document_wakes_its_owner() {
+        for (owner, expected) in [("ZatoService", (0, 1)), ("ZatoCluster", (1, 0))] {
+            let document = PublishedDocument {
+                version: 1,
+                hash: String::new(),
+                config_map: "c".into(),
+                published: None,
+            };
+            let child = Child {
+                controller: Some(owner.into()),
+                ..child(Content::Document(Box::new(document)))
+            };
+            assert_eq!(woken(vec![Event::Apply(child)]).await, expected, "{owner}");
+        }
     }
 
     /// What was deleted while a watch was down has no event of its own.
