@@ -51,10 +51,12 @@ def to_bytes(payload):
 
 
 def of_error(settings, error, cid, is_invoker):
-    """Through /zato/api/invoke an error of a service is a status without a body: a defect of the real thing."""
+    """Through /zato/api/invoke an error of a service is a status without a body, unless tracebacks are switched off: a
+    defect of the real thing."""
     status = error.status if isinstance(error, HTTPException) else 500
     if is_invoker and status == 500:
-        return reply(500, b'', JSON, is_cut_off=True)
+        is_cut_off = config.is_true(settings.misc.return_tracebacks)
+        return reply(500, b'' if is_cut_off else settings.misc.default_error_message, is_cut_off=is_cut_off)
     if isinstance(error, HTTPException) and status != 500:
         details = error.msg
     elif config.is_true(settings.misc.return_tracebacks):
