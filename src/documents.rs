@@ -289,6 +289,10 @@ mod tests {
     fn nothing_is_published_of_nothing_and_what_was_there_is_known_to_be_gone() {
         assert_eq!(of(vec![], "x = 1\n"), Publication::default());
         assert_eq!(Publication::default().told(), None);
+        assert_eq!(
+            Publication::waiting(of(vec![], ONE).new.map(|(made, _)| made).into_iter().collect()).told(),
+            None
+        );
         let before = of(vec![], ONE).new.unwrap().0;
         assert_eq!(of(vec![before], "x = 1\n").newest().unwrap().version, 2);
     }
@@ -332,5 +336,11 @@ mod tests {
         };
         let told = breaks(&files(ONE), &many(30));
         assert_eq!((told.len(), told[TOLD].as_str()), (TOLD + 1, "and 25 more"));
+        let long = files(&TWO.replace("'y'", &format!("'{}'", "y".repeat(300))));
+        let told = breaks(&files(ONE), &long);
+        assert!(
+            told[0].chars().count() == 200 && told[0].ends_with("..."),
+            "{told:?}"
+        );
     }
 }

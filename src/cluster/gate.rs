@@ -280,11 +280,11 @@ mod tests {
     #[test]
     fn what_is_told_fits_into_the_index() {
         let code = |n: usize, input: &str| ONE.replace("a.one", &format!("a.s{n}")).replace("'x'", input);
-        let names: Vec<_> = (0..60).map(|n| (format!("s{n}"), code(n, "'x'"))).collect();
+        let names: Vec<_> = (0..100).map(|n| (format!("s{n}"), code(n, "'x'"))).collect();
         let inputs: String = (0..30)
-            .map(|n| format!("'y_{n}_{}', ", "x".repeat(100)))
+            .map(|n| format!("'y_{n}_{}', ", "x".repeat(300)))
             .collect();
-        let changed: Vec<_> = (0..60).map(|n| (format!("s{n}"), code(n, &inputs))).collect();
+        let changed: Vec<_> = (0..100).map(|n| (format!("s{n}"), code(n, &inputs))).collect();
         let of = |all: &'static [(String, String)]| {
             all.iter()
                 .map(|(n, t)| (n.as_str(), t.as_str()))

@@ -295,6 +295,39 @@ fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Opt
     Some((made.config_map, text))
 }
 
+/// Told for the revision that was refused, and while its spec says so.
+#[test]
+fn a_refused_change_is_told() {
+    let refused = |revision: &str, policy: &str| {
+        let object = serde_json::json!({
+            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine"},
+            "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}, "openapi": {"breakingChangePolicy": policy}},
+        });
+        let deployed = IndexedService {
+            refused: Some(crate::exchange::RefusedRevision {
+                revision: revision.to_owned(),
+                breaks: vec!["a".into()],
+            }),
+            ..IndexedService::default()
+        };
+        let inputs = Inputs {
+            cluster: None,
+            services: vec![service("mine", &[("mine.py", USER)])],
+            deployed: Index::sealed([("mine".to_owned(), deployed)].into()),
+            documents: vec![],
+            reports: vec![],
+        };
+        plan(&serde_json::from_value(object).unwrap(), inputs).refusal
+    };
+    let own = indexed([("mine.py", USER)].into_iter()).unwrap().revision;
+    assert_eq!(
+        refused(&own, "Refuse"),
+        Some(Refusal::BreakingChange(vec!["a".into()]))
+    );
+    assert_eq!(refused(&own, "Warn"), None);
+    assert_eq!(refused("another", "Refuse"), None);
+}
+
 /// A document says what servers have: not before they have it, and not while they have other models than the source.
 #[test]
 fn a_document_is_of_what_is_loaded() {
