@@ -194,11 +194,8 @@ impl Publication {
         Some(Manifest::owned(&config_map).at(Stage::Last))
     }
 
-    /// What a condition says of it, if there is anything new to say.
+    /// What a condition says of it, if there is anything to say.
     pub fn told(&self) -> Option<(bool, Reason, String)> {
-        if self.is_waiting {
-            return None;
-        }
         if let Some(bytes) = self.excess {
             let message = format!(
                 "the document has {bytes} bytes, and {LIMIT} fit: no newer version is published; divide the services"
@@ -289,10 +286,6 @@ mod tests {
     fn nothing_is_published_of_nothing_and_what_was_there_is_known_to_be_gone() {
         assert_eq!(of(vec![], "x = 1\n"), Publication::default());
         assert_eq!(Publication::default().told(), None);
-        assert_eq!(
-            Publication::waiting(of(vec![], ONE).new.map(|(made, _)| made).into_iter().collect()).told(),
-            None
-        );
         let before = of(vec![], ONE).new.unwrap().0;
         assert_eq!(of(vec![before], "x = 1\n").newest().unwrap().version, 2);
     }

@@ -39,6 +39,9 @@ pub struct IndexedService {
     /// What its callers lost with this revision, as the operator tells it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<String>,
+    /// Whether nobody knows what they lost: the version before was gone when this one was compared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_unjudged: bool,
     /// The revision that was refused because of what it breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedRevision>,

@@ -13,7 +13,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use support::{Namespace, cluster, condition, service};
+use support::{Namespace, cluster, condition, service, until_service, until_service_told};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n";
@@ -105,17 +105,8 @@ async fn code_travels_and_bad_code_does_not() {
         )
         .await
         .unwrap();
-    let refused = || async { condition(&space.get::<ZatoService>("s").await.status?.conditions, "Ready") };
-    space
-        .until("the error", || async {
-            refused().await.is_some_and(|c| c.reason == "SyntaxError")
-        })
-        .await;
-    assert!(
-        refused().await.unwrap().message.starts_with("a.py:1:7: "),
-        "{:?}",
-        refused().await
-    );
+    let refused = until_service_told(&space, "s", "Ready", "SyntaxError", "").await;
+    assert!(refused.message.starts_with("a.py:1:7: "), "{refused:?}");
     space
         .until("the cluster's condition", || async {
             let status = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
@@ -136,12 +127,7 @@ async fn code_travels_and_bad_code_does_not() {
         .await;
     let missing = service("lost", "nobody", &[("b.py", GOOD)]);
     space.create::<ZatoService>(&missing).await.unwrap();
-    space
-        .until("the missing cluster told", || async {
-            let status = space.get::<ZatoService>("lost").await.status.unwrap_or_default();
-            condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "ClusterNotFound")
-        })
-        .await;
+    until_service_told(&space, "lost", "Ready", "ClusterNotFound", "").await;
     space.delete().await;
 }
 
@@ -165,14 +151,7 @@ async fn code_comes_from_config_maps() {
         .await
         .unwrap();
     let told = async |reason: &str, message: &str| {
-        let ready = async || condition(&space.get::<ZatoService>("s").await.status?.conditions, "Ready");
-        space
-            .until(message, || async {
-                ready()
-                    .await
-                    .is_some_and(|c| c.reason == reason && c.message.contains(message))
-            })
-            .await;
+        until_service_told(&space, "s", "Ready", reason, message).await;
     };
     told("ConfigMapNotFound", "ConfigMap two of spec.source does not exist").await;
     space
@@ -268,29 +247,16 @@ async fn a_breaking_change_is_told_or_refused() {
     let deployed = async |text: &str| {
         space
             .until(text, || async {
-                let shard = space.find::<ConfigMap>("c-code-0").await;
-                shard.is_some_and(|shard| {
-                    shard
-                        .data
-                        .unwrap_or_default()
-                        .get("a.py")
-                        .is_some_and(|t| t == text)
-                })
+                let data = space
+                    .find::<ConfigMap>("c-code-0")
+                    .await
+                    .and_then(|shard| shard.data);
+                data.is_some_and(|data| data.get("a.py").is_some_and(|found| found == text))
             })
             .await;
     };
     let told = async |kind: &str, reason: &str, message: &str| {
-        space
-            .until(&format!("{kind} {reason} {message}"), || async {
-                let found = space.get::<ZatoService>("s").await;
-                let status = found.status.unwrap_or_default();
-                condition(&status.conditions, kind).is_some_and(|c| {
-                    c.observed_generation == found.metadata.generation
-                        && c.reason == reason
-                        && c.message.contains(message)
-                })
-            })
-            .await;
+        until_service_told(&space, "s", kind, reason, message).await;
     };
     deployed(&version("'x'")).await;
     told("Compatible", "NothingBroken", "").await;
@@ -333,19 +299,10 @@ async fn an_unsafe_file_name_is_told() {
         .create::<ZatoService>(&service("s", "nobody", &[("api.py", GOOD)]))
         .await
         .unwrap();
-    let safe = || async {
-        condition(
-            &space.get::<ZatoService>("s").await.status?.conditions,
-            "FileNamesSafe",
-        )
-    };
-    space
-        .until("the warning", || async {
-            safe()
-                .await
-                .is_some_and(|c| c.status == "False" && c.message.starts_with("api.py: "))
-        })
-        .await;
+    until_service(&space, "s", "FileNamesSafe", |c| {
+        c.status == "False" && c.message.starts_with("api.py: ")
+    })
+    .await;
     space.delete().await;
 }
 

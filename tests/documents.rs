@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 use support::way::Way;
-use support::{Namespace, cluster, condition, service, until_ready};
+use support::{Namespace, cluster, service, until_ready, until_service, until_service_told};
 use zato_operator::api::{PublishedDocument, ZatoCluster, ZatoService};
 
 const ACCOUNT: &str = include_str!("openapi/services/account.py");
@@ -41,14 +41,7 @@ async fn of_cluster(space: &Namespace) -> Option<(PublishedDocument, Value)> {
 
 async fn until_loaded(space: &Namespace, names: &[&str]) {
     for name in names {
-        space
-            .until(&format!("{name} Ready"), || async {
-                let found = space.get::<ZatoService>(name).await;
-                let status = found.status.unwrap_or_default();
-                condition(&status.conditions, "Ready")
-                    .is_some_and(|c| c.status == "True" && c.observed_generation == found.metadata.generation)
-            })
-            .await;
+        until_service(space, name, "Ready", |ready| ready.status == "True").await;
     }
 }
 
@@ -113,12 +106,7 @@ async fn documents_are_published() {
     assert_eq!(of_service(&space, "other").await.unwrap().0.version, 1);
     let patch = json!({"spec": {"source": {"inline": {"other.py": format!("import no_such_module\n{}", other.replace("'x'", "'x', '-lost'"))}}}});
     space.merge::<ZatoService>("other", &patch).await.unwrap();
-    space
-        .until("the failed load", || async {
-            let status = space.get::<ZatoService>("other").await.status.unwrap_or_default();
-            condition(&status.conditions, "Ready").is_some_and(|c| c.reason == "LoadFailed")
-        })
-        .await;
+    until_service_told(&space, "other", "Ready", "LoadFailed", "").await;
     assert_eq!(of_service(&space, "other").await.unwrap().0.version, 1);
     for version in 2..=12 {
         edit(other.replace("'x'", &format!("'x', '-y{version}'"))).await;

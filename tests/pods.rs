@@ -13,7 +13,9 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
 use serde_json::json;
 use support::way::Way;
-use support::{Namespace, cluster, code, condition, service, set_code, sql, start, until_ready};
+use support::{
+    Namespace, cluster, code, condition, service, set_code, sql, start, until_ready, until_service,
+};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 async fn service_ready(
@@ -171,12 +173,7 @@ async fn a_deleted_pod_comes_back() {
         .await
         .unwrap();
     let way = Way::to(&space, "service/c", 11223).await;
-    space
-        .until("the slow service", || async {
-            let status = space.get::<ZatoService>("slow").await.status.unwrap_or_default();
-            condition(&status.conditions, "Ready").is_some_and(|c| c.status == "True")
-        })
-        .await;
+    until_service(&space, "slow", "Ready", |ready| ready.status == "True").await;
     let slow = tokio::spawn(async move { way.get("/zato/api/invoke/story.slow").await });
     space
         .until("the slow request in flight", || async {

@@ -2,7 +2,6 @@
 
 use super::inputs::Inputs;
 use super::plan::{Texts, text};
-use crate::api::zato_service::BreakingChangePolicy;
 use crate::documents;
 use crate::exchange::{IndexedFile, IndexedService, RefusedRevision, hash};
 use crate::service::plan::Checked;
@@ -15,9 +14,6 @@ pub enum Judged {
     Refused(RefusedRevision),
 }
 
-/// What is told of a change whose side before is gone: an operator was interrupted while it deployed it, or somebody
-/// deleted the code.
-pub const UNJUDGED: &str = "the version before it is gone, and nothing could be compared";
 /// How much of the index may be about changes.
 const TOLD_BYTES: usize = 80_000;
 
@@ -54,10 +50,12 @@ impl<'a> Gate<'a> {
         };
         if old.revision == version.revision {
             version.breaks = self.within_bounds(old.breaks.clone());
+            version.is_unjudged = old.is_unjudged;
             return Some(Judged::Deployed(version));
         }
         if !is_whole(old, self.inputs) {
-            version.breaks = vec![UNJUDGED.into()];
+            // An operator was interrupted between the contents and the index, or somebody deleted the contents.
+            version.is_unjudged = true;
             return Some(Judged::Deployed(version));
         }
         let before = self.before();
@@ -67,7 +65,7 @@ impl<'a> Gate<'a> {
         let after = changed(before.clone(), old, service);
         let breaks = documents::breaks(&before, &after);
         let breaks = self.within_bounds(breaks);
-        if !breaks.is_empty() && self.must_not_break(&service.name) {
+        if !breaks.is_empty() && service.must_not_break() {
             return Some(Judged::Refused(RefusedRevision {
                 revision: version.revision,
                 breaks,
@@ -111,13 +109,6 @@ impl<'a> Gate<'a> {
         }
         vec!["more changes of other services are told: this one has no room".into()]
     }
-
-    fn must_not_break(&self, service: &str) -> bool {
-        let mut sources = self.inputs.services.iter();
-        sources.any(|source| {
-            source.name == service && source.openapi.breaking_change_policy == BreakingChangePolicy::Refuse
-        })
-    }
 }
 
 fn owned<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> impl Iterator<Item = (String, String)> {
@@ -152,6 +143,7 @@ fn deployed(inputs: &Inputs) -> Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::zato_service::BreakingChangePolicy;
     use crate::cluster::plan::Plan;
     use crate::cluster::plan::tests::{plan_of, plan_with};
     use rstest::rstest;
@@ -256,7 +248,10 @@ mod tests {
         before.shards = plan_of(&[("s", &breaking())]).shards;
         for policy in [BreakingChangePolicy::Warn, BreakingChangePolicy::Refuse] {
             let plan = after(&before, &breaking(), policy);
-            assert_eq!(plan.index.services["s"].breaks, [UNJUDGED]);
+            assert!(plan.index.services["s"].is_unjudged);
+            // And it is not forgotten.
+            let same = after(&plan, &breaking(), policy);
+            assert!(same.index.services["s"].is_unjudged);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Pure: from spec and inputs to what will be done. After this step nothing can fail but the API server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::Timestamp;
@@ -212,13 +212,16 @@ fn documents(
     }
     let texts = shards.values().flatten();
     let project = documents::project(texts.map(|(file, text)| (file.as_str(), text.as_str())));
-    let mut api = Api::default();
+    let mut by_tags: BTreeMap<&[String], BTreeSet<String>> = BTreeMap::new();
     for source in &inputs.services {
-        let Some(version) = index.services.get(&source.name) else {
-            continue;
-        };
-        let files = version.files.keys().cloned().collect();
-        let part = documents::services(&project, Some(files), &source.openapi.tags);
+        if let Some(version) = index.services.get(&source.name) {
+            let files = by_tags.entry(&source.openapi.tags).or_default();
+            files.extend(version.files.keys().cloned());
+        }
+    }
+    let mut api = Api::default();
+    for (tags, files) in by_tags {
+        let part = documents::services(&project, Some(files), tags);
         api.services.extend(part.services);
         api.models.extend(part.models);
         // Warnings are told by the services.
@@ -298,6 +301,7 @@ fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<Index
     let mut kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
     if kept.revision == old.revision {
         kept.breaks.clone_from(&old.breaks);
+        kept.is_unjudged = old.is_unjudged;
     }
     texts.extend(
         found

@@ -117,7 +117,7 @@ impl Project {
             for full in module.imports.values().chain(&module.star_imports) {
                 let first = full.split('.').next().unwrap_or_default();
                 if found.insert(first) {
-                    waiting.extend(self.modules.iter().filter(|module| module.name == first));
+                    waiting.extend(self.find_module(first).map(|index| &self.modules[index]));
                 }
             }
         }

@@ -2,12 +2,11 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::plan::{ClusterState, Plan};
+use super::plan::{Change, ClusterState, Plan};
 use super::refusal::Refusal;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_service::ServiceOnServer;
 use crate::api::{ZatoService, ZatoServiceStatus};
-use crate::cluster::gate::UNJUDGED;
 use crate::documents::Publication;
 use crate::exchange::{LoadState, Phase, Report, ServiceReport};
 use crate::reconcile::kind::{Outcome, Verdict};
@@ -132,11 +131,12 @@ fn compatible(plan: &Plan) -> Option<Judged> {
         let message = "the change was not deployed: Ready says what it breaks";
         return Some((false, Reason::BreakingChange, message.into()));
     }
-    let breaks = plan.breaks.as_ref()?;
-    if breaks.iter().any(|told| told == UNJUDGED) {
-        return Some((false, Reason::NotJudged, UNJUDGED.into()));
-    }
-    Some(if breaks.is_empty() {
+    let Change { breaks, is_unjudged } = plan.change.as_ref()?;
+    Some(if *is_unjudged {
+        let message = "the version before was gone, and nothing could be compared: an operator was interrupted, or a \
+                       ConfigMap with code was deleted";
+        (false, Reason::NotJudged, message.into())
+    } else if breaks.is_empty() {
         let message = "the last change of what is deployed breaks no callers";
         (true, Reason::NothingBroken, message.into())
     } else {

@@ -32,6 +32,36 @@ impl Checked<'_> {
         self.source.files.iter().flat_map(texts)
     }
 
+    /// Whether it is not deployed when it breaks callers.
+    pub fn must_not_break(&self) -> bool {
+        self.source.openapi.breaking_change_policy == BreakingChangePolicy::Refuse
+    }
+
+    /// Whether every server that runs has it as it is now.
+    fn is_loaded(&self, reports: &[(String, Option<Report>)]) -> bool {
+        let Ok(version) = &self.result else {
+            return false;
+        };
+        let mut running = reports
+            .iter()
+            .filter_map(|(_, report)| report.as_ref())
+            .peekable();
+        let has_it = |report: &Report| {
+            let found = report.services.get(&self.name);
+            found.is_some_and(|found| found.state == LoadState::Loaded && found.revision == version.revision)
+        };
+        running.peek().is_some() && running.all(has_it)
+    }
+
+    /// The names of its files, of the version now and of the one that is deployed.
+    fn files<'a>(&'a self, deployed: &'a Index) -> impl Iterator<Item = &'a String> {
+        let versions = [self.result.as_ref().ok(), deployed.services.get(&self.name)];
+        versions
+            .into_iter()
+            .flatten()
+            .flat_map(|version| version.files.keys())
+    }
+
     /// The text of a file.
     pub fn text_of(&self, file: &str) -> &str {
         let files = self.source.files.as_ref().ok();
@@ -202,10 +232,19 @@ pub struct Plan {
     pub named: usize,
     /// What each server reports.
     pub reports: Vec<(String, Option<Report>)>,
-    /// What the version that is deployed took from callers, if one is deployed.
-    pub breaks: Option<Vec<String>>,
+    /// What the version that is deployed did to callers, if one is deployed.
+    pub change: Option<Change>,
     /// Its OpenAPI documents.
     pub documents: Publication,
+}
+
+/// The step from a version to the one that is deployed.
+#[derive(Debug)]
+pub struct Change {
+    /// What callers lost.
+    pub breaks: Vec<String>,
+    /// Whether nobody knows.
+    pub is_unjudged: bool,
 }
 
 /// What a service must know of its cluster.
@@ -244,7 +283,10 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     Plan {
         revision: files.map(|files| revision(texts(files))),
         documents: documents(service, &all, &inputs),
-        breaks: deployed.map(|deployed| deployed.breaks.clone()),
+        change: deployed.map(|deployed| Change {
+            breaks: deployed.breaks.clone(),
+            is_unjudged: deployed.is_unjudged,
+        }),
         unsafe_names: files
             .into_iter()
             .flat_map(BTreeMap::keys)
@@ -252,7 +294,7 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
             .cloned()
             .collect(),
         named: own.map_or(0, count_named),
-        refusal: refusal.or_else(|| breaking_change(service, own?, deployed?)),
+        refusal: refusal.or_else(|| breaking_change(own?, deployed?)),
         cluster_name: service.spec.cluster_ref.name.clone(),
         cluster: ClusterState::of(inputs.cluster.as_ref()),
         reports: inputs.reports,
@@ -260,53 +302,28 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
 }
 
 /// Whether a cluster did not deploy this revision because of what it breaks.
-fn breaking_change(service: &ZatoService, own: &Checked<'_>, deployed: &IndexedService) -> Option<Refusal> {
+fn breaking_change(own: &Checked<'_>, deployed: &IndexedService) -> Option<Refusal> {
     let (refused, version) = (deployed.refused.as_ref()?, own.result.as_ref().ok()?);
-    let is_it = refused.revision == version.revision
-        && service.spec.openapi.breaking_change_policy == BreakingChangePolicy::Refuse;
+    let is_it = refused.revision == version.revision && own.must_not_break();
     is_it.then(|| Refusal::BreakingChange(refused.breaks.clone()))
-}
-
-/// Whether every server that runs has this revision.
-fn is_loaded(service: &str, revision: &str, reports: &[(String, Option<Report>)]) -> bool {
-    let mut running = reports
-        .iter()
-        .filter_map(|(_, report)| report.as_ref())
-        .peekable();
-    let has_it = |report: &Report| {
-        let found = report.services.get(service);
-        found.is_some_and(|found| found.state == LoadState::Loaded && found.revision == revision)
-    };
-    running.peek().is_some() && running.all(has_it)
 }
 
 /// The document of the services of this object's files, when servers have them and what they import. Models may be in files
 /// of others.
 fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs) -> Publication {
     let (name, history) = (service.name_any(), inputs.documents.clone());
-    let own = all.iter().find(|checked| checked.name == name);
-    let is_loaded = |service: &Checked<'_>, version: &IndexedService| {
-        is_loaded(&service.name, &version.revision, &inputs.reports)
-    };
-    let loaded = |service: &'_ Checked<'_>| {
-        let version = service.result.as_ref().ok()?;
-        is_loaded(service, version).then(|| version.files.keys().cloned().collect::<BTreeSet<_>>())
-    };
-    let Some(files) = own.and_then(loaded) else {
+    let (loaded, behind): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.is_loaded(&inputs.reports));
+    let Some(own) = loaded.iter().find(|one| one.name == name) else {
         return Publication::waiting(history);
     };
-    let (present, behind): (Vec<_>, Vec<_>) = all.iter().partition(|service| loaded(service).is_some());
-    let project = documents::project(present.into_iter().flat_map(Checked::texts));
+    let files: BTreeSet<String> = own.texts().map(|(file, _)| file.to_owned()).collect();
+    let project = documents::project(loaded.iter().flat_map(|one| one.texts()));
     let imported = project.imported_by(&files);
-    let deployed = |service: &Checked<'_>| inputs.deployed.services.get(&service.name);
-    let is_needed = |service: &&Checked<'_>| {
-        let versions = [deployed(service), service.result.as_ref().ok()]
-            .into_iter()
-            .flatten();
-        let mut files = versions.flat_map(|version| version.files.keys());
-        files.any(|file| imported.contains(file.strip_suffix(".py").unwrap_or(file)))
-    };
-    if behind.iter().any(is_needed) {
+    let is_imported = |file: &String| imported.contains(file.strip_suffix(".py").unwrap_or(file));
+    if behind
+        .iter()
+        .any(|one| one.files(&inputs.deployed).any(is_imported))
+    {
         return Publication::waiting(history);
     }
     let api = documents::services(&project, Some(files), &service.spec.openapi.tags);

@@ -227,6 +227,40 @@ pub async fn cluster_ready(space: &Namespace) -> Option<Condition> {
     (ready.observed_generation == found.metadata.generation).then_some(ready)
 }
 
+/// Waits for a condition of a service about its present spec; the condition.
+pub async fn until_service(
+    space: &Namespace,
+    name: &str,
+    kind: &str,
+    is_so: impl Fn(&Condition) -> bool,
+) -> Condition {
+    let found = async || {
+        let found = space.get::<ZatoService>(name).await;
+        let told = condition(&found.status?.conditions, kind)?;
+        (told.observed_generation == found.metadata.generation && is_so(&told)).then_some(told)
+    };
+    space
+        .until(&format!("{kind} of service {name}"), || async {
+            found().await.is_some()
+        })
+        .await;
+    found().await.unwrap()
+}
+
+/// The same by its reason and words of its message.
+pub async fn until_service_told(
+    space: &Namespace,
+    name: &str,
+    kind: &str,
+    reason: &str,
+    words: &str,
+) -> Condition {
+    until_service(space, name, kind, |c| {
+        c.reason == reason && c.message.contains(words)
+    })
+    .await
+}
+
 /// Waits for a status about the present spec of a cluster.
 pub async fn settled(space: &Namespace, name: &str) {
     space

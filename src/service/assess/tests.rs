@@ -43,7 +43,7 @@ fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool
         cluster_name: "demo".into(),
         cluster,
         named: 1,
-        breaks: Some(vec![]),
+        change: Some(change(&[])),
         documents: Publication::default(),
         reports: vec![("demo-server-0".into(), report)],
     };
@@ -159,6 +159,13 @@ fn service() -> ZatoService {
     serde_json::from_value(object).unwrap()
 }
 
+fn change(breaks: &[&str]) -> Change {
+    Change {
+        breaks: breaks.iter().map(ToString::to_string).collect(),
+        is_unjudged: false,
+    }
+}
+
 fn two_servers(second: Report) -> Plan {
     Plan {
         revision: Some("now".into()),
@@ -167,7 +174,7 @@ fn two_servers(second: Report) -> Plan {
         cluster_name: "demo".into(),
         cluster: ClusterState::Active,
         named: 1,
-        breaks: Some(vec!["a: OperationRemoved: a -> none".into()]),
+        change: Some(change(&["a: OperationRemoved: a -> none"])),
         documents: Publication {
             kept: vec![PublishedDocument {
                 version: 3,
@@ -188,24 +195,25 @@ fn two_servers(second: Report) -> Plan {
 /// What a change does to callers, before there was one, and when it is not deployed.
 #[test]
 fn what_a_change_breaks_is_told() {
-    let told = |breaks: Option<Vec<String>>, refusal: Option<Refusal>| {
+    let told = |change: Option<Change>, refusal: Option<Refusal>| {
         let plan = Plan {
             refusal,
-            breaks,
+            change,
             ..two_servers(Report::default())
         };
         compatible(&plan).map(|(is_true, reason, _)| (is_true, reason))
     };
     assert_eq!(told(None, None), None);
-    assert_eq!(told(Some(vec![]), None), Some((true, Reason::NothingBroken)));
+    assert_eq!(told(Some(change(&[])), None), Some((true, Reason::NothingBroken)));
     let broken = Some((false, Reason::BreakingChange));
-    assert_eq!(told(Some(vec!["a".into()]), None), broken);
-    assert_eq!(
-        told(Some(vec![UNJUDGED.into()]), None),
-        Some((false, Reason::NotJudged))
-    );
+    assert_eq!(told(Some(change(&["a"])), None), broken);
+    let unjudged = Change {
+        is_unjudged: true,
+        ..change(&[])
+    };
+    assert_eq!(told(Some(unjudged), None), Some((false, Reason::NotJudged)));
     let refusal = Refusal::BreakingChange(vec!["a".into()]);
-    assert_eq!(told(Some(vec![]), Some(refusal)), broken);
+    assert_eq!(told(Some(change(&[])), Some(refusal)), broken);
 }
 
 /// While servers do not have what would be described, what was told stays.

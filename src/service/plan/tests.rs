@@ -298,10 +298,12 @@ fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Opt
 /// Told for the revision that was refused, and while its spec says so.
 #[test]
 fn a_refused_change_is_told() {
-    let refused = |revision: &str, policy: &str| {
+    let refused = |revision: &str, policy: BreakingChangePolicy| {
+        let mut source = service("mine", &[("mine.py", USER)]);
+        source.openapi.breaking_change_policy = policy;
         let object = serde_json::json!({
             "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine"},
-            "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}, "openapi": {"breakingChangePolicy": policy}},
+            "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}},
         });
         let deployed = IndexedService {
             refused: Some(crate::exchange::RefusedRevision {
@@ -312,7 +314,7 @@ fn a_refused_change_is_told() {
         };
         let inputs = Inputs {
             cluster: None,
-            services: vec![service("mine", &[("mine.py", USER)])],
+            services: vec![source],
             deployed: Index::sealed([("mine".to_owned(), deployed)].into()),
             documents: vec![],
             reports: vec![],
@@ -321,11 +323,11 @@ fn a_refused_change_is_told() {
     };
     let own = indexed([("mine.py", USER)].into_iter()).unwrap().revision;
     assert_eq!(
-        refused(&own, "Refuse"),
+        refused(&own, BreakingChangePolicy::Refuse),
         Some(Refusal::BreakingChange(vec!["a".into()]))
     );
-    assert_eq!(refused(&own, "Warn"), None);
-    assert_eq!(refused("another", "Refuse"), None);
+    assert_eq!(refused(&own, BreakingChangePolicy::Warn), None);
+    assert_eq!(refused("another", BreakingChangePolicy::Refuse), None);
 }
 
 /// A document says what servers have: not before they have it, and not while they have other models than the source.
