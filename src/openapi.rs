@@ -5,6 +5,8 @@
 //! [`command`] and [`files`] touch the disk. Nothing here knows Kubernetes or a running server, and nothing guesses in
 //! silence: what the text does not tell is described as such, and told as a warning.
 
+pub mod annotation;
+pub mod arrival;
 pub mod breaking;
 pub mod command;
 pub mod dataclass;

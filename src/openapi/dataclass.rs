@@ -1,31 +1,32 @@
-//! Dataclass models: annotations as types, classes as models.
+//! Dataclass models as they arrive and as they go out: two views of a class, which are one where they agree.
 //!
-//! Pure. Follows what Zato does with a message when it runs (`zato-common/src/zato/common/marshal_/api.py`).
+//! Pure. What annotations declare is read in `annotation`, what Zato makes of it in `arrival`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::docstring;
-use super::facts;
+use super::arrival::{self, Need, Written};
+use super::docstring::{self, Side};
 use super::model::{Field, Model, Type, Warning};
 use super::names;
-use super::project::{ClassId, Project, Role, Target};
+use super::project::{ClassId, Project};
 use super::simple_io;
 use super::source::Annotated;
 use super::value::{self, Value};
 
-/// How often an annotation may refer to another one.
-const DEPTH: usize = 40;
-/// How many types within types one annotation may have.
-const STEPS: usize = 500;
+/// What follows the name of a model where what goes out differs from what arrives. No name of Python has it.
+pub const OUTPUT: &str = " (output)";
 
 /// Models that messages refer to, and those of them that are still to be read.
 pub struct Models<'a> {
     project: &'a Project,
     names: BTreeMap<ClassId, String>,
     taken: BTreeSet<String>,
-    waiting: Vec<ClassId>,
+    waiting: Vec<(ClassId, Side)>,
+    known: BTreeSet<(ClassId, Side)>,
+    /// Which side is being read.
+    side: Side,
     /// How much of one annotation is left to look at.
-    steps: usize,
+    pub(super) steps: usize,
 }
 
 impl<'a> Models<'a> {
@@ -36,29 +37,75 @@ impl<'a> Models<'a> {
             names: BTreeMap::new(),
             taken: BTreeSet::new(),
             waiting: Vec::new(),
+            known: BTreeSet::new(),
+            side: Side::Input,
             steps: 0,
         }
     }
 
-    fn refer(&mut self, id: ClassId) -> Type {
-        if let Some(name) = self.names.get(&id) {
-            return Type::Model(name.clone());
-        }
-        // Two files of one name can have a class of one name.
-        let name = names::unique(&mut self.taken, self.project.full_name(&id));
-        self.names.insert(id.clone(), name.clone());
-        self.waiting.push(id);
-        Type::Model(name)
+    /// The files.
+    pub fn project(&self) -> &'a Project {
+        self.project
     }
 
-    /// Reads all models that were referred to, and those that they refer to.
-    pub fn finish(mut self, warnings: &mut Vec<Warning>) -> BTreeMap<String, Model> {
-        let mut models = BTreeMap::new();
-        while let Some(id) = self.waiting.pop() {
-            let model = self.model(&id, warnings);
-            models.insert(self.names[&id].clone(), model);
+    /// The type of a side of a service.
+    pub fn message(&mut self, side: Side, seen_from: &ClassId, annotation: &Value) -> Type {
+        self.side = side;
+        self.type_of(seen_from, annotation)
+    }
+
+    /// The type of a model, on the side that is being read.
+    pub fn refer(&mut self, id: ClassId) -> Type {
+        // Two files of one name can have a class of one name.
+        let name = match self.names.get(&id) {
+            Some(name) => name.clone(),
+            None => names::unique(&mut self.taken, self.project.full_name(&id)),
+        };
+        self.names.insert(id.clone(), name.clone());
+        if self.known.insert((id.clone(), self.side)) {
+            self.waiting.push((id, self.side));
         }
-        models
+        Type::Model(match self.side {
+            Side::Input => name,
+            Side::Output => name + OUTPUT,
+        })
+    }
+
+    /// Reads all models that were referred to, and those that they refer to. The types of these outputs get the names that
+    /// the models have in the end.
+    pub fn finish<'b>(
+        mut self,
+        outputs: impl Iterator<Item = &'b mut Type>,
+        warnings: &mut Vec<Warning>,
+    ) -> BTreeMap<String, Model> {
+        let mut models = BTreeMap::new();
+        while let Some((id, side)) = self.waiting.pop() {
+            self.side = side;
+            let model = self.model(&id, warnings);
+            let name = self.names[&id].clone();
+            models.insert((name, side), model);
+        }
+        let differing = differing(&models);
+        let rename = |name: &mut String| {
+            if let Some(plain) = name
+                .strip_suffix(OUTPUT)
+                .filter(|plain| !differing.contains(*plain))
+            {
+                *name = plain.to_owned();
+            }
+        };
+        for output in outputs {
+            output.each_model(&mut |name| rename(name));
+        }
+        let mut result = BTreeMap::new();
+        for ((name, side), mut model) in models {
+            for field in &mut model.fields {
+                field.kind.each_model(&mut |name| rename(name));
+            }
+            let is_other = side == Side::Output && differing.contains(&name);
+            result.insert(if is_other { name + OUTPUT } else { name }, model);
+        }
+        result
     }
 
     fn model(&mut self, id: &ClassId, warnings: &mut Vec<Warning>) -> Model {
@@ -99,191 +146,108 @@ impl<'a> Models<'a> {
     }
 
     fn field(&mut self, base: &ClassId, annotated: &Annotated, warnings: &mut Vec<Warning>) -> Option<Field> {
-        if let Value::Index(names, _) | Value::Name(names) = &annotated.annotation
+        let (has_default, default) = default(annotated.default.as_ref());
+        let (annotation, is_text) = self.evaluated(base, annotated);
+        let written = Written {
+            annotation,
+            is_text,
+            has_default,
+        };
+        if let Value::Index(names, _) | Value::Name(names) = &written.annotation
             && names
                 .last()
                 .is_some_and(|name| name == "ClassVar" || name == "InitVar")
         {
             return None;
         }
-        let kind = self.type_of(base, &annotated.annotation);
-        // A bar makes a field nullable, but Zato 3.2 sees only optional[..] and Union[.., None] as optional.
-        let has_bar = matches!(annotated.annotation, Value::Either(..));
-        let nullable = matches!(kind, Type::Nullable(_));
-        let (has_default, default) = default(annotated.default.as_ref());
-        let place = || self.project.place(base, annotated.line);
+        let declared = self.type_of(base, &written.annotation);
         let mut tell = |text: &str| {
             warnings.push(Warning {
-                place: place(),
+                place: self.project.place(base, annotated.line),
                 text: format!("{}: {text}", annotated.name),
             });
         };
-        match &kind {
-            Type::Any(reason) if !reason.is_empty() => tell(reason),
-            Type::Nullable(_) if has_bar && !has_default => {
-                tell("Zato requires it, for `X | None` is not `optional[X]` to it");
-            }
-            Type::Map(_) if self.is_generic(base, &annotated.annotation) => {
-                tell(
-                    "Zato 3.2 refuses a dict that arrives here, it takes the type for a list; `dict` is taken",
-                );
-            }
-            _ => {}
+        if let Type::Any(reason) = &declared
+            && !reason.is_empty()
+        {
+            tell(reason);
         }
-        // A nested model is required also when it has a default.
-        let is_model = matches!(kind, Type::Model(_));
+        let arrives = self.arrival(base, &written, declared.clone());
+        let (kind, told) = match self.side {
+            Side::Input => (arrives.kind, arrives.told),
+            Side::Output => arrival::departure(declared),
+        };
+        if let Some(text) = told {
+            tell(text);
+        }
         Some(Field {
             name: annotated.name.clone(),
-            required: is_model || !(has_default || (nullable && !has_bar)),
+            // What goes out has all fields, so what must arrive is there, too.
+            required: match arrives.need {
+                Need::Always => true,
+                Need::WithoutDefault => !has_default,
+                Need::Never => false,
+            },
             kind,
             description: annotated.description.clone(),
             default,
         })
     }
 
-    /// Whether a type comes from `typing`, as `anydict` does and `dict` does not.
-    fn is_generic(&self, seen_from: &ClassId, annotation: &Value) -> bool {
-        let (Value::Name(names) | Value::Index(names, _)) = annotation else {
-            return false;
-        };
-        matches!(self.project.resolve(seen_from, names), Target::Outside(full) if full.contains('.'))
-    }
-
-    /// The type that an annotation means, as seen from a class.
-    pub fn type_of(&mut self, seen_from: &ClassId, annotation: &Value) -> Type {
-        self.steps = STEPS;
-        self.type_within(seen_from, annotation, DEPTH)
-    }
-
-    fn type_within(&mut self, seen_from: &ClassId, annotation: &Value, left: usize) -> Type {
-        self.steps = self.steps.saturating_sub(1);
-        if left == 0 || self.steps == 0 {
-            return Type::Any("a type that refers to itself or is very large".into());
+    /// An annotation, and whether Python keeps it as a string.
+    fn evaluated(&self, base: &ClassId, annotated: &Annotated) -> (Value, bool) {
+        if let Value::Text(text) = &annotated.annotation {
+            return (value::quoted(text), true);
         }
-        let left = left - 1;
-        match annotation {
-            Value::Name(names) => self.named(seen_from, names, left),
-            Value::Text(text) => self.type_within(seen_from, &value::quoted(text), left),
-            Value::Index(names, items) => self.indexed(seen_from, names, items, left),
-            Value::Either(one, other) => {
-                let items = [(**one).clone(), (**other).clone()];
-                self.union(seen_from, &items, left)
-            }
-            _ => Type::Any("a type that cannot be told from the source".into()),
-        }
+        let imports = self.project.module(base).map(|module| &module.imports);
+        let is_future = imports.and_then(|imports| imports.get("annotations"));
+        (
+            annotated.annotation.clone(),
+            is_future.is_some_and(|full| full == "__future__.annotations"),
+        )
     }
+}
 
-    fn named(&mut self, seen_from: &ClassId, names: &[String], left: usize) -> Type {
-        let written = names.join(".");
-        match self.project.resolve(seen_from, names) {
-            Target::Class(id) if self.project.role(&id) == Role::Model => self.refer(id),
-            Target::Class(_) => Type::Any(format!("{written} is not a Model")),
-            Target::Outside(full) if facts::is_model(&full) => any_object(),
-            Target::Outside(full) => {
-                let known = known_type(&full);
-                known.unwrap_or_else(|| Type::Any(format!("{full} is not in the given files")))
-            }
-            Target::Unknown => match self.project.value(seen_from, names) {
-                Some((value, found)) => {
-                    let value = value.clone();
-                    self.type_within(&found, &value, left)
+/// Names of models of which the two views differ, by themselves or by what they refer to.
+fn differing(models: &BTreeMap<(String, Side), Model>) -> BTreeSet<String> {
+    let plain = |model: &Model| {
+        let mut model = model.clone();
+        let mut referred = BTreeSet::new();
+        for field in &mut model.fields {
+            field.kind.each_model(&mut |name| {
+                if let Some(plain) = name.strip_suffix(OUTPUT) {
+                    *name = plain.to_owned();
                 }
-                None => Type::Any(format!("{written} is not in the given files")),
-            },
+                referred.insert(name.clone());
+            });
         }
-    }
-
-    fn indexed(&mut self, seen_from: &ClassId, names: &[String], items: &[Value], left: usize) -> Type {
-        let Target::Outside(full) = self.project.resolve(seen_from, names) else {
-            return Type::Any(format!("{} is not in the given files", names.join(".")));
+        (model, referred)
+    };
+    let mut result = BTreeSet::new();
+    let mut refers = Vec::new();
+    for ((name, side), model) in models {
+        let Some(arriving) = models
+            .get(&(name.clone(), Side::Input))
+            .filter(|_| *side == Side::Output)
+        else {
+            continue;
         };
-        let last = full.rsplit('.').next().unwrap_or_default();
-        match last {
-            "Optional" | "optional" => {
-                let kind = self.union(seen_from, items, left);
-                nullable(kind)
-            }
-            "Union" | "union_" => self.union(seen_from, items, left),
-            "Literal" => Type::Choice(items.iter().filter_map(simple_io::literal).collect()),
-            "Annotated" => items
-                .first()
-                .map_or_else(any, |item| self.type_within(seen_from, item, left)),
-            _ => match known_type(&full) {
-                Some(Type::List(_)) => Type::List(Box::new(self.union(seen_from, items, left))),
-                Some(Type::Map(_)) => {
-                    let value = items
-                        .get(1)
-                        .map_or_else(any, |item| self.type_within(seen_from, item, left));
-                    Type::Map(Box::new(value))
-                }
-                _ => Type::Any(format!(
-                    "{full}[..] is a type that cannot be told from the source"
-                )),
-            },
+        let (model, referred) = plain(model);
+        if plain(arriving).0 != model {
+            result.insert(name.clone());
         }
+        refers.push((name, referred));
     }
-
-    fn union(&mut self, seen_from: &ClassId, items: &[Value], left: usize) -> Type {
-        let (mut kinds, mut has_none) = (Vec::new(), false);
-        for item in items {
-            if *item == Value::Nothing {
-                has_none = true;
-                continue;
-            }
-            // `tuple_[int, ...]` has an ellipsis.
-            if *item == Value::Other && items.len() > 1 {
-                continue;
-            }
-            match self.type_within(seen_from, item, left) {
-                Type::Nullable(kind) => {
-                    has_none = true;
-                    kinds.push(*kind);
-                }
-                Type::Either(more) => kinds.extend(more),
-                kind => kinds.push(kind),
-            }
+    loop {
+        let more = refers
+            .iter()
+            .filter(|(name, referred)| !result.contains(*name) && !result.is_disjoint(referred));
+        let more: Vec<String> = more.map(|(name, _)| (*name).clone()).collect();
+        if more.is_empty() {
+            return result;
         }
-        kinds.dedup();
-        let kind = match kinds.len() {
-            0 => any(),
-            1 => kinds.remove(0),
-            _ => Type::Either(kinds),
-        };
-        if has_none { nullable(kind) } else { kind }
+        result.extend(more);
     }
-}
-
-fn any() -> Type {
-    Type::Any(String::new())
-}
-
-fn any_object() -> Type {
-    Type::Map(Box::new(any()))
-}
-
-fn nullable(kind: Type) -> Type {
-    match kind {
-        Type::Nullable(_) => kind,
-        Type::Any(reason) => Type::Any(reason),
-        kind => Type::Nullable(Box::new(kind)),
-    }
-}
-
-/// A type of Python or of Zato by its full name.
-fn known_type(full: &str) -> Option<Type> {
-    let (module, name) = full.rsplit_once('.').unwrap_or(("builtins", full));
-    let known = [
-        "builtins",
-        "typing",
-        "typing_extensions",
-        "zato.common.typing_",
-        "datetime",
-        "decimal",
-        "uuid",
-        "pathlib",
-        "collections.abc",
-    ];
-    known.contains(&module).then(|| facts::annotation(name)).flatten()
 }
 
 /// Whether a field has a default, and which if JSON has it, too.

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::dataclass::OUTPUT;
 use super::facts;
 use super::model::{Api, Field, Service, Type};
 use super::names;
@@ -120,7 +121,12 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
     let models: BTreeMap<&str, String> = api
         .models
         .keys()
-        .map(|name| (name.as_str(), names::unique(&mut taken, names::schema(name))))
+        .map(|name| {
+            (
+                name.as_str(),
+                names::unique(&mut taken, names::schema(&name.replace(OUTPUT, ".output"))),
+            )
+        })
         .collect();
     let reference = |model: &str| models.get(model).cloned().unwrap_or_default();
     let schemas = Schemas {

@@ -132,23 +132,12 @@ const SERVICES: [&str; 7] = [
     "WSXHook",
 ];
 
-/// Names of types whose values are text. Times are among them: a model goes both ways, and what goes out may have no
-/// zone, which is not what OpenAPI means by `date-time`.
-const TEXTS: [&str; 13] = [
-    "str",
-    "str_",
-    "Text",
-    "bytes",
-    "strbytes",
-    "path_",
-    "Path",
-    "datetime",
-    "datetime_",
-    "datetimez",
-    "isotimestamp",
-    "Decimal",
-    "decimal_",
-];
+/// Names of types whose values are text.
+const TEXTS: [&str; 7] = ["str", "str_", "Text", "bytes", "strbytes", "path_", "Path"];
+
+/// Names of unions that have None in the second place, where Zato looks for it, although they have more types
+/// (`zato-common/src/zato/common/typing_.py`).
+pub const NONE_SECOND: [&str; 2] = ["strintnone", "strordictnone"];
 
 /// The element type that `name` gives by itself.
 pub fn infer(name: &str) -> Element {
@@ -192,8 +181,11 @@ pub fn element_type(element: Element, side: Side) -> Type {
     match element {
         Element::AsIs => Type::Any(String::new()),
         Element::Bool => Type::Boolean,
-        Element::Csv | Element::Text | Element::Decimal => Type::Text,
-        Element::DateTime | Element::Utc | Element::Uuid if side == Side::Output => Type::Text,
+        Element::Csv | Element::Text => Type::Text,
+        Element::DateTime | Element::Decimal | Element::Utc | Element::Uuid if side == Side::Output => {
+            Type::Text
+        }
+        Element::Decimal => Type::Formatted("decimal".into()),
         Element::Date => Type::Formatted("date".into()),
         Element::DateTime | Element::Utc => Type::Formatted("date-time".into()),
         Element::Dict => Type::Map(Box::new(Type::Any(String::new()))),
@@ -204,6 +196,21 @@ pub fn element_type(element: Element, side: Side) -> Type {
         Element::Secret => Type::Secret,
         Element::Uuid => Type::Formatted("uuid".into()),
     }
+}
+
+/// Whether an output of SimpleIO goes out as null when the service sets None. Other types have a value for it, or fail
+/// (docs/concepts/zato-3.2-invoke.md).
+pub fn goes_out_as_null(kind: &Type) -> bool {
+    matches!(
+        kind,
+        Type::Text | Type::Secret | Type::Integer | Type::Formatted(_)
+    )
+}
+
+/// Whether a name from outside the given files makes a union of what is in its brackets.
+pub fn is_union(full_name: &str) -> bool {
+    let name = full_name.rsplit('.').next().unwrap_or_default();
+    ["Optional", "optional", "Union", "union_"].contains(&name)
 }
 
 /// What an annotation's plain name means: builtins, `typing`, `datetime`, and the names of
@@ -221,7 +228,7 @@ pub fn annotation(name: &str) -> Option<Type> {
         _ if TEXTS.contains(&name) => Type::Text,
         "int" => Type::Integer,
         "bool" => Type::Boolean,
-        "float" => Type::Number,
+        "float" | "Decimal" | "decimal_" => Type::Number,
         "object" | "Any" | "any_" | "any" => any(),
         "list" | "List" | "list_" | "anylist" | "tuple" | "Tuple" | "tuple_" | "anytuple" | "set"
         | "set_" | "Set" | "frozenset" | "anyset" | "tup" | "tuplist" | "commoniter" => list(any()),
@@ -242,11 +249,30 @@ pub fn annotation(name: &str) -> Option<Type> {
         "strintbool" => Type::Either(vec![Type::Text, Type::Integer, Type::Boolean]),
         "strorfloat" => Type::Either(vec![Type::Text, Type::Number]),
         "strordict" => Type::Either(vec![Type::Text, map(any())]),
-        "strorlist" | "listorstr" | "stroriter" => Type::Either(vec![Type::Text, list(any())]),
+        "strorlist" | "listorstr" => Type::Either(vec![list(any()), Type::Text]),
+        "stroriter" => Type::Either(vec![Type::Text, list(any())]),
         "dictorlist" => Type::Either(vec![map(any()), list(any())]),
         "date" | "date_" => Type::Formatted("date".into()),
+        "datetime" | "datetime_" | "datetimez" | "isotimestamp" => Type::Formatted("date-time".into()),
         "UUID" => Type::Formatted("uuid".into()),
         "None" | "NoneType" => Type::Nullable(Box::new(any())),
         _ => return None,
     })
+}
+
+/// A type of Python or of Zato by its full name.
+pub fn known_type(full: &str) -> Option<Type> {
+    let (module, name) = full.rsplit_once('.').unwrap_or(("builtins", full));
+    let known = [
+        "builtins",
+        "typing",
+        "typing_extensions",
+        "zato.common.typing_",
+        "datetime",
+        "decimal",
+        "uuid",
+        "pathlib",
+        "collections.abc",
+    ];
+    known.contains(&module).then(|| annotation(name)).flatten()
 }

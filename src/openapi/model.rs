@@ -94,6 +94,19 @@ pub enum Type {
     Nullable(Box<Type>),
 }
 
+impl Type {
+    /// Calls with the name of each model in it, which may be changed.
+    pub fn each_model(&mut self, call: &mut impl FnMut(&mut String)) {
+        match self {
+            Self::Model(name) => call(name),
+            Self::List(inner) | Self::Map(inner) | Self::Nullable(inner) => inner.each_model(call),
+            Self::Object(fields) => fields.iter_mut().for_each(|field| field.kind.each_model(call)),
+            Self::Either(kinds) => kinds.iter_mut().for_each(|kind| kind.each_model(call)),
+            _ => {}
+        }
+    }
+}
+
 /// A line of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {

@@ -72,6 +72,7 @@ fn example(api: &Api, kind: &Type, left: usize) -> Value {
         Type::Text | Type::Secret => "".into(),
         Type::Formatted(format) if format == "date" => "2026-01-31".into(),
         Type::Formatted(format) if format == "date-time" => "2026-01-31T12:00:00Z".into(),
+        Type::Formatted(format) if format == "decimal" => "0".into(),
         Type::Formatted(_) => "00000000-0000-0000-0000-000000000000".into(),
         Type::Boolean => false.into(),
         Type::Integer | Type::Number => 0.into(),

@@ -57,7 +57,10 @@ pub fn api(project: &Project, selection: &Selection) -> Api {
         }
     }
     let mut warnings = reader.warnings;
-    let models = reader.models.finish(&mut warnings);
+    let outputs = services
+        .values_mut()
+        .filter_map(|service| service.output.as_mut());
+    let models = reader.models.finish(outputs, &mut warnings);
     warnings.sort();
     warnings.dedup();
     Api {
@@ -235,7 +238,7 @@ impl Reader<'_> {
                     self.warn(&found, attribute.line, text.clone());
                     return Some(Type::Any(text));
                 }
-                Target::Class(_) => return Some(self.models.type_of(&found, value)),
+                Target::Class(_) => return Some(self.models.message(side, &found, value)),
                 Target::Outside(_) | Target::Unknown => {}
             }
             let Some((next, place)) = self.project.value(&found, names) else {
@@ -245,7 +248,14 @@ impl Reader<'_> {
             };
             (value, found) = (next, place);
         }
-        matches!(value, Value::Index(..)).then(|| self.models.type_of(&found, value))
+        if !matches!(value, Value::Index(..)) {
+            return None;
+        }
+        if side == Side::Input {
+            let text = "input is a list of models: Zato 3.2 answers every request with 500; name a model that has the list";
+            self.warn(&found, attribute.line, text.into());
+        }
+        Some(self.models.message(side, &found, value))
     }
 
     /// Names beside a model on the other side: Zato makes a model of them, in one of the two forms.

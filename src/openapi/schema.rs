@@ -18,6 +18,9 @@ pub enum Version {
     V30,
 }
 
+/// Decimal numbers as text, of which OpenAPI's format says no form.
+const DECIMAL: &str = r"^[+-]?[0-9]+(\.[0-9]+)?$";
+
 /// Writes schemas; `reference` gives the name of a model's schema.
 pub struct Schemas<'a> {
     /// Which dialect.
@@ -34,6 +37,9 @@ impl Schemas<'_> {
             Type::Any(reason) => object(json!({"description": unknown(reason)})),
             Type::Text => object(json!({"type": "string"})),
             Type::Secret => object(json!({"type": "string", "format": "password"})),
+            Type::Formatted(format) if format == "decimal" => {
+                object(json!({"type": "string", "format": format, "pattern": DECIMAL}))
+            }
             Type::Formatted(format) => object(json!({"type": "string", "format": format})),
             Type::Boolean => object(json!({"type": "boolean"})),
             Type::Integer => object(json!({"type": "integer"})),

@@ -197,7 +197,11 @@ impl Declaration<'_> {
             incomplete |= part.incomplete;
             for declared in &part.elements {
                 self.warn_of_dash(declared, given, warnings);
-                self.add(field(declared, given, self.side), &mut fields);
+                let mut field = field(declared, given, self.side);
+                if self.side == Side::Output && !field.required && facts::goes_out_as_null(&field.kind) {
+                    field.kind = Type::Nullable(Box::new(field.kind));
+                }
+                self.add(field, &mut fields);
             }
         }
         if incomplete {

@@ -31,7 +31,7 @@ pub struct Annotated {
     pub name: String,
     /// From 1.
     pub line: usize,
-    /// Its type.
+    /// Its type; text if it is written as a string.
     pub annotation: Value,
     /// What is assigned.
     pub default: Option<Value>,
@@ -219,7 +219,7 @@ impl Reader<'_> {
         Some(Annotated {
             name: name.id.to_string(),
             line: self.line(assign.start()),
-            annotation: value::annotation(&assign.annotation),
+            annotation: value::of(&assign.annotation),
             default: assign.value.as_ref().map(|value| value::of(value)),
             description: self.comment(assign.range()),
         })

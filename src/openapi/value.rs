@@ -63,14 +63,6 @@ pub fn dotted(expression: &Expr) -> Option<Vec<String>> {
     }
 }
 
-/// An annotation. One that is a string holds the type as text.
-pub fn annotation(expression: &Expr) -> Value {
-    let Some(literal) = expression.as_string_literal_expr() else {
-        return value_of(expression, 0);
-    };
-    quoted(literal.value.to_str())
-}
-
 /// A type that is written as a string.
 pub fn quoted(text: &str) -> Value {
     if nesting::refusal(text).is_some() {
