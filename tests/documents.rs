@@ -170,12 +170,13 @@ async fn documents_say_what_services_do() {
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
-    let services = include_str!("openapi/live/live.py");
+    let live = include_str!("openapi/live/live.py");
+    let kinds = include_str!("openapi/live/kinds.py");
     space
         .create::<ZatoService>(&service(
             "live",
             "c",
-            &[("live.py", services), ("account.py", ACCOUNT)],
+            &[("live.py", live), ("kinds.py", kinds), ("account.py", ACCOUNT)],
         ))
         .await
         .unwrap();
@@ -257,7 +258,7 @@ fn postman(way: &Way, folder: &Path) {
     passes(newman.arg(format!("password={}", way.password())));
     let report: Value = serde_json::from_slice(&std::fs::read(folder.join("newman.json")).unwrap()).unwrap();
     let executions = report["run"]["executions"].as_array().unwrap();
-    assert_eq!(executions.len(), 7);
+    assert_eq!(executions.len(), 10);
     for execution in executions {
         assert_eq!(
             execution["response"]["code"], 200,

@@ -96,7 +96,9 @@ impl Models<'_> {
             return taken(declared, Need::WithoutDefault, told);
         }
         if has_quotes(annotation) {
-            return taken(declared, Need::WithoutDefault, Some(QUOTES));
+            let is_optional = matches!(declared, Type::Nullable(_));
+            let need = if is_optional { Need::Never } else { Need::WithoutDefault };
+            return taken(declared, need, Some(QUOTES));
         }
         let mut members = Vec::new();
         self.start();
@@ -397,7 +399,7 @@ mod tests {
         "-m.N or null",
         "takes a list of objects here"
     )]
-    #[case("optional['N']", "m.N or null", "m.N or null", "every request with 500")]
+    #[case("optional['N']", "-m.N or null", "-m.N or null", "every request with 500")]
     #[case("optional[list_['N']]", "-list of m.N or null", "-list of m.N or null", "")]
     #[case(
         "union_['N', str]",

@@ -12,6 +12,7 @@ use super::project::{ClassId, Project};
 use super::simple_io;
 use super::source::Annotated;
 use super::value::{self, Value};
+use super::widening::is_value;
 
 /// What follows the name of a model where what goes out differs from what arrives. No name of Python has it.
 pub const OUTPUT: &str = " (output)";
@@ -175,11 +176,13 @@ impl<'a> Models<'a> {
         let arrives = self.arrival(base, &written, declared.clone());
         let (kind, told) = match self.side {
             Side::Input => (arrives.kind, arrives.told),
-            Side::Output => arrival::departure(declared),
+            Side::Output => arrival::departure(declared.clone()),
         };
         if let Some(text) = told {
             tell(text);
         }
+        // A default that nobody could send is none for a caller.
+        let default = default.filter(|value| kind == declared || is_value(value, &kind));
         Some(Field {
             name: annotated.name.clone(),
             // What goes out has all fields, so what must arrive is there, too.

@@ -169,7 +169,8 @@ fn is_within(narrow: &Type, wide: &Type) -> bool {
     }
 }
 
-fn is_value(value: &serde_json::Value, kind: &Type) -> bool {
+/// Whether a value is one of a type that has nothing inside.
+pub fn is_value(value: &serde_json::Value, kind: &Type) -> bool {
     match kind {
         Type::Choice(values) => values.contains(value),
         Type::Text | Type::Secret => value.is_string(),

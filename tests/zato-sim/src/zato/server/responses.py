@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from decimal import Decimal
 
 from zato.common import config
 from zato.common.bunch import Bunch
@@ -47,7 +48,14 @@ def to_bytes(payload):
         return payload.encode()
     if payload is None or payload == {}:
         return b''
-    return json.dumps(payload, default=str).encode()
+    return json.dumps(payload, default=written).encode()
+
+
+def written(value):
+    """A value that JSON does not have. Times and models inside of lists cannot be written."""
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError('%r is not JSON serializable' % value)
 
 
 def of_error(settings, error, cid, is_invoker):

@@ -8,7 +8,8 @@ from threading import Thread
 from zato.common.bunch import Bunch, bunchify
 from zato.common.exception import MethodNotAllowed
 from zato.server.service.model import Model, to_plain
-from zato.server.service.sio import AsIs, Bool, Declaration, DictElement, Float, Int, ListElement, Text
+from zato.server.service.sio import AsIs, Bool, Date, DateTime, Decimal, Declaration, DictElement, DictList, Float, Int, \
+    ListElement, Text, UUID
 
 Boolean = Bool
 Integer = Int
@@ -16,8 +17,8 @@ Dict = DictElement
 List = ListElement
 Opaque = AsIs
 
-__all__ = ['AsIs', 'Bool', 'Boolean', 'Dict', 'Float', 'Int', 'Integer', 'List', 'Model', 'Opaque', 'Service', 'Text',
-           'dataclass']
+__all__ = ['AsIs', 'Bool', 'Boolean', 'Date', 'DateTime', 'Decimal', 'Dict', 'DictList', 'Float', 'Int', 'Integer', 'List',
+           'Model', 'Opaque', 'Service', 'Text', 'UUID', 'dataclass']
 
 
 class HTTPRequest:

@@ -1,10 +1,13 @@
 """SimpleIO: what a service declares as its input and output, and how values are converted."""
 
+import datetime
+import decimal
 import typing
+import uuid
 
 from zato.common.bunch import Bunch, bunchify
 from zato.common.exception import BadRequest
-from zato.server.service.model import convert, is_model, to_plain
+from zato.server.service.model import is_model, to_plain
 
 # What simple-io.conf says by default.
 INTEGER_NAMES = ('id',)
@@ -17,17 +20,25 @@ TRUE = ('true', 'yes', 'on', '1', 'y', 't')
 class Element:
     """One name of an input or output."""
 
-    def __init__(self, name, is_required=True):
+    def __init__(self, name, *keys, is_required=True):
         self.is_required = is_required and not name.startswith('-')
         self.name = name.lstrip('-')
+        # The keys of a dict: names or elements.
+        self.keys = [Element(key) if isinstance(key, str) else key for key in keys]
 
     def convert(self, value):
         """Without a type of its own, an element is an integer, a boolean or a text by its name."""
         if self.name in INTEGER_NAMES or self.name.endswith(INTEGER_SUFFIXES):
-            return int(value)
+            return Int.convert(self, value)
         if self.name.startswith(BOOLEAN_PREFIXES):
             return to_boolean(value)
         return value if isinstance(value, (str, dict, list)) else str(value)
+
+    def give(self, value):
+        """The value as it goes out."""
+        if value is None and not self.name.startswith(BOOLEAN_PREFIXES):
+            return None
+        return self.convert(value)
 
 
 class AsIs(Element):
@@ -37,16 +48,30 @@ class AsIs(Element):
 
 class Int(Element):
     def convert(self, value):
-        return int(value)
+        return int(value) if value else value
 
 
 class Float(Element):
     def convert(self, value):
-        return float(value)
+        return float(value) if value else value
+
+    def give(self, value):
+        return 0.0 if value is None else self.convert(value)
+
+
+class Decimal(Element):
+    def convert(self, value):
+        return decimal.Decimal(value)
+
+    def give(self, value):
+        return str(value)
 
 
 class Bool(Element):
     def convert(self, value):
+        return to_boolean(value)
+
+    def give(self, value):
         return to_boolean(value)
 
 
@@ -55,13 +80,49 @@ class Text(Element):
         return str(value)
 
 
+class DateTime(Element):
+    def convert(self, value):
+        return datetime.datetime.fromisoformat(value.replace('Z', '+00:00'))
+
+    def give(self, value):
+        return value.isoformat() if isinstance(value, datetime.datetime) else value
+
+
+class Date(DateTime):
+    def give(self, value):
+        return value.date().isoformat() if isinstance(value, datetime.datetime) else value
+
+
+class UUID(Element):
+    def convert(self, value):
+        return uuid.UUID(value)
+
+    def give(self, value):
+        return value.hex if isinstance(value, uuid.UUID) else value
+
+
 class ListElement(Element):
     def convert(self, value):
         return value if isinstance(value, list) else [value]
 
+    def give(self, value):
+        return [] if value is None else self.convert(value)
 
-class DictElement(AsIs):
-    pass
+
+class DictElement(Element):
+    def convert(self, value):
+        """Other keys than those that are named do not get in; one that may be left out is an empty text."""
+        if not self.keys:
+            return dict(value)
+        missing = [key.name for key in self.keys if key.is_required and key.name not in value]
+        if missing:
+            raise ValueError('Missing keys: %s' % missing)
+        return {key.name: value.get(key.name, '') for key in self.keys}
+
+
+class DictList(DictElement):
+    def convert(self, value):
+        return [DictElement.convert(self, item) for item in value]
 
 
 def to_boolean(value):
@@ -103,7 +164,7 @@ class Declaration:
 
     def parse_input(self, payload, cid):
         if self.input_model:
-            return convert(payload or {}, self.input_model, cid)
+            return self.input_model.from_dict(payload, cid)
         if not self.input:
             return payload if isinstance(payload, dict) else Bunch()
         payload = payload if isinstance(payload, dict) else {}
@@ -133,4 +194,4 @@ class Declaration:
         for element in self.output:
             if element.is_required and element.name not in payload:
                 raise ValueError('Missing required output element `%s`' % element.name)
-        return {element.name: payload[element.name] for element in self.output if element.name in payload}
+        return {element.name: element.give(payload[element.name]) for element in self.output if element.name in payload}

@@ -7,7 +7,7 @@ from zato.common import config
 from zato.common.exception import BadRequest
 from zato.common.odb_rows import INVOKER_CHANNEL
 from zato.server import broadcast
-from zato.server.responses import to_bytes
+from zato.server.responses import to_bytes, written
 from zato.server.service import HTTPRequest, Request, Service, declares_output
 from zato.server.service.internal import PREFIXES
 
@@ -42,7 +42,7 @@ class ServiceInvoker(Service):
         self.response.content_type, self.response.headers = 'text/plain', response.headers
         payload = self.unwrapped(name, response.payload)
         is_unset = payload is None or payload == {} and not declares_output(type(service))
-        self.response.payload = json.dumps('' if is_unset else payload, default=str)
+        self.response.payload = json.dumps('' if is_unset else payload, default=written)
 
     def is_allowed(self, name):
         """The key lists names of services and of channels: with the name of this channel all are allowed."""
