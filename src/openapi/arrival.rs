@@ -97,7 +97,11 @@ impl Models<'_> {
         }
         if has_quotes(annotation) {
             let is_optional = matches!(declared, Type::Nullable(_));
-            let need = if is_optional { Need::Never } else { Need::WithoutDefault };
+            let need = if is_optional {
+                Need::Never
+            } else {
+                Need::WithoutDefault
+            };
             return taken(declared, need, Some(QUOTES));
         }
         let mut members = Vec::new();

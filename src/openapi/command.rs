@@ -56,16 +56,16 @@ pub struct Apispec {
     #[arg(long = "version", value_enum, default_value = "3.1")]
     openapi: Version,
     /// Where the services answer, such as https://api.example.com. Can be repeated.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address)]
     server: Vec<String>,
     /// Patterns of services, with commas, of which a WSDL is written, too.
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
     wsdl: Vec<String>,
     /// The path of the SOAP channel that the WSDL names.
-    #[arg(long, default_value = "/zato/soap", requires = "wsdl")]
+    #[arg(long, default_value = "/zato/soap", requires = "wsdl", value_parser = path)]
     soap_path: String,
     /// The namespace of the WSDL.
-    #[arg(long, default_value = "urn:zato:services", requires = "wsdl")]
+    #[arg(long, default_value = "urn:zato:services", requires = "wsdl", value_parser = namespace)]
     wsdl_namespace: String,
     /// Write a Postman collection, too.
     #[arg(long)]
@@ -282,6 +282,41 @@ fn invoke_path(text: &str) -> Result<String, String> {
         return Err("a path such as /zato/api/invoke/{service_name}".into());
     }
     Ok(text.into())
+}
+
+/// Where services answer.
+fn address(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let parsed: Option<http::Uri> = text.parse().ok();
+    let is_web =
+        |uri: &http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    if parsed.is_some_and(|uri| is_web(&uri)) {
+        Ok(text.into())
+    } else {
+        Err("an address such as https://api.example.com".into())
+    }
+}
+
+/// The path of a channel.
+fn path(text: &str) -> Result<String, String> {
+    let is_path = text.starts_with('/') && text.parse::<http::uri::PathAndQuery>().is_ok();
+    if is_path && !text.contains(['?', '#']) {
+        Ok(text.into())
+    } else {
+        Err("a path such as /zato/soap".into())
+    }
+}
+
+/// A namespace of XML is an address or a name (`urn:..`), of which the form is free but for what no address has.
+fn namespace(text: &str) -> Result<String, String> {
+    let is_odd = |character: char| {
+        character.is_whitespace() || character.is_control() || "<>\"{}|\\^`".contains(character)
+    };
+    if text.contains(':') && !text.contains(is_odd) {
+        Ok(text.into())
+    } else {
+        Err("a namespace such as urn:zato:services".into())
+    }
 }
 
 /// Makes the folder, or empties it of what an earlier run wrote.

@@ -155,6 +155,26 @@ fn a_path_must_take_the_name_and_nothing_else(#[case] path: &str, #[case] expect
     assert_eq!(invoke_path(path).is_ok(), expected);
 }
 
+#[rstest]
+#[case(&["--server", "https://api.example.com/v1"], true)]
+#[case(&["--server", "http://127.0.0.1:17010"], true)]
+#[case(&["--server", "api.example.com"], false)]
+#[case(&["--server", "ftp://api.example.com"], false)]
+#[case(&["--server", "https://api.example.com?x=1"], false)]
+#[case(&["--server", ""], false)]
+#[case(&["--wsdl", "*", "--soap-path", "/soap/a"], true)]
+#[case(&["--wsdl", "*", "--soap-path", "soap"], false)]
+#[case(&["--wsdl", "*", "--soap-path", "/soap?x"], false)]
+#[case(&["--wsdl", "*", "--soap-path", "/a b"], false)]
+#[case(&["--wsdl", "*", "--wsdl-namespace", "https://example.com/ns"], true)]
+#[case(&["--wsdl", "*", "--wsdl-namespace", "urn:a b"], false)]
+#[case(&["--wsdl", "*", "--wsdl-namespace", "<a:>"], false)]
+#[case(&["--wsdl", "*", "--wsdl-namespace", ""], false)]
+fn addresses_are_checked_before_the_work(#[case] options: &[&str], #[case] expected: bool) {
+    let line = ["apispec", "in"].iter().chain(options);
+    assert_eq!(Line::try_parse_from(line).is_ok(), expected);
+}
+
 #[test]
 fn a_wsdl_and_a_collection_are_written_when_asked_for() {
     let root = folder(&[("a.py", SERVICE.as_bytes())]);
@@ -221,7 +241,7 @@ fn a_pattern_that_matches_nothing_is_told(#[case] options: &[&str], #[case] expe
 #[case("--soap-path")]
 #[case("--wsdl-namespace")]
 fn an_option_of_the_wsdl_needs_it(#[case] option: &str) {
-    let line = |more: &[&str]| Line::try_parse_from([&["apispec", "in", option, "/x"], more].concat());
+    let line = |more: &[&str]| Line::try_parse_from([&["apispec", "in", option, "/a:x"], more].concat());
     assert!(line(&[]).is_err() && line(&["--wsdl", "*"]).is_ok());
 }
 
