@@ -12,6 +12,7 @@ pub mod log;
 pub mod probes;
 pub mod removal;
 pub mod report;
+pub mod startup;
 pub mod watch;
 pub mod zato;
 

@@ -4,6 +4,7 @@
 
 pub mod conditions;
 pub mod configuration;
+pub mod startup;
 pub mod zato_cluster;
 pub mod zato_service;
 

@@ -8,6 +8,7 @@ pub mod inputs;
 pub mod plan;
 pub mod settings;
 pub mod shards;
+pub mod startup;
 pub mod trouble;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};

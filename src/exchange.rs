@@ -97,6 +97,39 @@ pub struct Report {
     pub error: Option<String>,
     /// Each service of the index.
     pub services: BTreeMap<String, ServiceReport>,
+    /// What the startup callables did, in the order in which they began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub callables: Vec<CallableOutcome>,
+}
+
+/// What a startup callable did in one phase: a line of the wrapper's file, too.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CallableOutcome {
+    /// The callable.
+    pub name: String,
+    /// The phase, by Zato's name.
+    pub phase: String,
+    /// Where it is.
+    pub outcome: CallableState,
+    /// How long it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<i64>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Where a startup callable is.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallableState {
+    /// It was called and has not come back.
+    #[default]
+    Running,
+    /// It came back.
+    Passed,
+    /// It raised something, is not there, or took too long.
+    Failed,
 }
 
 /// What the agent is doing.

@@ -58,6 +58,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         stateful_set: None,
         documents: vec![],
         report: None,
+        callables: std::collections::BTreeMap::new(),
     };
     ZatoCluster::desired(&cluster.plan(inputs).unwrap())
         .into_iter()

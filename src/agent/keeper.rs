@@ -15,6 +15,7 @@ use super::creation::Credentials;
 use super::log::Log;
 use super::probes::State;
 use super::removal::Removal;
+use super::startup::Startup;
 use super::zato::Server;
 use super::{Error, Identity};
 use crate::cluster::desired::paths;
@@ -40,6 +41,7 @@ pub struct Keeper {
     written: BTreeMap<String, Instant>,
     services: BTreeMap<String, ServiceReport>,
     removal: Removal,
+    startup: Startup,
     is_settled: bool,
     serving: bool,
     silent_since: Option<Instant>,
@@ -64,6 +66,7 @@ impl Keeper {
             written: BTreeMap::new(),
             services: BTreeMap::new(),
             removal: Removal::new(Path::new(paths::HOT)),
+            startup: Startup::mounted(),
             is_settled: false,
             serving: false,
             silent_since: None,
@@ -122,7 +125,8 @@ impl Keeper {
             .services
             .values()
             .all(|service| service.state != LoadState::Loading);
-        if is_loaded {
+        let has_passed = self.startup.is_passed(&self.startup.outcomes(true));
+        if is_loaded && has_passed {
             self.probes.open.store(true, Ordering::Relaxed);
         }
         self.is_settled = is_loaded && self.remove(wanted).await;
@@ -264,6 +268,7 @@ impl Keeper {
             index_revision: index_revision.into(),
             error,
             services: self.services.clone(),
+            callables: self.startup.outcomes(phase == Phase::Serving),
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum ConditionType {
     Documented,
     /// The change from the version before breaks no callers.
     Compatible,
+    /// All startup callables passed when the server started last.
+    CallablesPassed,
     /// Data and keys are those of an earlier cluster of this name.
     DataAdopted,
 }
@@ -66,6 +68,9 @@ reasons! {
     ContainerFailed, "ZatoCluster: Ready", "A container of the pod does not start, or ends again and again.", "Read its log.", "trouble_of_the_pod_is_told_until_it_is_ready";
     CreationFailed, "ZatoCluster: Ready", "Zato's environment could not be created.", "The message names the step: an image without Zato, a volume that is read-only, too small or full.", "an_image_without_zato";
     ServerFailed, "ZatoCluster: Ready", "The server does not answer for 90 s, or something that it needs does not work.", "The message names it.", "truth_table";
+    CallableFailed, "ZatoCluster: Ready, CallablesPassed", "A startup callable failed, is missing or took too long. With `failurePolicy: Fail` the server is not Ready before it passes.", "The message has phase, exception, file and line: mend the module, or set the policy to Ignore.", "a_callable_that_fails";
+    AllPassed, "ZatoCluster: CallablesPassed", "All startup callables passed when the server started last.", "", "callables_of_the_article";
+    CallablesPending, "ZatoCluster: CallablesPassed", "The server starts, and not all startup callables have passed yet.", "Wait.", "truth_table";
     KeyMissing, "ZatoCluster: Ready", "The database exists, but the Secret with the key that decrypts it does not.", "Restore the Secret, or delete the claim and the pod to start anew. The pod that runs goes on until then.", "keys_and_data_are_never_lost";
     KeyChanged, "ZatoCluster: Ready", "The credentials Secret has another `key1` than the database was made with.", "Restore the old key, or delete the claim and the pod to start anew.", "keys_that_are_wrong";
     CredentialsInvalid, "ZatoCluster: Ready", "The credentials Secret exists, but a key of it is missing or malformed.", "Put the key that the message names back.", "keys_that_are_wrong";
@@ -82,7 +87,7 @@ reasons! {
     Deployed, "ZatoService: Ready", "The current revision answers on every server.", "", "a_service_follows_its_edits";
     Deploying, "ZatoService: Ready", "The current revision is on its way to the servers.", "Wait.", "truth_table";
     SyntaxError, "ZatoService: Ready", "A file is not valid Python; it was not sent to any server.", "Mend the line that the message names.", "code_travels_and_bad_code_does_not";
-    ConfigMapNotFound, "ZatoService: Ready", "A ConfigMap of `spec.source` does not exist.", "Create it.", "code_comes_from_config_maps";
+    ConfigMapNotFound, "both: Ready", "A ConfigMap that the spec names does not exist, or lacks the key.", "Create it, or add the key.", "code_comes_from_config_maps";
     SourceInvalid, "ZatoService: Ready", "A ConfigMap of `spec.source` holds no file, or something that is no file of Python source.", "Add a file, or rename or remove the key that the message names.", "code_comes_from_config_maps";
     TooMuchCode, "ZatoService: Ready", "The services of the cluster have more code than fits.", "Make files smaller, or use another cluster.", "code_that_does_not_fit_is_refused_and_leaves_room_for_what_is_deployed";
     FileNameTaken, "ZatoService: Ready", "Another, older `ZatoService` of the cluster, or the operator, has a file of the same name.", "Rename the file.", "the_older_of_two_services_keeps_the_file";

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PublishedDocument;
 use super::configuration::{self, Configuration};
+use super::startup::{CallableStatus, StartupCallable};
 
 /// What a user wants of a cluster.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -81,6 +82,12 @@ pub struct ZatoClusterSpec {
     #[x_kube(validation = Rule::new("self.all(file, self[file].all(section, section.matches('^[A-Za-z0-9_]{1,64}$') && self[file][section].all(key, key.matches('^[A-Za-z0-9_.-]{1,128}$'))))")
         .message("sections are names of letters, digits and _, keys also of . and -"))]
     pub config: Configuration,
+
+    /// Callables that run while a server starts, in this order. A change restarts the server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub startup_callables: Vec<StartupCallable>,
 
     /// The operator does nothing for this cluster while this is true, and `Ready` keeps what it said last, with the
     /// reason `Paused`. Only `deletionPolicy: Retain` counts all the same.
@@ -250,6 +257,9 @@ pub struct ServerStatus {
     /// The last error of this server, if it has one now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// What the startup callables did when the server started last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub startup_callables: Vec<CallableStatus>,
 }
 
 /// How many services there are, and how many of them are loaded.

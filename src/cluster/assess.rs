@@ -5,11 +5,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::desired::network;
 use super::plan::Plan;
+use super::startup;
 use super::trouble::Trouble;
 use crate::api::conditions::{ConditionType, Reason};
+use crate::api::startup::CallableStatus;
 use crate::api::zato_cluster::{Endpoints, ServerStatus, ServiceCounts};
 use crate::api::{ZatoCluster, ZatoClusterStatus};
-use crate::exchange::{LoadState, Phase, Report};
+use crate::exchange::{CallableOutcome, LoadState, Phase, Report};
 use crate::k8s::names;
 use crate::reconcile::kind::{Outcome, Verdict};
 use crate::service::assess::{condition, documented, summary};
@@ -74,6 +76,7 @@ fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClust
             as_condition(ConditionType::DataAdopted, adopted(plan)),
         ]
         .into_iter()
+        .chain(callables(plan).map(|judged| as_condition(ConditionType::CallablesPassed, judged)))
         .chain(documented(&plan.documents, old, generation))
         .collect(),
         image: Some(plan.image.clone()),
@@ -109,6 +112,9 @@ fn is_ready(plan: &Plan) -> Judged {
         return (false, Reason::Stopped, message.into());
     }
     let pod = names::server_pod(&plan.name, 0);
+    if let Some(message) = failed_callable(plan, true) {
+        return (false, Reason::CallableFailed, format!("pod {pod}: {message}"));
+    }
     if let Some(error) = plan.report.as_ref().and_then(|report| report.error.as_ref()) {
         let reason = if phase(plan) == Some(Phase::Creating) {
             Reason::CreationFailed
@@ -139,6 +145,35 @@ fn is_ready(plan: &Plan) -> Judged {
         );
     }
     (true, Reason::Running, "all components run".into())
+}
+
+/// The failure of a startup callable that must pass, or of one that may fail.
+fn failed_callable(plan: &Plan, must_pass: bool) -> Option<String> {
+    let outcomes = &plan.report.as_ref()?.callables;
+    let failure = startup::failure(&plan.startup.as_ref()?.callables, outcomes, must_pass)?;
+    Some(startup::told(failure))
+}
+
+/// Whether all startup callables passed; none: there are none.
+fn callables(plan: &Plan) -> Option<Judged> {
+    let startup = plan.startup.as_ref().filter(|_| !plan.is_stopped)?;
+    if let Some(message) = failed_callable(plan, true).or_else(|| failed_callable(plan, false)) {
+        return Some((false, Reason::CallableFailed, message));
+    }
+    let outcomes = plan
+        .report
+        .as_ref()
+        .map(|report| report.callables.as_slice())
+        .unwrap_or_default();
+    if startup::passed(&startup.callables, outcomes, false) {
+        let message = format!("{} startup callables passed", startup.callables.len());
+        return Some((true, Reason::AllPassed, message));
+    }
+    Some((
+        false,
+        Reason::CallablesPending,
+        "the startup callables have not all passed yet".into(),
+    ))
 }
 
 fn is_seen(stateful_set: &StatefulSet) -> bool {
@@ -246,7 +281,19 @@ fn server(plan: &Plan) -> ServerStatus {
             .map(|r| r.index_revision.clone())
             .filter(|revision| !revision.is_empty()),
         last_error: report.and_then(|report| report.error.clone()),
+        startup_callables: report.map(callable_statuses).unwrap_or_default(),
     }
+}
+
+fn callable_statuses(report: &Report) -> Vec<CallableStatus> {
+    let status = |found: &CallableOutcome| CallableStatus {
+        name: found.name.clone(),
+        phase: found.phase.clone(),
+        outcome: format!("{:?}", found.outcome),
+        milliseconds: found.milliseconds,
+        error: found.error.clone(),
+    };
+    report.callables.iter().map(status).collect()
 }
 
 fn endpoints(plan: &Plan) -> Endpoints {

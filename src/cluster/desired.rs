@@ -47,6 +47,10 @@ pub mod paths {
     pub const INDEX: &str = "/zato/index";
     /// The shards, one folder each.
     pub const CODE: &str = "/zato/code";
+    /// The wrapper of startup callables and their modules.
+    pub const STARTUP: &str = "/startup";
+    /// What the wrapper notes.
+    pub const STARTUP_STATE: &str = "/startup-state";
     /// The configuration of the load balancer.
     pub const LOAD_BALANCER: &str = "/lb";
 }
@@ -71,6 +75,11 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
     .chain(
         plan.has_dashboard
             .then(|| Manifest::owned(&network::dashboard(plan))),
+    )
+    .chain(
+        plan.startup
+            .as_ref()
+            .map(|startup| Manifest::owned(&exchange::startup(plan, startup))),
     )
     .chain(exchange::shards(plan))
     .chain([
@@ -136,6 +145,23 @@ mod tests {
             .map(|manifest| (format!("{:?}", manifest.stage), manifest.body))
             .collect();
         insta::assert_yaml_snapshot!(children);
+    }
+
+    /// The children that callables change: their ConfigMap, and the pod.
+    #[test]
+    fn startup_callables() {
+        let spec = serde_json::json!({"startupCallables": [{"name": "in_image.f", "timeoutSeconds": 10, "phases": ["AfterStarted"]}]});
+        let mut plan = plan_after(spec, &[], &plan_of(&[]));
+        let startup = plan.startup.as_mut().unwrap();
+        startup.modules.insert("m.py".into(), "def f(ctx): pass\n".into());
+        let without: Vec<_> = desired(&plan_of(&[]))
+            .into_iter()
+            .map(|child| child.body)
+            .collect();
+        let changed = desired(&plan).into_iter().map(|child| child.body);
+        let changed: Vec<_> = changed.filter(|body| !without.contains(body)).collect();
+        assert_eq!(changed.len(), 2);
+        insta::assert_yaml_snapshot!(changed);
     }
 
     #[test]

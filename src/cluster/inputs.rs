@@ -8,6 +8,7 @@ use kube::api::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 
 use super::credentials::{self, Fingerprint};
+use super::startup::{self, Contents};
 use crate::api::{PublishedDocument, ZatoCluster};
 use crate::exchange::{INDEX_KEY, Index, Report};
 use crate::k8s::names;
@@ -42,6 +43,8 @@ pub struct Inputs {
     pub documents: Vec<PublishedDocument>,
     /// The report of the first server, if the running pod wrote one.
     pub report: Option<Report>,
+    /// The ConfigMaps that startup callables name.
+    pub callables: Contents,
 }
 
 /// What the servers were told last.
@@ -64,6 +67,14 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let claim = stores.claim(&namespace, &names::data(&name));
     let secrets = ApiResource::erase::<Secret>(&());
     let services = source::read(&stores.services_of(&namespace, &name), context).await?;
+    let mut callables = Contents::new();
+    for reference in startup::config_maps(cluster) {
+        let content = context
+            .references
+            .config_map(&context.client, &namespace, reference)
+            .await?;
+        callables.insert(reference.to_owned(), content);
+    }
     let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
     Ok(Inputs {
         is_secret_labelled: stores
@@ -86,6 +97,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         documents: stores.documents_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         report: stores.report(&namespace, &names::report(&name, 0), &pod),
         services,
+        callables,
     })
 }
 

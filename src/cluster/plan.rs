@@ -10,6 +10,7 @@ use super::credentials::Fingerprint;
 use super::desired::network;
 use super::gate::{Gate, Judged};
 use super::inputs::{Inputs, Previous};
+use super::startup::{self, Startup};
 use super::trouble::{self, Trouble};
 use super::{settings, shards};
 use crate::api::ZatoCluster;
@@ -73,6 +74,8 @@ pub struct Plan {
     pub report: Option<Report>,
     /// The OpenAPI documents of all services.
     pub documents: Publication,
+    /// What runs while a server starts.
+    pub startup: Option<Startup>,
 }
 
 impl Plan {
@@ -123,6 +126,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         why: why.into(),
     };
     let variables = settings::variables(&cluster.spec.config).map_err(refused)?;
+    let startup = startup::startup(&cluster.spec.startup_callables, &inputs.callables)?;
     let services = checked(&inputs.services, &inputs.previous.index);
     let (index, shards) = index(&name, &services, &inputs);
     let revisions = services
@@ -154,6 +158,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         transition: transition(&shards, &inputs.previous),
         shards,
         variables,
+        startup,
         revisions,
         stateful_set: inputs.stateful_set,
         report: inputs.report,

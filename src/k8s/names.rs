@@ -53,6 +53,10 @@ pub fn service_document(service: &str, version: i64) -> String {
 pub fn load_balancer(cluster: &str) -> String {
     format!("{cluster}-load-balancer")
 }
+/// The startup callables with these contents.
+pub fn startup(cluster: &str, hash: &str) -> String {
+    format!("{cluster}-startup-{hash}")
+}
 /// The Service of the dashboard.
 pub fn dashboard(cluster: &str) -> String {
     format!("{cluster}-dashboard")

@@ -18,6 +18,16 @@ pub enum Error {
         /// What is wrong and what to do.
         why: String,
     },
+    /// A ConfigMap that the spec names is not as it must be.
+    #[error("ConfigMap {config_map} of spec.{field} {why}")]
+    ConfigMap {
+        /// Its name.
+        config_map: String,
+        /// The field's path below `spec`.
+        field: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
     /// A child's name is taken.
     #[error("{kind} {name} exists and is not this cluster's: rename the cluster, or delete that object")]
     Foreign {
@@ -97,6 +107,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Unparseable(_) | Self::Invalid { .. } => Reason::InvalidSpec,
+            Self::ConfigMap { .. } => Reason::ConfigMapNotFound,
             Self::Foreign { .. } => Reason::NameTaken,
             Self::KeyMissing { .. } => Reason::KeyMissing,
             Self::KeyChanged { .. } => Reason::KeyChanged,
@@ -113,6 +124,7 @@ impl Error {
             // Watches tell of the object, the Secret and the claim.
             Self::Unparseable(_)
             | Self::Invalid { .. }
+            | Self::ConfigMap { .. }
             | Self::KeyChanged { .. }
             | Self::Credentials { .. } => None,
             // No watch sees an object that is not ours, such as a claim that somebody made by hand.

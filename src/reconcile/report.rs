@@ -85,6 +85,7 @@ fn is_trouble(condition: &Condition) -> bool {
     // What is on its way, what a user asked for, and what is as it should be.
     let quiet = [
         "Starting",
+        "CallablesPending",
         "Loading",
         "Deploying",
         "Fresh",

@@ -13,6 +13,7 @@ use super::cache::Cache;
 use super::child::{Child, Content};
 use super::stores::Guarded;
 use crate::api::{ZatoCluster, ZatoService};
+use crate::cluster::startup;
 
 /// Objects that must be looked at because something that they depend on changed.
 #[derive(Clone)]
@@ -107,8 +108,15 @@ impl Waker {
         }
     }
 
-    /// A ConfigMap of a user concerns the services that name it, and their clusters.
+    /// A ConfigMap of a user concerns the services that name it, their clusters, and clusters with callables in it.
     pub fn for_config_map(&self, namespace: &str, name: &str) {
+        for guard in self.clusters.state() {
+            let Ok(cluster) = guard.0.as_ref() else { continue };
+            let is_there = cluster.metadata.namespace.as_deref() == Some(namespace);
+            if is_there && startup::config_maps(cluster).contains(name) {
+                self.cluster(namespace, &cluster.name_any());
+            }
+        }
         for guard in self.services.state() {
             let Ok(service) = guard.0.as_ref() else { continue };
             let mut named = service.spec.source.config_maps.iter().flatten();

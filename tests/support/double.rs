@@ -134,5 +134,6 @@ fn report(identity: &Identity, wanted: Wanted) -> Report {
             .into_iter()
             .map(|(name, service)| (name, loaded(service.revision)))
             .collect(),
+        callables: vec![],
     }
 }

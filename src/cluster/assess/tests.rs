@@ -1,7 +1,8 @@
 //! Truth tables, and whole statuses.
 
 use super::*;
-use crate::cluster::plan::tests::plan_of;
+use crate::cluster::plan::tests::{plan_after, plan_of};
+use crate::exchange::CallableState;
 use rstest::rstest;
 
 /// With the pod's revision and the one that is wanted.
@@ -116,6 +117,54 @@ fn truth_table(
     }
     assert_eq!(is_ready(&plan), (ready, reason, message.to_owned()));
     assert_eq!(server(&plan).ready, pod.is_some_and(|pod| pod == (1, "a", "a")));
+}
+
+fn outcome(name: &str, outcome: CallableState) -> CallableOutcome {
+    CallableOutcome {
+        name: name.into(),
+        phase: "after-started".into(),
+        outcome,
+        error: (outcome == CallableState::Failed).then(|| "ValueError: x (m.py:2)".into()),
+        milliseconds: None,
+    }
+}
+
+// `m.must` must pass, `m.may` may fail.
+#[rstest]
+#[case(&[], false, Reason::CallablesPending, Reason::Running, "the startup callables have not all passed yet")]
+#[case(&[outcome("m.must", CallableState::Passed)], false, Reason::CallablesPending, Reason::Running, "the startup callables have not all passed yet")]
+#[case(&[outcome("m.must", CallableState::Passed), outcome("m.may", CallableState::Running)], false, Reason::CallablesPending, Reason::Running, "the startup callables have not all passed yet")]
+#[case(&[outcome("m.must", CallableState::Passed), outcome("m.may", CallableState::Passed)], true, Reason::AllPassed, Reason::Running, "2 startup callables passed")]
+#[case(&[outcome("m.must", CallableState::Passed), outcome("m.may", CallableState::Failed)], false, Reason::CallableFailed, Reason::Running, "startup callable m.may failed in phase after-started: ValueError: x (m.py:2)")]
+#[case(&[outcome("m.may", CallableState::Failed), outcome("m.must", CallableState::Failed)], false, Reason::CallableFailed, Reason::CallableFailed, "startup callable m.must failed in phase after-started: ValueError: x (m.py:2)")]
+#[case(&[outcome("m.gone", CallableState::Failed)], false, Reason::CallablesPending, Reason::Running, "the startup callables have not all passed yet")]
+fn callables_that_pass_and_fail(
+    #[case] outcomes: &[CallableOutcome],
+    #[case] passed: bool,
+    #[case] reason: Reason,
+    #[case] ready: Reason,
+    #[case] message: &str,
+) {
+    let spec = serde_json::json!({"startupCallables": [
+        {"name": "m.must", "phases": ["AfterStarted"]},
+        {"name": "m.may", "phases": ["AfterStarted", "InProcessOther"], "failurePolicy": "Ignore"},
+    ]});
+    let mut plan = plan_after(spec, &[], &plan_of(&[]));
+    set(&mut plan, 1, "a", "a");
+    plan.report = Some(report(Phase::Serving, None));
+    plan.report.as_mut().unwrap().callables = outcomes.to_vec();
+    assert_eq!(callables(&plan), Some((passed, reason, message.to_owned())));
+    let told = is_ready(&plan);
+    assert_eq!((told.0, told.1), (ready == Reason::Running, ready));
+    assert!(told.0 || told.2 == format!("pod demo-server-0: {message}"));
+    assert_eq!(server(&plan).startup_callables.len(), outcomes.len());
+    plan.is_stopped = true;
+    assert_eq!(callables(&plan), None);
+}
+
+#[test]
+fn without_callables_nothing_is_told_of_them() {
+    assert_eq!(callables(&plan_of(&[])), None);
 }
 
 /// A StatefulSet that its controller has not looked at has nothing to say of pods.

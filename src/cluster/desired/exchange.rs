@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
 use super::metadata;
 use crate::cluster::plan::{Plan, Texts};
+use crate::cluster::startup::Startup;
 use crate::exchange::{INDEX_KEY, REPORT_LABEL};
 use crate::k8s::{labels, names};
 use crate::reconcile::kind::{Manifest, Stage};
@@ -44,6 +45,16 @@ pub(super) fn index(plan: &Plan) -> Secret {
         metadata: metadata(plan, names::agent(&plan.name), labels::AGENT),
         data: Some(BTreeMap::from([(INDEX_KEY.into(), ByteString(text))])),
         ..Secret::default()
+    }
+}
+
+/// What a server's pod mounts to call the startup callables. Never changed: its name is made from its contents.
+pub(super) fn startup(plan: &Plan, startup: &Startup) -> ConfigMap {
+    ConfigMap {
+        metadata: metadata(plan, names::startup(&plan.name, &startup.hash()), "startup"),
+        data: Some(startup.files()),
+        immutable: Some(true),
+        ..ConfigMap::default()
     }
 }
 

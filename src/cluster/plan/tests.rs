@@ -42,6 +42,7 @@ fn inputs(services: &[(&str, &str)]) -> Inputs {
         stateful_set: None,
         documents: vec![],
         report: None,
+        callables: BTreeMap::new(),
     }
 }
 

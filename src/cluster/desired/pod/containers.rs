@@ -13,6 +13,7 @@ use super::environment::{self, env, field, salt};
 use super::volumes;
 use crate::cluster::desired::{network, paths, ports};
 use crate::cluster::plan::Plan;
+use crate::cluster::startup::Startup;
 
 /// How long a server goes on serving while the load balancers forget it.
 pub(super) const PRE_STOP_SECONDS: i64 = 5;
@@ -140,13 +141,16 @@ pub(super) fn server(plan: &Plan) -> Container {
     let mut container = zato(plan, "server", command, "350Mi");
     container.env = Some(environment::server(plan));
     // Writable: after a change of a module with models, Zato touches the files that import it.
-    container.volume_mounts = Some(mounts(
+    let mounts = mounts(
         "server",
         [volumes::environment(), volumes::data(), volumes::hot()],
-    ));
+    );
+    let callables = volumes::callables(plan, true);
+    container.volume_mounts = Some(mounts.into_iter().chain(callables).collect());
     // The agent answers: it knows when the code is loaded. The kubelet asks anew at each start of the server.
+    let seconds = plan.startup.as_ref().map_or(0, Startup::seconds);
     container.startup_probe = Some(Probe {
-        failure_threshold: Some(300),
+        failure_threshold: Some(300 + i32::try_from(seconds).unwrap_or_default()),
         ..get("/gate", ports::AGENT, 1)
     });
     container.readiness_probe = Some(get("/zato/ping", ports::SERVER, 2));

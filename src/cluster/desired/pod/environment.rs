@@ -6,6 +6,7 @@ use super::containers::GRACEFUL_TIMEOUT_SECONDS;
 use crate::cluster::credentials::TOKEN_SALT;
 use crate::cluster::desired::paths;
 use crate::cluster::plan::Plan;
+use crate::cluster::startup::WRAPPER;
 use crate::k8s::names;
 
 pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
@@ -30,8 +31,14 @@ pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
         setting("misc_service_invoker_allow_internal", "none"),
         setting("logging_rest_log_ignore", "/zato/ping,/zato/admin/invoke"),
     ];
+    let startup = plan.startup.iter().flat_map(|_| {
+        [
+            env("PYTHONPATH", &format!("{}/wrapper", paths::STARTUP)),
+            setting("misc_startup_callable", &format!("{WRAPPER}.call")),
+        ]
+    });
     let of_user = plan.variables.iter().map(|(name, value)| env(name, value));
-    ours.into_iter().chain(of_user).collect()
+    ours.into_iter().chain(startup).chain(of_user).collect()
 }
 
 pub(super) fn env(name: &str, value: &str) -> EnvVar {

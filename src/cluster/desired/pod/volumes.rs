@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::cluster::desired::paths;
 use crate::cluster::plan::Plan;
+use crate::cluster::startup::Startup;
 use crate::k8s::names;
 
 /// Where Kubernetes clients look for their token.
@@ -39,7 +40,47 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
     // All that there can ever be: another one must not change the pod.
     let shards = names::shards(&plan.name).enumerate();
     let shards = shards.map(|(shard, name)| config_map(&format!("code-{shard}"), name, Some(true)));
-    volumes.into_iter().chain(shards).collect()
+    let startup = plan
+        .startup
+        .iter()
+        .flat_map(|found| [startup(plan, found), empty("startup-state", None)]);
+    volumes.into_iter().chain(shards).chain(startup).collect()
+}
+
+/// The wrapper alone is where Python looks first: no module of a user may hide one of Python's or of Zato's.
+fn startup(plan: &Plan, startup: &Startup) -> Volume {
+    let to = |key: &String| {
+        let folder = if startup.modules.contains_key(key) {
+            "modules"
+        } else {
+            "wrapper"
+        };
+        KeyToPath {
+            key: key.clone(),
+            path: format!("{folder}/{key}"),
+            mode: None,
+        }
+    };
+    let source = ConfigMapVolumeSource {
+        name: names::startup(&plan.name, &startup.hash()),
+        items: Some(startup.files().keys().map(to).collect()),
+        ..ConfigMapVolumeSource::default()
+    };
+    Volume {
+        name: "startup".into(),
+        config_map: Some(source),
+        ..Volume::default()
+    }
+}
+
+/// What a container has of startup callables, if there are any: the agent reads what the server notes.
+pub(super) fn callables(plan: &Plan, may_write: bool) -> Vec<VolumeMount> {
+    if plan.startup.is_none() {
+        return vec![];
+    }
+    let state = mount("startup-state", paths::STARTUP_STATE);
+    let state = if may_write { state } else { read_only(state) };
+    vec![read_only(mount("startup", paths::STARTUP)), state]
 }
 
 /// A component's own temporary folder.
@@ -80,7 +121,10 @@ pub(super) fn agent(plan: &Plan) -> Vec<VolumeMount> {
     let shards = names::shards(&plan.name).enumerate().map(shard);
     let inputs = [mount("index", paths::INDEX), mount("token", TOKEN)];
     let inputs = inputs.into_iter().chain(shards).map(read_only);
-    inputs.chain([credentials()]).collect()
+    inputs
+        .chain([credentials()])
+        .chain(callables(plan, false))
+        .collect()
 }
 
 pub(super) fn read_only(mount: VolumeMount) -> VolumeMount {

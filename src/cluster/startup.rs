@@ -1,0 +1,314 @@
+//! Pure: startup callables as the files that a server's pod mounts, and what agents note of them as what users see.
+//!
+//! The files are in a ConfigMap whose name is made from their contents: what a pod mounts never changes, and a change makes
+//! another pod.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::ZatoCluster;
+use crate::api::startup::{ConfigMapKeyReference, FailurePolicy, StartupCallable, StartupPhase};
+use crate::exchange::{CallableOutcome, CallableState, revision};
+use crate::python;
+use crate::reconcile::Error;
+use crate::service::source::Content;
+
+/// The module of ours that Zato calls.
+pub const WRAPPER: &str = "zato_operator_startup";
+const WRAPPER_TEXT: &str = include_str!("startup.py");
+/// What it reads beside itself.
+pub const LIST: &str = "callables.json";
+/// All files of a ConfigMap, with room for what is around them.
+const MOST_BYTES: usize = 900 * 1024;
+
+/// What was read of the ConfigMaps that callables name; none: it does not exist.
+pub type Contents = BTreeMap<String, Option<Arc<Content>>>;
+
+/// The callables of a cluster, checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Startup {
+    /// In the order in which they are called.
+    pub callables: Vec<Entry>,
+    /// The sources that ConfigMaps have, by the names of their files.
+    pub modules: BTreeMap<String, String>,
+}
+
+/// One callable, as the wrapper and the agent read it.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its dotted name.
+    pub name: String,
+    /// Whether its module has a file of ours.
+    pub has_file: bool,
+    /// The phases in which it is called, by Zato's names.
+    pub phases: Vec<String>,
+    /// Whether the server may not serve without it.
+    pub must_pass: bool,
+    /// How many seconds it has in each phase.
+    pub timeout: u32,
+}
+
+impl Entry {
+    fn of(callable: &StartupCallable) -> Self {
+        let all = StartupPhase::ALWAYS
+            .into_iter()
+            .chain([StartupPhase::InProcessOther]);
+        let mut phases: Vec<StartupPhase> = if callable.phases.is_empty() {
+            all.collect()
+        } else {
+            callable.phases.clone()
+        };
+        phases.sort_unstable();
+        Self {
+            name: callable.name.clone(),
+            has_file: callable.config_map_key_ref.is_some(),
+            phases: phases.into_iter().map(|phase| phase.name().to_owned()).collect(),
+            must_pass: callable.failure_policy == FailurePolicy::Fail,
+            timeout: callable.timeout_seconds,
+        }
+    }
+
+    /// The phases that every server goes through, in which it is called.
+    pub fn certain_phases(&self) -> impl Iterator<Item = &str> {
+        let always = StartupPhase::ALWAYS.map(StartupPhase::name);
+        self.phases
+            .iter()
+            .map(String::as_str)
+            .filter(move |phase| always.contains(phase))
+    }
+}
+
+impl Startup {
+    /// The files that a pod mounts, by their keys in the ConfigMap.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let list = serde_json::to_string(&self.callables).unwrap_or_default();
+        let ours = [
+            (format!("{WRAPPER}.py"), WRAPPER_TEXT.into()),
+            (LIST.into(), list),
+        ];
+        ours.into_iter().chain(self.modules.clone()).collect()
+    }
+
+    /// What the ConfigMap's name ends with.
+    pub fn hash(&self) -> String {
+        let files = self.files();
+        revision(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))[..10].to_owned()
+    }
+
+    /// How many seconds all of them may take.
+    pub fn seconds(&self) -> u32 {
+        let of = |entry: &Entry| entry.timeout * u32::try_from(entry.phases.len()).unwrap_or(1);
+        self.callables.iter().map(of).sum()
+    }
+}
+
+/// The names of the ConfigMaps that callables come from.
+pub fn config_maps(cluster: &ZatoCluster) -> BTreeSet<&str> {
+    let references = cluster.spec.startup_callables.iter();
+    references
+        .filter_map(|callable| Some(callable.config_map_key_ref.as_ref()?.name.as_str()))
+        .collect()
+}
+
+/// Checks the callables; none: there are none.
+pub fn startup(callables: &[StartupCallable], contents: &Contents) -> Result<Option<Startup>, Error> {
+    let mut startup = Startup::default();
+    let mut sources: BTreeMap<String, &ConfigMapKeyReference> = BTreeMap::new();
+    for callable in callables {
+        startup.callables.push(Entry::of(callable));
+        let Some(reference) = &callable.config_map_key_ref else {
+            continue;
+        };
+        let module = callable.name.split('.').next().unwrap_or_default();
+        let file = format!("{module}.py");
+        if sources
+            .insert(file.clone(), reference)
+            .is_some_and(|other| other != reference)
+        {
+            return Err(invalid(
+                callable,
+                format!("module {module} comes from another key, too: rename one of the modules"),
+            ));
+        }
+        if module == WRAPPER {
+            return Err(invalid(
+                callable,
+                "this module is the operator's: rename yours".into(),
+            ));
+        }
+        let text = text(reference, contents)?;
+        if let Err(error) = python::parse(&file, &text) {
+            return Err(invalid(
+                callable,
+                format!(
+                    "{error}: mend key {} of ConfigMap {}",
+                    reference.key, reference.name
+                ),
+            ));
+        }
+        startup.modules.insert(file, text);
+    }
+    let bytes: usize = startup.modules.values().map(String::len).sum();
+    if bytes > MOST_BYTES {
+        return Err(Error::Invalid {
+            field: "startupCallables".into(),
+            why: format!(
+                "their modules have {bytes} bytes, and {MOST_BYTES} fit: put large ones into the image"
+            ),
+        });
+    }
+    Ok((!callables.is_empty()).then_some(startup))
+}
+
+fn invalid(callable: &StartupCallable, why: String) -> Error {
+    Error::Invalid {
+        field: format!("startupCallables[{}]", callable.name),
+        why,
+    }
+}
+
+fn text(reference: &ConfigMapKeyReference, contents: &Contents) -> Result<String, Error> {
+    let ConfigMapKeyReference { name, key } = reference;
+    let refused = |why: String| Error::ConfigMap {
+        config_map: name.clone(),
+        field: "startupCallables".into(),
+        why,
+    };
+    let content = contents.get(name).cloned().flatten();
+    let content = content.ok_or_else(|| refused("does not exist: create it".into()))?;
+    if content.binary.contains(key) {
+        return Err(refused(format!(
+            "key {key} is no text in UTF-8: it stands in binaryData"
+        )));
+    }
+    let text = content.texts.get(key).cloned();
+    text.ok_or_else(|| refused(format!("has no key {key}: add it")))
+}
+
+/// The first failure of one that must pass, or of one that may fail.
+pub fn failure<'a>(
+    callables: &[Entry],
+    outcomes: &'a [CallableOutcome],
+    must_pass: bool,
+) -> Option<&'a CallableOutcome> {
+    let is_such = |outcome: &&CallableOutcome| {
+        let entry = callables.iter().find(|entry| entry.name == outcome.name);
+        outcome.outcome == CallableState::Failed && entry.is_some_and(|entry| entry.must_pass == must_pass)
+    };
+    outcomes.iter().find(is_such)
+}
+
+/// Whether each of them passed, in each phase that every server goes through; those that may fail are left out on request.
+pub fn passed(callables: &[Entry], outcomes: &[CallableOutcome], only_must_pass: bool) -> bool {
+    let has_passed = |name: &str, phase: &str| {
+        let mut found = outcomes
+            .iter()
+            .filter(|outcome| outcome.name == name && outcome.phase == phase);
+        found.any(|outcome| outcome.outcome == CallableState::Passed)
+    };
+    callables
+        .iter()
+        .filter(|entry| entry.must_pass || !only_must_pass)
+        .all(|entry| entry.certain_phases().all(|phase| has_passed(&entry.name, phase)))
+}
+
+/// In words.
+pub fn told(outcome: &CallableOutcome) -> String {
+    let error = outcome.error.as_deref().unwrap_or("it failed");
+    format!(
+        "startup callable {} failed in phase {}: {error}",
+        outcome.name, outcome.phase
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn content(texts: &[(&str, &str)], binary: &[&str]) -> Option<Arc<Content>> {
+        let owned = |(key, text): &(&str, &str)| ((*key).to_owned(), (*text).to_owned());
+        Some(Arc::new(Content {
+            texts: texts.iter().map(owned).collect(),
+            binary: binary.iter().map(|key| (*key).to_owned()).collect(),
+        }))
+    }
+
+    fn contents() -> Contents {
+        let large = "x".repeat(MOST_BYTES);
+        let texts = [
+            ("m.py", "def f(ctx): pass\n"),
+            ("other.py", "def f(ctx): return\n"),
+            ("bad.py", "def f(:\n"),
+            ("large.py", large.as_str()),
+        ];
+        [
+            ("code".to_owned(), content(&texts, &["b.py"])),
+            ("gone".to_owned(), None),
+        ]
+        .into()
+    }
+
+    fn of(callables: Value) -> Result<Option<Startup>, Error> {
+        let callables: Vec<StartupCallable> = serde_json::from_value(callables).unwrap();
+        startup(&callables, &contents())
+    }
+
+    fn from(name: &str, key: &str) -> Value {
+        json!({"name": name, "configMapKeyRef": {"name": "code", "key": key}})
+    }
+
+    #[rstest]
+    #[case(json!([{"name": "m.f", "configMapKeyRef": {"name": "gone", "key": "m.py"}}]), "ConfigMap gone of spec.startupCallables does not exist: create it")]
+    #[case(json!([from("m.f", "none.py")]), "ConfigMap code of spec.startupCallables has no key none.py: add it")]
+    #[case(json!([from("b.f", "b.py")]), "ConfigMap code of spec.startupCallables key b.py is no text")]
+    #[case(json!([from("m.f", "bad.py")]), "startupCallables[m.f]: m.py:1:7: Expected a parameter or the end of the parameter list: mend key bad.py of ConfigMap code")]
+    #[case(json!([from("m.f", "m.py"), from("m.g", "other.py")]), "startupCallables[m.g]: module m comes from another key, too: rename one")]
+    #[case(json!([from("zato_operator_startup.f", "m.py")]), "startupCallables[zato_operator_startup.f]: this module is the operator's")]
+    #[case(json!([from("m.f", "m.py"), from("large.f", "large.py")]), "startupCallables: their modules have 921617 bytes, and 921600 fit")]
+    fn what_is_wrong_is_told(#[case] callables: Value, #[case] wanted: &str) {
+        let error = of(callables).unwrap_err().to_string();
+        assert!(error.starts_with(wanted), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        assert_eq!(of(json!([])).unwrap(), None);
+    }
+
+    #[test]
+    fn the_list_that_the_wrapper_reads() {
+        let found = of(json!([
+            from("m.f", "m.py"),
+            from("m.g", "m.py"),
+            {"name": "zato.own.f", "phases": ["AfterStarted", "FSConfigOnly"], "failurePolicy": "Ignore", "timeoutSeconds": 5},
+        ]));
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.modules.keys().collect::<Vec<_>>(), ["m.py"]);
+        assert_eq!(found.seconds(), 2 * 6 * 60 + 2 * 5);
+        insta::assert_json_snapshot!(found.callables[1..]);
+        assert_eq!(found.callables[0].certain_phases().count(), 5);
+    }
+
+    /// Another name is another pod.
+    #[test]
+    fn what_a_pod_mounts_has_a_name_of_its_contents() {
+        let hash = |callables: Value| of(callables).unwrap().unwrap().hash();
+        let (one, other) = (from("m.f", "m.py"), json!({"name": "x.y"}));
+        let first = hash(json!([one, other]));
+        assert_eq!(first, hash(json!([one, other])));
+        assert_ne!(first, hash(json!([other, one])));
+        assert_ne!(first, hash(json!([from("m.f", "other.py"), other])));
+        assert_ne!(first, hash(json!([one, {"name": "x.y", "timeoutSeconds": 7}])));
+    }
+
+    #[test]
+    fn the_config_maps_that_are_named() {
+        let spec = json!({"startupCallables": [from("m.f", "m.py"), {"name": "x.y"}, from("m.g", "m.py")]});
+        let cluster = crate::cluster::plan::tests::cluster(spec);
+        assert_eq!(config_maps(&cluster), ["code"].into());
+    }
+}
