@@ -48,6 +48,36 @@ async fn the_schema_refuses() {
         ("ok", json!({"image": "not an image!"}), "should match"),
         (
             "ok",
+            json!({"startupCallables": [{"name": "no_dot"}]}),
+            "should match",
+        ),
+        (
+            "ok",
+            json!({"startupCallables": [{"name": "a.b.c", "configMapKeyRef": {"name": "a", "key": "b"}}]}),
+            "has a module and a name in it",
+        ),
+        (
+            "ok",
+            json!({"startupCallables": [{"name": "a.b", "phases": ["Sometime"]}]}),
+            "supported values: \"FSConfigOnly\"",
+        ),
+        (
+            "ok",
+            json!({"startupCallables": [{"name": "a.b", "phases": ["AfterStarted", "AfterStarted"]}]}),
+            "Duplicate value",
+        ),
+        (
+            "ok",
+            json!({"startupCallables": [{"name": "a.b", "timeoutSeconds": 0}]}),
+            "should be greater than or equal to 1",
+        ),
+        (
+            "ok",
+            json!({"startupCallables": [{"name": "a.b"}, {"name": "a.b"}]}),
+            "Duplicate value",
+        ),
+        (
+            "ok",
             json!({"config": {"pickup.conf": {"a": {"b": "c"}}}}),
             "files of spec.config are server.conf and sso.conf",
         ),
@@ -187,6 +217,11 @@ async fn the_schema_accepts() {
         "database": {"sqlite": {"storage": {"size": "1.5Gi", "storageClassName": "none-such"}}},
         "scheduler": {"enabled": false}, "dashboard": {"enabled": false},
         "paused": false, "stopped": true, "deletionPolicy": "Delete",
+        "startupCallables": [
+            {"name": "my_startup.f", "configMapKeyRef": {"name": "m", "key": "my_startup.py"}, "phases": ["FSConfigOnly", "AfterStarted"],
+             "failurePolicy": "Ignore", "timeoutSeconds": 600},
+            {"name": "package.module.Class"},
+        ],
         "config": {"server.conf": {"misc": {"http_server_header": "Acme"}}, "sso.conf": {"signup": {"is_approval_needed": "False"}}},
     });
     space.create::<ZatoCluster>(&cluster("full", spec)).await.unwrap();

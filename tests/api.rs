@@ -424,14 +424,11 @@ async fn clusters_and_strangers_are_left_alone() {
 #[tokio::test]
 async fn examples_can_be_applied_twice() {
     let space = Namespace::new("examples").await;
-    let (clusters, services, config_maps) = support::examples();
+    let (clusters, services, needed) = support::examples();
     assert!(!clusters.is_empty() && !services.is_empty());
     let params = PatchParams::apply("test").force();
-    for object in &config_maps {
-        let api = space.api::<ConfigMap>();
-        api.patch(&object.name_any(), &params, &Patch::Apply(object))
-            .await
-            .unwrap();
+    for object in &needed {
+        space.apply(object).await;
     }
     let mut before = vec![];
     for round in 0..2 {

@@ -229,12 +229,12 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    fn content(texts: &[(&str, &str)], binary: &[&str]) -> Option<Arc<Content>> {
+    fn content(texts: &[(&str, &str)], binary: &[&str]) -> Arc<Content> {
         let owned = |(key, text): &(&str, &str)| ((*key).to_owned(), (*text).to_owned());
-        Some(Arc::new(Content {
+        Arc::new(Content {
             texts: texts.iter().map(owned).collect(),
             binary: binary.iter().map(|key| (*key).to_owned()).collect(),
-        }))
+        })
     }
 
     fn contents() -> Contents {
@@ -246,7 +246,7 @@ mod tests {
             ("large.py", large.as_str()),
         ];
         [
-            ("code".to_owned(), content(&texts, &["b.py"])),
+            ("code".to_owned(), Some(content(&texts, &["b.py"]))),
             ("gone".to_owned(), None),
         ]
         .into()

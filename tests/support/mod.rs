@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace as CoreNamespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, CustomResourceExt, Resource, ResourceExt};
 use serde::Serialize;
@@ -99,6 +99,17 @@ impl Namespace {
         self.client
             .request(request.body(serde_json::to_vec(object).unwrap()).unwrap())
             .await
+    }
+
+    /// As `kubectl apply --server-side` does; of a kind of the core group.
+    pub async fn apply(&self, object: &DynamicObject) {
+        let kind = &object.types.as_ref().unwrap().kind;
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.name, &resource);
+        let params = PatchParams::apply("test").force();
+        api.patch(&object.name_any(), &params, &Patch::Apply(object))
+            .await
+            .unwrap();
     }
 
     pub async fn merge<K: Kind>(&self, name: &str, patch: &Value) -> kube::Result<K> {
@@ -335,9 +346,10 @@ pub fn condition(conditions: &[Condition], kind: &str) -> Option<Condition> {
         .cloned()
 }
 
-/// All manifests below examples/, by kind. One that no list takes is an error.
-pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>, Vec<ConfigMap>) {
-    let (mut clusters, mut services, mut config_maps) = (vec![], vec![], vec![]);
+/// All manifests below examples/: clusters, services, and what they need, which comes first. A kind that nobody expects is
+/// an error.
+pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>, Vec<DynamicObject>) {
+    let (mut clusters, mut services, mut needed) = (vec![], vec![], vec![]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     for folder in std::fs::read_dir(root).unwrap() {
         for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
@@ -345,10 +357,10 @@ pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>, Vec<ConfigMap>) {
             match text.lines().find_map(|line| line.strip_prefix("kind: ")) {
                 Some("ZatoCluster") => clusters.push(serde_saphyr::from_str(&text).unwrap()),
                 Some("ZatoService") => services.push(serde_saphyr::from_str(&text).unwrap()),
-                Some("ConfigMap") => config_maps.push(serde_saphyr::from_str(&text).unwrap()),
+                Some("ConfigMap" | "Pod" | "Service") => needed.push(serde_saphyr::from_str(&text).unwrap()),
                 other => panic!("an example of kind {other:?}"),
             }
         }
     }
-    (clusters, services, config_maps)
+    (clusters, services, needed)
 }

@@ -82,6 +82,11 @@ fn special(path: &str) -> Option<Edit> {
             json!({"none.conf": {}}),
             false,
         ),
+        "startupCallables" => (
+            json!([{"name": "m.f", "failurePolicy": "Ignore"}]),
+            json!([{"name": "m.f"}, {"name": "m.f"}]),
+            false,
+        ),
         "database/sqlite/storage/size" => (json!("6Gi"), json!("much"), false),
         "database/sqlite/storage/storageClassName" | "clusterRef/name" => (json!("other"), json!(""), true),
         "source/inline" => (json!({"b.py": "x = 1\n"}), json!({"b.txt": ""}), false),
