@@ -5,8 +5,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 current=$1 site_packages=$2
-rm -rf "$site_packages/zato"
 mkdir -p "$site_packages"
-cp -r "$here/src/zato" "$site_packages/zato"
-find "$site_packages/zato" -name __pycache__ -prune -exec rm -rf {} +
+for item in zato gevent bunch.py; do
+  rm -rf "${site_packages:?}/$item"
+  cp -r "$here/src/$item" "$site_packages/$item"
+done
+find "$site_packages/zato" "$site_packages/gevent" -name __pycache__ -prune -exec rm -rf {} +
 install -D -m 755 "$here/bin/zato" "$current/bin/zato"

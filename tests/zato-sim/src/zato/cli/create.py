@@ -46,6 +46,7 @@ def cluster(arguments):
             int(option(arguments, 'lb_port') or 11223), int(option(arguments, 'lb_agent_port') or 20151), database.path)
         definition_ids = odb_rows.add_definitions(connection, cluster_id, key, password)
         odb_rows.add_channels(connection, cluster_id, definition_ids)
+        odb_rows.add_caches(connection, cluster_id)
     print('OK')
     return OK
 

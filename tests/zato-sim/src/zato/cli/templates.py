@@ -93,7 +93,8 @@ server_conf.misc.jwt_secret={jwt_secret}
 server_conf.odb.password={odb_password}
 '''
 
-# Files that a server's directory has and that nothing here reads.
+# The other files of a server's directory: pickup.conf and simple-io.conf count, sso.conf is there for startup callables, and
+# the others are not read.
 PLAIN_FILES = {
     'sso.conf': '''[main]
 encrypt_password=True
@@ -117,9 +118,29 @@ rounds=120000
 [user_validation]
 reject_username=zato, admin, root, system, sso
 ''',
-    'pickup.conf': '[hot-deploy.user.services]\npickup_from=./pickup/incoming/services\npatterns=*.py\n',
-    'simple-io.conf': '[bool]\nprefix=by_, has_, is_, may_, needs_, should_\n\n'
-                      '[int]\nexact=id\nsuffix=_count, _id, _size, _timeout\n',
+    'pickup.conf': '''# Directories whose services run in place:
+#[hot-deploy.user.local-dev]
+#pickup_from=/a/directory
+
+[user_conf]
+pickup_from=./pickup/incoming/user-conf
+patterns=*.ini, *.conf
+''',
+    'simple-io.conf': '''[bool]
+exact=
+prefix=by_, has_, is_, may_, needs_, should_
+suffix=
+
+[int]
+exact=id
+prefix=
+suffix=_count, _id, _size, _size_min, _size_max, _timeout
+
+[secret]
+exact=auth_data, auth_token, password, password1, password2, secret_key, tls_pem_passphrase, token, api_key, apiKey, xApiKey
+prefix=
+suffix=
+''',
     'logging.conf': 'version: 1\nroot:\n    level: INFO\n',
     'sql.conf': '',
     'user.conf': '',

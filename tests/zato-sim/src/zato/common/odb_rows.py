@@ -1,4 +1,5 @@
-"""The rows that `create cluster` writes: security definitions, internal services and their channels."""
+"""The rows that `create cluster` writes: security definitions, internal services, their
+channels, and caches."""
 
 from zato.common import crypto
 from zato.common.odb import insert
@@ -36,6 +37,9 @@ CHANNELS = (
 # Channels whose users come from a role and not from a security definition of the row.
 ROLE_CHANNELS = {'admin.ide-deploy.create': 'ide_publisher'}
 
+# name, extend_expiry_on_get
+CACHES = (('default', True), ('zato.bearer.token', False))
+
 
 def add_cluster(connection, name, lb_host, lb_port, lb_agent_port, odb_path):
     return insert(connection, 'cluster', name=name, odb_type='sqlite', odb_db_name=odb_path,
@@ -68,3 +72,12 @@ def add_channels(connection, cluster_id, definition_ids):
                serialization_type='suds', timeout=10, merge_url_params_req=True, url_params_pri='qs-over-path',
                params_pri='channel-params-over-msg', has_rbac=by_role, sec_use_rbac=by_role, cache_expiry=0,
                security_id=definition_ids.get(definition), service_id=service_ids[service], cluster_id=cluster_id)
+
+
+def add_caches(connection, cluster_id):
+    for name, extend_on_get in CACHES:
+        cache_id = insert(connection, 'cache', name=name, is_active=True, is_default=True, cache_type='builtin',
+                          cluster_id=cluster_id)
+        insert(connection, 'cache_builtin', cache_id=cache_id, max_size=10000, max_item_size=10000,
+               extend_expiry_on_get=extend_on_get, extend_expiry_on_set=True, sync_method='in-background',
+               persistent_storage='sql')

@@ -50,6 +50,16 @@ CLUSTER_TABLES = (
     cluster_id INTEGER NOT NULL REFERENCES cluster (id) ON DELETE CASCADE,
     UNIQUE (name, connection, transport, cluster_id))""",
     'create index path_host_conn_act_clus_idx on http_soap (url_path, host, connection, soap_action, cluster_id)',
+
+    """create table cache (
+    id INTEGER PRIMARY KEY, name VARCHAR(200) NOT NULL, is_active BOOLEAN NOT NULL, is_default BOOLEAN NOT NULL,
+    cache_type VARCHAR(45) NOT NULL, opaque1 TEXT,
+    cluster_id INTEGER NOT NULL REFERENCES cluster (id) ON DELETE CASCADE, UNIQUE (name, cluster_id))""",
+
+    """create table cache_builtin (
+    cache_id INTEGER PRIMARY KEY REFERENCES cache (id), max_size INTEGER NOT NULL, max_item_size INTEGER NOT NULL,
+    extend_expiry_on_get BOOLEAN NOT NULL, extend_expiry_on_set BOOLEAN NOT NULL, sync_method VARCHAR(20) NOT NULL,
+    persistent_storage VARCHAR(40) NOT NULL)""",
 )
 
 SSO_TABLES = (

@@ -57,5 +57,7 @@ def handle(server, message):
         server.security.refresh(message['id'])
     elif action == 'channel':
         server.channels.refresh(message['id'])
+    elif action == 'cache':
+        server.cache.refresh(message['id'])
     elif action == 'hot-deploy':
         server.hot_deploy.deploy_received(message)

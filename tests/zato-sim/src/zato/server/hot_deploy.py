@@ -15,6 +15,8 @@ SNAPSHOTS_VARIABLE = 'ZATO_HOT_DEPLOY_PREFER_SNAPSHOTS'
 
 DEFAULT_INTERVAL = 1.1
 
+USER_PREFIX = 'hot-deploy.user'
+
 logger = logging.getLogger('zato.hot-deploy.create')
 observer_logger = logging.getLogger('zato.file-transfer.observer')
 
@@ -26,6 +28,12 @@ def environment_directories(environ):
         if name == 'ZATO_HOT_DEPLOY_DIR' or name == 'Zato_Hot_Deploy_Dir' or name.startswith('Zato_Hot_Deploy_Dir_'):
             out += [item for item in environ[name].split(':') if item and item not in out]
     return out
+
+
+def configured_directories(base, pickup_config):
+    """Directories whose files run in place, too: `pickup_from` of each [hot-deploy.user.NAME] of pickup.conf."""
+    return [os.path.normpath(os.path.join(base, os.path.expandvars(os.path.expanduser(section['pickup_from']))))
+            for name, section in pickup_config.items() if name.startswith(USER_PREFIX) and section.get('pickup_from')]
 
 
 def python_files(directory):
@@ -73,7 +81,8 @@ class HotDeploy:
         self.store = server.store
         self.pickup = os.path.join(server.directory, 'pickup/incoming/services')
         self.current = os.path.join(server.directory, 'work/hot-deploy/current')
-        self.directories = environment_directories(os.environ)
+        self.directories = list(dict.fromkeys(configured_directories(server.directory, server.pickup_config)
+                                              + environment_directories(os.environ)))
         self.lock = threading.Lock()
 
     def boot(self, is_first_start):

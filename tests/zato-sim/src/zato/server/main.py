@@ -8,6 +8,8 @@ import sys
 import time
 
 from zato.common import component, config, logs
+from zato.server.configuration import Configuration
+from zato.server.startup import Callables
 from zato.server.worker import BOOT_ERROR, Worker
 
 # The settings that the HTTP server knows.
@@ -18,22 +20,26 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 # Seconds beyond the graceful timeout before workers are killed.
 KILL_MARGIN = 2
 
+# Seconds before a worker that has ended is replaced.
+RESPAWN_PAUSE = 0.1
+
 logger = logging.getLogger('zato')
 
 
 class Master:
 
-    def __init__(self, directory, settings, key):
-        self.directory = directory
-        self.settings = settings
-        self.key = key
+    def __init__(self, configuration, callables):
+        self.configuration = configuration
+        self.settings = configuration.server
+        self.callables = callables
         self.workers = {}
-        self.socket = open_port(*config.bind_address(settings))
+        self.socket = None
 
     def run(self):
         """Looks after the workers until a signal or a failed boot ends it; returns the exit code."""
+        self.socket = open_port(*config.bind_address(self.settings))
         for index in range(int(self.settings.main.gunicorn_workers)):
-            self.start_worker(index)
+            self.start_worker(index, is_first=index == 0)
         while True:
             number = signal.sigwait(SIGNALS)
             if number != signal.SIGCHLD:
@@ -43,14 +49,16 @@ class Master:
                     self.stop()
                     return BOOT_ERROR
                 logger.warning('Worker %d exited with %d, starting another one', index, code)
+                time.sleep(RESPAWN_PAUSE)
                 self.start_worker(index)
 
-    def start_worker(self, index):
+    def start_worker(self, index, is_first=False):
+        """The one that replaces the first worker is not the first one."""
         pid = os.fork()
         if not pid:
             code = 1
             try:
-                code = Worker(self.directory, self.settings, self.key, self.socket, index).run()
+                code = Worker(self, index, is_first).run()
             finally:
                 # No cleanup of what the master owns, and no wait for the threads of requests that were cut off.
                 logging.shutdown()
@@ -115,15 +123,19 @@ def main():
     logs.set_up(directory, 'server.log')
     component.write_pidfile(directory)
     try:
-        settings, key = config.load_server(directory)
+        configuration = Configuration(directory)
     except Exception:
         logger.exception('Could not read the configuration')
         return BOOT_ERROR
+    settings = configuration.server
+    callables = Callables(settings.misc.startup_callable)
+    callables.invoke('fs-config-only', server_config=settings, pickup_config=configuration.pickup,
+                     sio_config=configuration.sio, sso_config=configuration.sso, base_dir=directory)
     check_keys(settings)
-    if settings.misc.startup_callable:
-        logger.warning('Startup callables are not imitated: `%s`', settings.misc.startup_callable)
     os.environ.update(settings.get('os_environ', {}))
-    return Master(directory, settings, key).run()
+    master = Master(configuration, callables)
+    callables.invoke('impl-before-run', zato_gunicorn_app=master)
+    return master.run()
 
 
 if __name__ == '__main__':

@@ -6,12 +6,16 @@ import signal
 import socket
 import threading
 import time
+import uuid
 
 from zato.common import config, odb
 from zato.server.broadcast import Broadcast
+from zato.server.cache import Caches
 from zato.server.dispatch import Dispatcher
 from zato.server.hot_deploy import HotDeploy
 from zato.server.listener import Listener
+from zato.server.service import Request
+from zato.server.service.model import to_plain
 from zato.server.state import Channels, Security
 from zato.server.store import Store
 
@@ -25,27 +29,31 @@ logger = logging.getLogger('zato')
 
 
 class Server:
-    """What services see as `self.server`."""
+    """What services see as `self.server`, and startup callables as `server`."""
 
-    def __init__(self, directory, settings, key, worker_index):
-        self.directory = directory
-        self.config = settings
+    def __init__(self, configuration, worker_index):
+        self.directory = configuration.directory
+        self.config = configuration.server
+        self.pickup_config = configuration.pickup
+        self.key = configuration.key
         self.worker_index = worker_index
-        self.odb = odb.from_config(settings)
-        row = self.odb.row('select * from server where token=?', settings.main.token)
+        self.odb = odb.from_config(self.config)
+        token = self.config.main.token
+        row = self.odb.row('select * from server where token=?', token)
         if row is None:
-            raise ValueError('Could not find server in ODB, token:`%s`' % settings.main.token)
+            raise ValueError('Could not find server in ODB, token:`%s`' % token)
         self.id, self.name, self.cluster_id = row.id, row.name, row.cluster_id
         self.is_first_start = row.up_status is None
-        self.security = Security(self.odb, key)
+        self.security = Security(self.odb, self.key)
         self.channels = Channels(self.odb)
+        self.cache = Caches(self.odb)
         self.store = Store(self)
         self.broadcast = Broadcast(self)
         self.hot_deploy = HotDeploy(self)
-        self.key = key
 
     def boot(self):
         self.security.load()
+        self.cache.load()
         services = self.store.load_internal() + self.hot_deploy.boot(self.is_first_start)
         self.store.record_boot(services)
         self.channels.load()
@@ -61,6 +69,12 @@ class Server:
             "update server set up_status='running', up_mod_date=?, bind_host=?, bind_port=?, preferred_address=?, "
             "crypto_use_tls=0, host=? where id=?", odb.now(), host, port, preferred, socket.gethostname(), self.id)
 
+    def invoke(self, name, payload=None):
+        """For startup callables: the answer of a service, the element around it included."""
+        if name not in self.store:
+            raise KeyError(name)
+        return to_plain(self.store.invoke(name, Request(payload), uuid.uuid4().hex[:24]).response.payload)
+
 
 def own_address():
     try:
@@ -71,12 +85,12 @@ def own_address():
 
 class Worker:
 
-    def __init__(self, directory, settings, key, sock, index):
-        self.directory = directory
-        self.settings = settings
-        self.key = key
-        self.socket = sock
+    def __init__(self, arbiter, index, is_first):
+        self.arbiter = arbiter
+        self.settings = arbiter.settings
+        self.socket = arbiter.socket
         self.index = index
+        self.is_first = is_first
         self.master = os.getppid()
         self.stopped = threading.Event()
 
@@ -84,11 +98,15 @@ class Worker:
         """The whole life of the process; returns its exit code."""
         signal.signal(signal.SIGTERM, lambda *_: self.stopped.set())
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        callables = self.arbiter.callables
+        callables.invoke('before-post-fork', arbiter=self.arbiter, worker=self)
         began = time.monotonic()
         try:
-            server = Server(self.directory, self.settings, self.key, self.index)
+            server = Server(self.arbiter.configuration, self.index)
             server.boot()
-        except Exception:
+            callables.invoke('in-process-first' if self.is_first else 'in-process-other', server=server)
+            callables.invoke('after-started', server=server)
+        except (Exception, SystemExit):
             logger.exception('Worker failed to boot')
             return BOOT_ERROR
         self.stopped.wait(BOOT_SECONDS - (time.monotonic() - began))

@@ -84,6 +84,7 @@ def run(class_, server, request, cid):
     """Makes an instance of the class, handles the request with it, and returns it."""
     service = class_()
     service.server = server
+    service.cache = server.cache
     service.cid = cid
     service.name = class_.get_name()
     service.logger = logging.getLogger(service.name)

@@ -7,12 +7,8 @@ import uuid
 
 from zato.common.bunch import Bunch, bunchify
 from zato.common.exception import BadRequest
+from zato.server.service.inference import by_name
 from zato.server.service.model import is_model, to_plain
-
-# What simple-io.conf says by default.
-INTEGER_NAMES = ('id',)
-INTEGER_SUFFIXES = ('_count', '_id', '_size', '_timeout')
-BOOLEAN_PREFIXES = ('by_', 'has_', 'is_', 'may_', 'needs_', 'should_')
 
 TRUE = ('true', 'yes', 'on', '1', 'y', 't')
 
@@ -27,16 +23,16 @@ class Element:
         self.keys = [Element(key) if isinstance(key, str) else key for key in keys]
 
     def convert(self, value):
-        """Without a type of its own, an element is an integer, a boolean or a text by its name."""
-        if self.name in INTEGER_NAMES or self.name.endswith(INTEGER_SUFFIXES):
-            return Int.convert(self, value)
-        if self.name.startswith(BOOLEAN_PREFIXES):
+        """Without a type of its own, an element is a boolean, an integer or a text by its name."""
+        if self.name in by_name.bool_config:
             return to_boolean(value)
+        if self.name in by_name.int_config:
+            return Int.convert(self, value)
         return value if isinstance(value, (str, dict, list)) else str(value)
 
     def give(self, value):
         """The value as it goes out."""
-        if value is None and not self.name.startswith(BOOLEAN_PREFIXES):
+        if value is None and self.name not in by_name.bool_config:
             return None
         return self.convert(value)
 
