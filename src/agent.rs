@@ -7,6 +7,7 @@
 pub mod code;
 pub mod creation;
 pub mod harden;
+pub mod imports;
 pub mod keeper;
 pub mod log;
 pub mod probes;
@@ -103,7 +104,8 @@ pub async fn run(stop: CancellationToken) -> Result<(), Error> {
     let client = kube::Client::try_default().await?;
     let (wanted, updates) = channel::channel(code::mounted());
     let probes = Arc::new(probes::State::default());
-    let keeper = keeper::Keeper::new(identity.clone(), &credentials, updates, probes.clone());
+    let startup = startup::Startup::mounted()?;
+    let keeper = keeper::Keeper::new(identity.clone(), &credentials, updates, probes.clone(), startup);
     let (reports, outgoing) = channel::channel(None);
     tokio::select! {
         result = probes::serve(probes) => result,

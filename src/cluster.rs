@@ -11,7 +11,7 @@ pub mod shards;
 pub mod startup;
 pub mod trouble;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::api::ApiResource;
@@ -64,7 +64,9 @@ impl Kind for ZatoCluster {
         desired::desired(plan)
     }
     fn dropped(plan: &Self::Plan) -> Vec<(ApiResource, String)> {
-        plan.documents.dropped()
+        let startups = plan.dropped_startups().cloned();
+        let startups = startups.map(|name| (ApiResource::erase::<ConfigMap>(&()), name));
+        plan.documents.dropped().into_iter().chain(startups).collect()
     }
     fn tasks(plan: &Self::Plan) -> Vec<Task> {
         desired::tasks(plan)

@@ -278,3 +278,49 @@ async fn a_creation_survives_a_crash_before_any_command() {
     );
     space.delete().await;
 }
+
+/// Files come at once, and the one that imports is loaded before the one that it imports, which Zato does not mend by itself;
+/// so at the start of a server, too.
+#[tokio::test]
+async fn files_that_import_one_another() {
+    let space = Namespace::new("imports").await;
+    space
+        .create::<ZatoCluster>(&cluster("c", json!({})))
+        .await
+        .unwrap();
+    until_ready(&space, "True", "Running").await;
+    let shop = "from zlast import rate\nfrom zato.server.service import Service\n\nclass Shop(Service):\n    name = 'shop.rate'\n\n    def handle(self):\n        self.response.payload = {'rate': rate()}\n";
+    let last = "def rate():\n    return 7\n";
+    space
+        .create::<ZatoService>(&service("shop", "c", &[("afirst.py", shop), ("zlast.py", last)]))
+        .await
+        .unwrap();
+    until_service(&space, "shop", "Ready", |ready| ready.status == "True").await;
+    let way = Way::to(&space, "service/c", 11223).await;
+    let answer = async || way.get("/zato/api/invoke/shop.rate").await;
+    assert_eq!(answer().await, (200, "{\"rate\": 7}".to_owned()));
+    // A name that the other file has only from this change on.
+    let more = json!({"spec": {"source": {"inline": {
+        "afirst.py": shop.replace("rate()", "double()").replace("import rate", "import double"), "zlast.py": format!("{last}\ndef double():\n    return 14\n"),
+    }}}});
+    space.merge::<ZatoService>("shop", &more).await.unwrap();
+    until_service(&space, "shop", "Ready", |ready| ready.status == "True").await;
+    space
+        .until("the changed answer", || async {
+            answer().await.1 == "{\"rate\": 14}"
+        })
+        .await;
+    drop(way);
+
+    space.remove::<Pod>("c-server-0").await;
+    until_ready(&space, "True", "Running").await;
+    until_service(&space, "shop", "Ready", |ready| ready.status == "True").await;
+    let way = Way::to(&space, "service/c", 11223).await;
+    space
+        .until("the answer of the new pod", || async {
+            way.get("/zato/api/invoke/shop.rate").await.1 == "{\"rate\": 14}"
+        })
+        .await;
+    drop(way);
+    space.delete().await;
+}

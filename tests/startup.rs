@@ -145,16 +145,20 @@ async fn callables_of_the_article() {
         .await;
     drop(way);
     // What older pods mounted is not kept.
-    let maps = space
-        .api::<ConfigMap>()
-        .list(&ListParams::default())
-        .await
-        .unwrap();
-    let startup = maps
-        .items
-        .iter()
-        .filter(|map| map.name_any().starts_with("c-startup-"));
-    assert_eq!(startup.count(), 1);
+    space
+        .until("one ConfigMap with callables", || async {
+            let maps = space
+                .api::<ConfigMap>()
+                .list(&ListParams::default())
+                .await
+                .unwrap();
+            let startup = maps
+                .items
+                .iter()
+                .filter(|map| map.name_any().starts_with("c-startup-"));
+            startup.count() == 1
+        })
+        .await;
     space.delete().await;
 }
 
@@ -219,7 +223,12 @@ async fn a_callable_that_fails() {
         &json!({"phases": ["InProcessFirst"], "timeoutSeconds": 2, "failurePolicy": "Ignore"})
     )]))
     .await;
-    until_callables(&space, "CallableFailed", "it did not end within 2 s").await;
+    until_callables(&space, "CallableFailed", "it did not end within 2 s (m.py:3)").await;
+    until_told(
+        &space,
+        "startup callable m.f failed in phase in-process-first: it did not end within 2 s",
+    )
+    .await;
 
     // One that may fail.
     set_module(&space, "def f(ctx):\n    raise ValueError('never mind')\n").await;

@@ -102,6 +102,14 @@ fn callables_are_called_in_order_with_zatos_context() {
     "ModuleNotFoundError: No module named 'nothing_such' (m.py:1)"
 )]
 #[case::is_not_python("def f(:\n", "(m.py:1)")]
+#[case::cannot_be_told(
+    "class E(Exception):\n    def __str__(self):\n        raise self\ndef f(ctx):\n    raise E\n",
+    "E, whose message cannot be read (m.py:5)"
+)]
+#[case::half_a_character(
+    "def f(ctx):\n    raise ValueError(b'\\xff'.decode('utf8', 'surrogateescape'))\n",
+    "ValueError: \\udcff (m.py:2)"
+)]
 #[case::is_not_callable("f = 1\n", "TypeError: 'int' object is not callable")]
 fn one_that_fails(#[case] module: &str, #[case] expected: &str, #[values(true, false)] must_pass: bool) {
     let root = folder(&json!([entry("m.f", must_pass)]), &[("m.py", module)]);
@@ -117,16 +125,25 @@ fn one_that_fails(#[case] module: &str, #[case] expected: &str, #[values(true, f
     )));
 }
 
-#[rstest]
-#[case("json.f", "json.py", "has a module json of its own")]
-#[case("json.f", "other.py", "has a module json of its own")]
-#[case("not_there.f", "other.py", "No module named 'not_there'")]
-fn a_module_is_the_one_that_was_given(#[case] name: &str, #[case] file: &str, #[case] expected: &str) {
-    let mut callable = entry(name, true);
-    callable["has_file"] = (name == "json.f").into();
-    let root = folder(&json!([callable]), &[(file, "def f(ctx): pass\n")]);
+/// Also when Python, or a file of services, has a module of that name.
+#[test]
+fn a_module_is_the_one_that_was_given() {
+    let module = "import json\n\ndef f(ctx):\n    assert json.loads('1') == 1\n    import sys\n    assert sys.modules['json'] is json\n";
+    let root = folder(
+        &json!([entry("m.f", true), entry("json.g", true)]),
+        &[("m.py", module), ("json.py", "def g(ctx): print('mine')\n")],
+    );
+    let (code, said) = start(root.path(), &["fs-config-only", "after-started"]);
+    assert_eq!((code, said.as_str()), (Some(0), "mine\nmine\nserves\n"));
+    let mut image = entry("not_there.f", true);
+    image["has_file"] = false.into();
+    let root = folder(&json!([image]), &[]);
     assert_eq!(start(root.path(), &["fs-config-only"]).0, Some(3));
-    assert!(noted(root.path(), "outcomes")[1].2.contains(expected));
+    assert!(
+        noted(root.path(), "outcomes")[1]
+            .2
+            .contains("No module named 'not_there'")
+    );
 }
 
 /// Whatever its policy: Python cannot abandon it.
@@ -146,6 +163,28 @@ fn one_that_hangs_is_ended(
     assert!(
         error.starts_with("it did not end within 1 s") && error.contains(place),
         "{error}"
+    );
+}
+
+/// Where nothing can be noted, one that must pass ends the server, and the next one is called when the first may fail.
+#[rstest]
+fn nothing_can_be_noted(#[values(true, false)] must_pass: bool) {
+    let module = "def f(ctx): print('f')\n\ndef g(ctx): print('g')\n";
+    let root = folder(
+        &json!([entry("m.f", must_pass), entry("m.g", false)]),
+        &[("m.py", module)],
+    );
+    fs::create_dir(root.path().join("state/outcomes")).unwrap();
+    fs::write(root.path().join("state/outcomes.before"), "").unwrap();
+    let (code, said) = start(root.path(), &["after-started"]);
+    assert_eq!(
+        (code, said.contains("serves")),
+        if must_pass {
+            (Some(3), false)
+        } else {
+            (Some(0), true)
+        },
+        "{said}"
     );
 }
 

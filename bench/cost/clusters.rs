@@ -59,6 +59,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         documents: vec![],
         report: None,
         callables: std::collections::BTreeMap::new(),
+        startups: vec![],
     };
     ZatoCluster::desired(&cluster.plan(inputs).unwrap())
         .into_iter()

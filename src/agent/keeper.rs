@@ -12,6 +12,7 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use super::code::{self, Wanted};
 use super::creation::Credentials;
+use super::imports::Imports;
 use super::log::Log;
 use super::probes::State;
 use super::removal::Removal;
@@ -19,7 +20,7 @@ use super::startup::Startup;
 use super::zato::Server;
 use super::{Error, Identity};
 use crate::cluster::desired::paths;
-use crate::exchange::{IndexedFile, LoadState, Phase, Report, ServiceReport};
+use crate::exchange::{CallableOutcome, CallableState, IndexedFile, LoadState, Phase, Report, ServiceReport};
 
 /// Between two rounds while something is on its way.
 const BUSY: Duration = Duration::from_millis(100);
@@ -39,9 +40,11 @@ pub struct Keeper {
     log: Log,
     errors: BTreeMap<String, String>,
     written: BTreeMap<String, Instant>,
+    imports: Imports,
     services: BTreeMap<String, ServiceReport>,
     removal: Removal,
     startup: Startup,
+    callables: Vec<CallableOutcome>,
     is_settled: bool,
     serving: bool,
     silent_since: Option<Instant>,
@@ -55,6 +58,7 @@ impl Keeper {
         credentials: &Credentials,
         wanted: Receiver<Option<Wanted>>,
         probes: Arc<State>,
+        startup: Startup,
     ) -> Self {
         Self {
             identity,
@@ -64,9 +68,11 @@ impl Keeper {
             log: Log::new(&Path::new(paths::ENVIRONMENT).join("server/logs/server.log")),
             errors: BTreeMap::new(),
             written: BTreeMap::new(),
+            imports: Imports::default(),
             services: BTreeMap::new(),
             removal: Removal::new(Path::new(paths::HOT)),
-            startup: Startup::mounted(),
+            startup,
+            callables: vec![],
             is_settled: false,
             serving: false,
             silent_since: None,
@@ -103,6 +109,7 @@ impl Keeper {
             self.written.insert(name, Instant::now());
         }
         self.probes.prepared.store(true, Ordering::Relaxed);
+        self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
         self.errors.extend(self.log.errors());
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
         if !self.serving {
@@ -125,8 +132,7 @@ impl Keeper {
             .services
             .values()
             .all(|service| service.state != LoadState::Loading);
-        let has_passed = self.startup.is_passed(&self.startup.outcomes(true));
-        if is_loaded && has_passed {
+        if is_loaded && self.startup.is_passed(&self.callables) {
             self.probes.open.store(true, Ordering::Relaxed);
         }
         self.is_settled = is_loaded && self.remove(wanted).await;
@@ -157,6 +163,8 @@ impl Keeper {
         if was_serving {
             tracing::info!("the server does not answer any more");
             self.services.clear();
+            // A server that starts loads files in an order of its own.
+            self.imports = Imports::default();
         }
         if let Err(error) = self.removal.forget() {
             tracing::warn!(
@@ -173,6 +181,11 @@ impl Keeper {
         }
         if !create.join("done").exists() {
             return self.report(Phase::Creating, None, "");
+        }
+        let runs = |outcome: &CallableOutcome| outcome.outcome == CallableState::Running;
+        if self.callables.iter().any(runs) {
+            // It has a time of its own.
+            self.silent_since = None;
         }
         let since = self.silent_since.get_or_insert_with(Instant::now);
         let error = silence(since.elapsed());
@@ -226,10 +239,28 @@ impl Keeper {
             self.errors.remove(name);
             return (LoadState::Loaded, false);
         }
-        if self.errors.contains_key(name) {
-            return (LoadState::Failed, has_other);
+        if let Some(error) = self.errors.get(name) {
+            let Some(module) = self.imports.awaited(name, error, entry, wanted) else {
+                return (LoadState::Failed, has_other);
+            };
+            if self.errors.contains_key(&module) {
+                return (LoadState::Failed, has_other);
+            }
+            return (self.load_after(name, &module, entry, wanted), has_other);
         }
         (self.wait_for(name, entry, wanted), has_other)
+    }
+
+    /// A file that the server tried to load before another one of ours, which it imports: written again when that one has
+    /// been seen.
+    fn load_after(&mut self, name: &str, module: &str, entry: &IndexedFile, wanted: &Wanted) -> LoadState {
+        let since = *self.written.entry(module.to_owned()).or_insert_with(Instant::now);
+        if since.elapsed() < SEEN {
+            return LoadState::Loading;
+        }
+        self.imports.tried(name, entry);
+        self.errors.remove(name);
+        self.write_again(name, wanted)
     }
 
     /// A file that the server has not loaded yet, and has not complained about.
@@ -268,7 +299,7 @@ impl Keeper {
             index_revision: index_revision.into(),
             error,
             services: self.services.clone(),
-            callables: self.startup.outcomes(phase == Phase::Serving),
+            callables: self.callables.clone(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct StartupCallable {
     pub config_map_key_ref: Option<ConfigMapKeyReference>,
     /// The phases in which it is called. Default: all of them, as Zato does it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 6))]
+    #[schemars(length(max = 5))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub phases: Vec<StartupPhase>,
     /// What becomes of the server when it fails, is missing, or takes too long.
@@ -59,17 +59,15 @@ pub enum StartupPhase {
     ImplBeforeRun,
     /// A worker process begins.
     BeforePostFork,
-    /// In the first worker process, before services are deployed.
+    /// In the worker process, before services are deployed.
     InProcessFirst,
-    /// In each further worker process.
-    InProcessOther,
     /// Services are deployed.
     AfterStarted,
 }
 
 impl StartupPhase {
-    /// Those that each server goes through.
-    pub const ALWAYS: [Self; 5] = [
+    /// In this order.
+    pub const ALL: [Self; 5] = [
         Self::FSConfigOnly,
         Self::ImplBeforeRun,
         Self::BeforePostFork,
@@ -84,7 +82,6 @@ impl StartupPhase {
             Self::ImplBeforeRun => "impl-before-run",
             Self::BeforePostFork => "before-post-fork",
             Self::InProcessFirst => "in-process-first",
-            Self::InProcessOther => "in-process-other",
             Self::AfterStarted => "after-started",
         }
     }

@@ -11,7 +11,7 @@ use crate::api::conditions::{ConditionType, Reason};
 use crate::api::startup::CallableStatus;
 use crate::api::zato_cluster::{Endpoints, ServerStatus, ServiceCounts};
 use crate::api::{ZatoCluster, ZatoClusterStatus};
-use crate::exchange::{CallableOutcome, LoadState, Phase, Report};
+use crate::exchange::{CallableOutcome, CallableState, LoadState, Phase, Report};
 use crate::k8s::names;
 use crate::reconcile::kind::{Outcome, Verdict};
 use crate::service::assess::{condition, documented, summary};
@@ -112,7 +112,10 @@ fn is_ready(plan: &Plan) -> Judged {
         return (false, Reason::Stopped, message.into());
     }
     let pod = names::server_pod(&plan.name, 0);
-    if let Some(message) = failed_callable(plan, true) {
+    // One that may fail can take the server with it all the same, when it hangs.
+    let is_up = phase(plan) == Some(Phase::Serving);
+    let failed = failed_callable(plan, true).or_else(|| failed_callable(plan, false).filter(|_| !is_up));
+    if let Some(message) = failed {
         return (false, Reason::CallableFailed, format!("pod {pod}: {message}"));
     }
     if let Some(error) = plan.report.as_ref().and_then(|report| report.error.as_ref()) {
@@ -141,7 +144,10 @@ fn is_ready(plan: &Plan) -> Judged {
         return (
             false,
             Reason::Starting,
-            format!("pod {pod}: {}", doing(phase(plan))),
+            format!(
+                "pod {pod}: {}",
+                running_callable(plan).unwrap_or_else(|| doing(phase(plan)).into())
+            ),
         );
     }
     (true, Reason::Running, "all components run".into())
@@ -152,6 +158,20 @@ fn failed_callable(plan: &Plan, must_pass: bool) -> Option<String> {
     let outcomes = &plan.report.as_ref()?.callables;
     let failure = startup::failure(&plan.startup.as_ref()?.callables, outcomes, must_pass)?;
     Some(startup::told(failure))
+}
+
+/// The one that runs now, while the server starts.
+fn running_callable(plan: &Plan) -> Option<String> {
+    let report = plan
+        .report
+        .as_ref()
+        .filter(|report| report.phase != Phase::Serving)?;
+    let runs = |outcome: &&CallableOutcome| outcome.outcome == CallableState::Running;
+    let running = report.callables.iter().find(runs)?;
+    Some(format!(
+        "runs startup callable {} in phase {}",
+        running.name, running.phase
+    ))
 }
 
 /// Whether all startup callables passed; none: there are none.

@@ -223,6 +223,33 @@ mod tests {
         }
     }
 
+    /// A pod that is still of the older template may have to mount it again.
+    #[test]
+    fn what_older_pods_mounted_goes_after_them() {
+        let spec = serde_json::json!({"startupCallables": [{"name": "in_image.f"}]});
+        let mut plan = plan_after(spec, &[], &plan_of(&[]));
+        let wanted = names::startup("demo", &plan.startup.as_ref().unwrap().hash());
+        plan.startups = vec!["demo-startup-old".into(), wanted];
+        let dropped = |plan: &Plan| plan.dropped_startups().cloned().collect::<Vec<_>>();
+        assert!(dropped(&plan).is_empty());
+        plan.is_stopped = true;
+        assert_eq!(dropped(&plan), ["demo-startup-old"]);
+        plan.is_stopped = false;
+        plan.pod = Some(PodState {
+            uid: "u".into(),
+            revision: "r".into(),
+            ..PodState::default()
+        });
+        let set = |update: &str| {
+            let set = serde_json::json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "replicas": 1, "updateRevision": update}});
+            serde_json::from_value(set).ok()
+        };
+        plan.stateful_set = set("other");
+        assert!(dropped(&plan).is_empty());
+        plan.stateful_set = set("r");
+        assert_eq!(dropped(&plan), ["demo-startup-old"]);
+    }
+
     /// With `Delete` volume and keys have an owner, else not; the Secret's keys are never applied over.
     #[test]
     fn data_and_keys_differ_in_their_owner_alone() {

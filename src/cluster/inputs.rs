@@ -45,6 +45,8 @@ pub struct Inputs {
     pub report: Option<Report>,
     /// The ConfigMaps that startup callables name.
     pub callables: Contents,
+    /// The ConfigMaps of ours that pods mount, or mounted, with callables.
+    pub startups: Vec<String>,
 }
 
 /// What the servers were told last.
@@ -96,6 +98,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
         documents: stores.documents_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         report: stores.report(&namespace, &names::report(&name, 0), &pod),
+        startups: stores.startups_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         services,
         callables,
     })

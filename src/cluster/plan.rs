@@ -76,6 +76,8 @@ pub struct Plan {
     pub documents: Publication,
     /// What runs while a server starts.
     pub startup: Option<Startup>,
+    /// The ConfigMaps with callables that there are.
+    pub startups: Vec<String>,
 }
 
 impl Plan {
@@ -89,6 +91,17 @@ impl Plan {
             .as_ref()
             .and_then(|status| status.update_revision.as_ref());
         update.is_some_and(|update| *update != pod.revision)
+    }
+
+    /// The ConfigMaps with callables that no pod needs any more: one of an older template may be mounted once more.
+    pub fn dropped_startups(&self) -> impl Iterator<Item = &String> {
+        let wanted = self
+            .startup
+            .as_ref()
+            .map(|startup| names::startup(&self.name, &startup.hash()));
+        let is_settled = self.is_stopped || self.is_current();
+        let is_gone = move |name: &&String| is_settled && Some(*name) != wanted.as_ref();
+        self.startups.iter().filter(is_gone)
     }
 
     /// Whether the pod that runs is the one that is wanted.
@@ -108,25 +121,14 @@ fn is_observed(set: &StatefulSet) -> bool {
 /// Plans one cluster.
 pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let name = cluster.name_any();
-    let image = cluster
-        .spec
-        .image
-        .clone()
-        .unwrap_or(inputs.settings.zato_image.clone());
-    if image.is_empty() {
-        let why = "no image is given, and the operator has no default: set spec.image or the chart's defaultZatoImage";
-        return Err(Error::Invalid {
-            field: "image".into(),
-            why: why.into(),
-        });
-    }
+    let image = image(cluster, &inputs)?;
     check_key(cluster, &inputs)?;
     let refused = |(field, why): (String, &str)| Error::Invalid {
         field,
         why: why.into(),
     };
     let variables = settings::variables(&cluster.spec.config).map_err(refused)?;
-    let startup = startup::startup(&cluster.spec.startup_callables, &inputs.callables)?;
+    let startup = callables(cluster, &inputs)?;
     let services = checked(&inputs.services, &inputs.previous.index);
     let (index, shards) = index(&name, &services, &inputs);
     let revisions = services
@@ -159,12 +161,38 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         shards,
         variables,
         startup,
+        startups: inputs.startups,
         revisions,
         stateful_set: inputs.stateful_set,
         report: inputs.report,
         namespace: cluster.namespace().unwrap_or_default(),
         name,
     })
+}
+
+fn image(cluster: &ZatoCluster, inputs: &Inputs) -> Result<String, Error> {
+    let image = cluster
+        .spec
+        .image
+        .clone()
+        .unwrap_or(inputs.settings.zato_image.clone());
+    if !image.is_empty() {
+        return Ok(image);
+    }
+    let why =
+        "no image is given, and the operator has no default: set spec.image or the chart's defaultZatoImage";
+    Err(Error::Invalid {
+        field: "image".into(),
+        why: why.into(),
+    })
+}
+
+fn callables(cluster: &ZatoCluster, inputs: &Inputs) -> Result<Option<Startup>, Error> {
+    match startup::startup(&cluster.spec.startup_callables, &inputs.callables) {
+        // Nothing starts: what is wrong with it must not keep a pod from being stopped.
+        Err(_) if cluster.spec.stopped => Ok(None),
+        startup => startup,
+    }
 }
 
 /// A claim from before the cluster.

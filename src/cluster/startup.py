@@ -26,6 +26,9 @@ MOST_CHARACTERS = 1000
 with open(os.path.join(FOLDER, 'callables.json')) as file:
     CALLABLES = json.load(file)
 
+# Modules that have a file of their own, by name.
+LOADED = {}
+
 
 def call(ctx):
     """What Zato calls, once in each phase."""
@@ -45,44 +48,58 @@ def begin():
 
 
 def run(item, ctx):
-    note(item, ctx.phase, 'Running')
-    started = time.monotonic()
-    watch = Watch(item, ctx.phase)
+    started, watch = time.monotonic(), None
     try:
-        find(item)(ctx)
-    except BaseException as error:
-        watch.end()
-        sys.stderr.write(traceback.format_exc())
-        fail(item, ctx.phase, explain(error), started)
-    else:
+        note(item, ctx.phase, 'Running')
+        watch = Watch(item, ctx.phase)
+        function_of(item)(ctx)
         watch.end()
         note(item, ctx.phase, 'Passed', started)
+    except BaseException as error:
+        if watch:
+            watch.end()
+        fail(item, ctx.phase, lambda: explain(error), started)
 
 
-def find(item):
-    module, _, name = item['name'].rpartition('.')
-    if item['has_file']:
-        check(module)
-    return getattr(importlib.import_module(module), name)
+def function_of(item):
+    name, _, function = item['name'].rpartition('.')
+    return getattr(own_module(name) if item['has_file'] else importlib.import_module(name), function)
 
 
-def check(module):
-    """A module of Python's or of Zato's that has the name of theirs comes first."""
-    found = sys.modules.get(module) or importlib.util.find_spec(module)
-    if (getattr(found, '__file__', None) or getattr(found, 'origin', None)) != path_of(module):
-        raise ImportError('the image has a module %s of its own: rename yours' % module)
+def own_module(name):
+    """From its own file, whatever else has that name: a module of Python's, or a file that services come from. What is
+    imported under that name elsewhere stays as it is."""
+    if name not in LOADED:
+        spec = importlib.util.spec_from_file_location(name, os.path.join(MODULES, name + '.py'))
+        module = importlib.util.module_from_spec(spec)
+        other = sys.modules.get(name)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        finally:
+            if other:
+                sys.modules[name] = other
+        LOADED[name] = module
+    return LOADED[name]
 
 
-def path_of(module):
-    return os.path.join(MODULES, module + '.py')
-
-
-def fail(item, phase, error, started=None):
-    note(item, phase, 'Failed', started, error)
-    sys.stderr.write('startup callable %s failed in %s: %s\n' % (item['name'], phase, error))
-    sys.stderr.flush()
-    if item['must_pass']:
-        os._exit(EXIT_CODE)
+def fail(item, phase, explanation, started):
+    """Whatever goes wrong here, too, the server does not go on without one that must pass."""
+    try:
+        error = explanation()
+        note(item, phase, 'Failed', started, error)
+        sys.stderr.write('startup callable %s failed in %s: %s\n' % (item['name'], phase, error))
+        traceback.print_exc()
+        sys.stderr.flush()
+    except BaseException:
+        # There is no other place to tell it: the agent says that the callable never came back.
+        pass
+    finally:
+        if item['must_pass']:
+            os._exit(EXIT_CODE)
 
 
 def explain(error):
@@ -90,14 +107,19 @@ def explain(error):
     where = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         where.append((error.filename, error.lineno))
-    return described('%s: %s' % (type(error).__name__, error), where)
+    try:
+        text = '%s: %s' % (type(error).__name__, error)
+    except BaseException:
+        text = '%s, whose message cannot be read' % type(error).__name__
+    return described(text, where)
 
 
 def described(text, where):
     own = [item for item in where if str(item[0]).startswith(MODULES)]
     others = [item for item in where if item[0] != __file__ and 'importlib' not in str(item[0])]
     place = (own or others or [None])[-1]
-    text = text[:MOST_CHARACTERS]
+    # Half a character, as names of files may have one, is no JSON.
+    text = text[:MOST_CHARACTERS].encode('utf-8', 'backslashreplace').decode()
     return '%s (%s:%s)' % (text, os.path.basename(str(place[0])), place[1]) if place else text
 
 
@@ -125,13 +147,24 @@ def original(module, name):
     return get_original(module, name)
 
 
+def current_greenlet():
+    """Where a callable waits, its greenlet is parked, and the thread is elsewhere."""
+    try:
+        from gevent import getcurrent
+    except ImportError:
+        return None
+    return getcurrent()
+
+
 class Watch:
     """Ends the server when a callable takes too long: it cannot be abandoned, so it counts as failed whatever the policy."""
 
     def __init__(self, item, phase):
-        self.item = item
+        self.item = dict(item, must_pass=True)
         self.phase = phase
         self.is_over = False
+        self.started = time.monotonic()
+        self.greenlet = current_greenlet()
         self.thread = original('_thread', 'get_ident')()
         self.sleep = original('time', 'sleep')
         original('_thread', 'start_new_thread')(self.look, ())
@@ -140,18 +173,13 @@ class Watch:
         self.is_over = True
 
     def look(self):
-        end = time.monotonic() + self.item['timeout']
         while not self.is_over:
-            if time.monotonic() >= end:
-                self.hung()
+            if time.monotonic() >= self.started + self.item['timeout']:
+                fail(self.item, self.phase, self.hung, self.started)
             self.sleep(0.05)
 
     def hung(self):
-        try:
-            frame = sys._current_frames().get(self.thread)
-            where = [(item.filename, item.lineno) for item in traceback.extract_stack(frame)] if frame else []
-            own = [item for item in where if item[0].startswith(MODULES)]
-            text = 'it did not end within %s s' % self.item['timeout']
-            fail(dict(self.item, must_pass=True), self.phase, described(text, own))
-        finally:
-            os._exit(EXIT_CODE)
+        frame = getattr(self.greenlet, 'gr_frame', None) or sys._current_frames().get(self.thread)
+        where = [(item.filename, item.lineno) for item in traceback.extract_stack(frame)] if frame else []
+        own = [item for item in where if item[0].startswith(MODULES)]
+        return described('it did not end within %s s' % self.item['timeout'], own)

@@ -52,14 +52,10 @@ pub struct Entry {
 
 impl Entry {
     fn of(callable: &StartupCallable) -> Self {
-        let all = StartupPhase::ALWAYS
-            .into_iter()
-            .chain([StartupPhase::InProcessOther]);
-        let mut phases: Vec<StartupPhase> = if callable.phases.is_empty() {
-            all.collect()
-        } else {
-            callable.phases.clone()
-        };
+        let mut phases = callable.phases.clone();
+        if phases.is_empty() {
+            phases.extend(StartupPhase::ALL);
+        }
         phases.sort_unstable();
         Self {
             name: callable.name.clone(),
@@ -68,15 +64,6 @@ impl Entry {
             must_pass: callable.failure_policy == FailurePolicy::Fail,
             timeout: callable.timeout_seconds,
         }
-    }
-
-    /// The phases that every server goes through, in which it is called.
-    pub fn certain_phases(&self) -> impl Iterator<Item = &str> {
-        let always = StartupPhase::ALWAYS.map(StartupPhase::name);
-        self.phases
-            .iter()
-            .map(String::as_str)
-            .filter(move |phase| always.contains(phase))
     }
 }
 
@@ -118,10 +105,16 @@ pub fn startup(callables: &[StartupCallable], contents: &Contents) -> Result<Opt
     let mut sources: BTreeMap<String, &ConfigMapKeyReference> = BTreeMap::new();
     for callable in callables {
         startup.callables.push(Entry::of(callable));
+        let module = callable.name.split('.').next().unwrap_or_default();
+        if module == WRAPPER {
+            return Err(invalid(
+                callable,
+                "this module is the operator's: rename yours".into(),
+            ));
+        }
         let Some(reference) = &callable.config_map_key_ref else {
             continue;
         };
-        let module = callable.name.split('.').next().unwrap_or_default();
         let file = format!("{module}.py");
         if sources
             .insert(file.clone(), reference)
@@ -130,12 +123,6 @@ pub fn startup(callables: &[StartupCallable], contents: &Contents) -> Result<Opt
             return Err(invalid(
                 callable,
                 format!("module {module} comes from another key, too: rename one of the modules"),
-            ));
-        }
-        if module == WRAPPER {
-            return Err(invalid(
-                callable,
-                "this module is the operator's: rename yours".into(),
             ));
         }
         let text = text(reference, contents)?;
@@ -200,7 +187,7 @@ pub fn failure<'a>(
     outcomes.iter().find(is_such)
 }
 
-/// Whether each of them passed, in each phase that every server goes through; those that may fail are left out on request.
+/// Whether each of them passed in each of its phases; those that may fail are left out on request.
 pub fn passed(callables: &[Entry], outcomes: &[CallableOutcome], only_must_pass: bool) -> bool {
     let has_passed = |name: &str, phase: &str| {
         let mut found = outcomes
@@ -211,7 +198,7 @@ pub fn passed(callables: &[Entry], outcomes: &[CallableOutcome], only_must_pass:
     callables
         .iter()
         .filter(|entry| entry.must_pass || !only_must_pass)
-        .all(|entry| entry.certain_phases().all(|phase| has_passed(&entry.name, phase)))
+        .all(|entry| entry.phases.iter().all(|phase| has_passed(&entry.name, phase)))
 }
 
 /// In words.
@@ -267,6 +254,7 @@ mod tests {
     #[case(json!([from("b.f", "b.py")]), "ConfigMap code of spec.startupCallables key b.py is no text")]
     #[case(json!([from("m.f", "bad.py")]), "startupCallables[m.f]: m.py:1:7: Expected a parameter or the end of the parameter list: mend key bad.py of ConfigMap code")]
     #[case(json!([from("m.f", "m.py"), from("m.g", "other.py")]), "startupCallables[m.g]: module m comes from another key, too: rename one")]
+    #[case(json!([{"name": "zato_operator_startup.call"}]), "startupCallables[zato_operator_startup.call]: this module is the operator's")]
     #[case(json!([from("zato_operator_startup.f", "m.py")]), "startupCallables[zato_operator_startup.f]: this module is the operator's")]
     #[case(json!([from("m.f", "m.py"), from("large.f", "large.py")]), "startupCallables: their modules have 921617 bytes, and 921600 fit")]
     fn what_is_wrong_is_told(#[case] callables: Value, #[case] wanted: &str) {
@@ -288,9 +276,9 @@ mod tests {
         ]));
         let found = found.unwrap().unwrap();
         assert_eq!(found.modules.keys().collect::<Vec<_>>(), ["m.py"]);
-        assert_eq!(found.seconds(), 2 * 6 * 60 + 2 * 5);
+        assert_eq!(found.seconds(), 2 * 5 * 60 + 2 * 5);
         insta::assert_json_snapshot!(found.callables[1..]);
-        assert_eq!(found.callables[0].certain_phases().count(), 5);
+        assert_eq!(found.callables[0].phases.len(), 5);
     }
 
     /// Another name is another pod.

@@ -15,6 +15,8 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 pub const AGENT: &str = "agent";
 /// OpenAPI documents.
 pub const OPENAPI: &str = "openapi";
+/// The component of what a pod mounts to call startup callables.
+pub const STARTUP: &str = "startup";
 /// The part with keys and passwords.
 pub const CREDENTIALS: &str = "credentials";
 

@@ -87,15 +87,16 @@ impl Models<'_> {
     }
 
     fn without_default(&mut self, seen_from: &ClassId, written: &Written, declared: Type) -> Arrival {
-        let Written {
-            annotation, is_text, ..
-        } = written;
+        // `Alias = int | str` is no union of `typing` either.
+        let (annotation, seen_from) = self.written_out(seen_from, &written.annotation);
         let has_bar = matches!(annotation, Value::Either(..));
-        if *is_text || has_bar {
-            let told = matches!(declared, Type::Nullable(_)).then_some(if *is_text { TEXT } else { BAR });
+        if written.is_text || has_bar {
+            let told =
+                matches!(declared, Type::Nullable(_)).then_some(if written.is_text { TEXT } else { BAR });
             return taken(declared, Need::WithoutDefault, told);
         }
-        if has_quotes(annotation) {
+        self.start();
+        if self.has_quotes(&seen_from, &annotation, DEPTH) {
             let is_optional = matches!(declared, Type::Nullable(_));
             let need = if is_optional {
                 Need::Never
@@ -106,7 +107,7 @@ impl Models<'_> {
         }
         let mut members = Vec::new();
         self.start();
-        self.members(seen_from, annotation, DEPTH, &mut members);
+        self.members(&seen_from, &annotation, DEPTH, &mut members);
         match members.as_slice() {
             [Member::Of(_, form)] => alone(declared, *form),
             [Member::Of(kind, form), Member::Nothing] => optional(kind, *form, declared),
@@ -114,6 +115,42 @@ impl Models<'_> {
             [Member::Nothing, Member::Of(..)] => taken(any_list(), Need::WithoutDefault, Some(NONE_FIRST)),
             _ => taken(declared, Need::WithoutDefault, None),
         }
+    }
+
+    /// What names of the files stand for, and where that was found.
+    fn written_out(&self, seen_from: &ClassId, annotation: &Value) -> (Value, ClassId) {
+        let (mut value, mut place) = (annotation, seen_from.clone());
+        for _ in 0..DEPTH {
+            let Value::Name(names) = value else { break };
+            let Target::Unknown = self.project().resolve(&place, names) else {
+                break;
+            };
+            let Some((next, found)) = self.project().value(&place, names) else {
+                break;
+            };
+            (value, place) = (next, found);
+        }
+        (value.clone(), place)
+    }
+
+    /// Whether there is something in quotes that Zato's check of types reads, and cannot.
+    fn has_quotes(&mut self, seen_from: &ClassId, annotation: &Value, left: usize) -> bool {
+        let (Some(left), true) = (left.checked_sub(1), self.step()) else {
+            return false;
+        };
+        let (annotation, place) = self.written_out(seen_from, annotation);
+        let Value::Index(names, items) = &annotation else {
+            return false;
+        };
+        let name = names.last().map_or("", String::as_str);
+        let is_read = |text: &String| {
+            matches!(name, "Literal" | "Annotated")
+                || (facts::is_union(name) && facts::known_type(text).is_none())
+        };
+        items.iter().any(|item| match item {
+            Value::Text(text) => is_read(text),
+            item => self.has_quotes(&place, item, left),
+        })
     }
 
     /// The types of a union, flat as Python makes it; one if it is no union.
@@ -126,6 +163,11 @@ impl Models<'_> {
         let resolved = |names: &[String]| project.resolve(seen_from, names);
         let form = match annotation {
             Value::Nothing => return nothing(into),
+            // Inside of a union of `typing` it is part of it.
+            Value::Either(one, other) => {
+                self.members(seen_from, one, left, into);
+                return self.members(seen_from, other, left, into);
+            }
             Value::Name(names) => match resolved(names) {
                 Target::Outside(full) if facts::known_type(&full).is_some() => return known(&full, into),
                 Target::Unknown if let Some((value, found)) = project.value(seen_from, names) => {
@@ -267,21 +309,6 @@ fn any_list() -> Type {
     Type::List(Box::new(Type::Any(String::new())))
 }
 
-/// Whether there is something in quotes that Zato's check of types reads, and cannot.
-fn has_quotes(annotation: &Value) -> bool {
-    let Value::Index(names, items) = annotation else {
-        return false;
-    };
-    let name = names.last().map_or("", String::as_str);
-    let is_read = |item: &Value| match item {
-        Value::Text(text) => {
-            name == "Literal" || (facts::is_union(name) && facts::known_type(text).is_none())
-        }
-        item => has_quotes(item),
-    };
-    items.iter().any(is_read)
-}
-
 /// A field as it goes out, and what whoever wrote the declaration would not expect.
 pub fn departure(declared: Type) -> (Type, Option<&'static str>) {
     let mut has_time = false;
@@ -314,9 +341,10 @@ mod tests {
     use crate::openapi::tests::api;
     use rstest::rstest;
 
-    const HEAD: &str = "from typing import Literal\nfrom uuid import UUID\nfrom zato.common.typing_ import *\n\
+    const HEAD: &str = "from typing import Annotated, Literal\nfrom uuid import UUID\nfrom zato.common.typing_ import *\n\
                         from zato.server.service import Model, Service, dataclass\n\
-                        Twice = optional[union_[str, int]]\nLoop = union_['Loop', Loop]\n\
+                        Twice = optional[union_[str, int]]\nLoop = union_['Loop', Loop]\nBar = str | None\n\
+                        Quoted = optional['N']\n\
                         @dataclass\nclass N(Model):\n    n: int\n";
 
     /// What arrives, what goes out, and what is told of a field.

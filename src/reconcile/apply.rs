@@ -75,7 +75,7 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
 }
 
 /// Applies all children, those of a stage at the same time, then deletes those of ours that are not wanted; of documents
-/// those that are `dropped`.
+/// and of what pods mount those that are `dropped`.
 pub async fn apply<K: Kind>(
     owner: &K,
     mut desired: Vec<Manifest>,
@@ -229,7 +229,7 @@ async fn prune(
     context: &Context,
 ) -> Result<(), Error> {
     for (resource, live) in context.stores.children_of(namespace, owner) {
-        let is_wanted = if matches!(live.content, Content::Document(_)) {
+        let is_wanted = if matches!(live.content, Content::Document(_) | Content::Startup) {
             !dropped.iter().any(|(_, name)| *name == live.name)
         } else {
             let is = |(kind, wanted): &(String, String)| *kind == resource.kind && *wanted == live.name;

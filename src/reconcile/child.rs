@@ -55,6 +55,8 @@ pub enum Content {
     Index(Box<Index>),
     /// A version of an OpenAPI document.
     Document(Box<PublishedDocument>),
+    /// Startup callables, as a pod mounts them.
+    Startup,
     /// What is known of a pod.
     Pod(Box<PodState>),
     /// What is known of a volume claim.
@@ -228,6 +230,7 @@ impl Content {
             "ConfigMap" if is(labels::COMPONENT, labels::OPENAPI) => {
                 document(&whole["metadata"]).map_or(Self::None, |found| Self::Document(Box::new(found)))
             }
+            "ConfigMap" if is(labels::COMPONENT, labels::STARTUP) => Self::Startup,
             "Secret" if is(labels::COMPONENT, labels::AGENT) => parse::<Secret>(whole)
                 .and_then(|secret| serde_json::from_slice(&secret.data?.get(INDEX_KEY)?.0).ok())
                 .map_or(Self::None, Self::Index),

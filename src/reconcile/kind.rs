@@ -150,7 +150,8 @@ pub trait Kind:
     fn plan(&self, inputs: Self::Inputs) -> Result<Self::Plan, Error>;
     /// The children, in the order in which they are applied.
     fn desired(plan: &Self::Plan) -> Vec<Manifest>;
-    /// Documents that are deleted. Others stay, wanted or not: a cache may know newer ones than the plan.
+    /// Documents, and startup callables that pods mounted, that are deleted. Others stay, wanted or not: a cache may know newer
+    /// documents than the plan, and a pod of an older template may need what it mounts.
     fn dropped(_: &Self::Plan) -> Vec<(ApiResource, String)> {
         vec![]
     }

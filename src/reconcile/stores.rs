@@ -221,6 +221,16 @@ impl Stores {
         found
     }
 
+    /// The names of the ConfigMaps of startup callables that an owner has.
+    pub fn startups_of(&self, namespace: &str, owner: &OwnerReference) -> Vec<String> {
+        let children = self.children_of(namespace, owner).into_iter();
+        let is_such = |child: &Child| matches!(child.content, Content::Startup);
+        children
+            .filter(|(_, child)| is_such(child))
+            .map(|(_, child)| child.name)
+            .collect()
+    }
+
     /// Waits until the caches of what users want have been filled once: a cluster whose services are not all known must
     /// not be reconciled, it would lose them. The two controllers fill them, so only a reconcile can wait.
     pub async fn wishes_ready(&self) {

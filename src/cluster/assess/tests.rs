@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::cluster::plan::tests::{plan_after, plan_of};
-use crate::exchange::CallableState;
 use rstest::rstest;
 
 /// With the pod's revision and the one that is wanted.
@@ -147,7 +146,7 @@ fn callables_that_pass_and_fail(
 ) {
     let spec = serde_json::json!({"startupCallables": [
         {"name": "m.must", "phases": ["AfterStarted"]},
-        {"name": "m.may", "phases": ["AfterStarted", "InProcessOther"], "failurePolicy": "Ignore"},
+        {"name": "m.may", "phases": ["AfterStarted"], "failurePolicy": "Ignore"},
     ]});
     let mut plan = plan_after(spec, &[], &plan_of(&[]));
     set(&mut plan, 1, "a", "a");
@@ -160,6 +159,27 @@ fn callables_that_pass_and_fail(
     assert_eq!(server(&plan).startup_callables.len(), outcomes.len());
     plan.is_stopped = true;
     assert_eq!(callables(&plan), None);
+}
+
+/// While the server is not up, what may fail may be what keeps it down; and what runs is told.
+#[test]
+fn callables_of_a_server_that_starts() {
+    let spec = serde_json::json!({"startupCallables": [{"name": "m.may", "failurePolicy": "Ignore"}]});
+    let mut plan = plan_after(spec, &[], &plan_of(&[]));
+    set(&mut plan, 0, "a", "a");
+    let mut told = |state| {
+        plan.report = Some(report(Phase::Starting, None));
+        plan.report.as_mut().unwrap().callables = vec![outcome("m.may", state)];
+        is_ready(&plan)
+    };
+    let (ready, reason, message) = told(CallableState::Failed);
+    assert_eq!((ready, reason), (false, Reason::CallableFailed));
+    assert!(message.contains("m.may failed in phase after-started: ValueError: x"));
+    let running = "pod demo-server-0: runs startup callable m.may in phase after-started";
+    assert_eq!(
+        told(CallableState::Running),
+        (false, Reason::Starting, running.into())
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(super) fn index(plan: &Plan) -> Secret {
 /// What a server's pod mounts to call the startup callables. Never changed: its name is made from its contents.
 pub(super) fn startup(plan: &Plan, startup: &Startup) -> ConfigMap {
     ConfigMap {
-        metadata: metadata(plan, names::startup(&plan.name, &startup.hash()), "startup"),
+        metadata: metadata(plan, names::startup(&plan.name, &startup.hash()), labels::STARTUP),
         data: Some(startup.files()),
         immutable: Some(true),
         ..ConfigMap::default()

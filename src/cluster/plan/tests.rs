@@ -43,6 +43,7 @@ fn inputs(services: &[(&str, &str)]) -> Inputs {
         documents: vec![],
         report: None,
         callables: BTreeMap::new(),
+        startups: vec![],
     }
 }
 
@@ -79,6 +80,23 @@ fn without_any_image_the_field_is_named() {
     inputs.settings.zato_image = String::new();
     let error = plan(&cluster(serde_json::json!({})), inputs).unwrap_err();
     assert!(error.to_string().starts_with("image: "), "{error}");
+}
+
+/// What is wrong with callables keeps everything as it is, but for a pod that must stop.
+#[test]
+fn a_cluster_with_wrong_callables_can_be_stopped() {
+    let reference = serde_json::json!({"name": "gone", "key": "m.py"});
+    let of = |stopped: bool| {
+        let spec = serde_json::json!({"stopped": stopped, "startupCallables": [{"name": "m.f", "configMapKeyRef": reference}]});
+        plan(&cluster(spec), inputs(&[]))
+    };
+    assert!(
+        of(false)
+            .unwrap_err()
+            .to_string()
+            .starts_with("ConfigMap gone of spec.startupCallables")
+    );
+    assert!(of(true).unwrap().startup.is_none());
 }
 
 #[test]
