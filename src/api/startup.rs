@@ -32,10 +32,10 @@ pub struct StartupCallable {
     /// abandon it.
     #[serde(default = "default_timeout")]
     #[schemars(range(min = 1, max = 600))]
-    pub timeout_seconds: u32,
+    pub timeout_seconds: i32,
 }
 
-fn default_timeout() -> u32 {
+fn default_timeout() -> i32 {
     60
 }
 

@@ -47,7 +47,7 @@ pub struct Entry {
     /// Whether the server may not serve without it.
     pub must_pass: bool,
     /// How many seconds it has in each phase.
-    pub timeout: u32,
+    pub timeout: i32,
 }
 
 impl Entry {
@@ -85,8 +85,8 @@ impl Startup {
     }
 
     /// How many seconds all of them may take.
-    pub fn seconds(&self) -> u32 {
-        let of = |entry: &Entry| entry.timeout * u32::try_from(entry.phases.len()).unwrap_or(1);
+    pub fn seconds(&self) -> i32 {
+        let of = |entry: &Entry| entry.timeout * i32::try_from(entry.phases.len()).unwrap_or(1);
         self.callables.iter().map(of).sum()
     }
 }

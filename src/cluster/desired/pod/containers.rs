@@ -150,7 +150,7 @@ pub(super) fn server(plan: &Plan) -> Container {
     // The agent answers: it knows when the code is loaded. The kubelet asks anew at each start of the server.
     let seconds = plan.startup.as_ref().map_or(0, Startup::seconds);
     container.startup_probe = Some(Probe {
-        failure_threshold: Some(300 + i32::try_from(seconds).unwrap_or_default()),
+        failure_threshold: Some(300 + seconds),
         ..get("/gate", ports::AGENT, 1)
     });
     container.readiness_probe = Some(get("/zato/ping", ports::SERVER, 2));
