@@ -15,6 +15,7 @@ pub mod removal;
 pub mod report;
 pub mod startup;
 pub mod watch;
+pub mod words;
 pub mod zato;
 
 use std::path::Path;

@@ -18,7 +18,7 @@ use super::probes::State;
 use super::removal::Removal;
 use super::startup::Startup;
 use super::zato::Server;
-use super::{Error, Identity};
+use super::{Error, Identity, words};
 use crate::cluster::desired::paths;
 use crate::exchange::{CallableOutcome, CallableState, IndexedFile, LoadState, Phase, Report, ServiceReport};
 
@@ -26,8 +26,6 @@ use crate::exchange::{CallableOutcome, CallableState, IndexedFile, LoadState, Ph
 const BUSY: Duration = Duration::from_millis(100);
 /// Between two rounds while nothing is.
 const IDLE: Duration = Duration::from_secs(2);
-/// A server that does not answer for so long is told.
-const SILENT: Duration = Duration::from_secs(90);
 /// A server that looks for changes each second has seen a file after this time. One that has not is written again.
 pub const SEEN: Duration = Duration::from_secs(3);
 
@@ -177,7 +175,7 @@ impl Keeper {
         self.probes.open.store(false, Ordering::Relaxed);
         let create = Path::new(paths::CREATE);
         if let Ok(step) = std::fs::read_to_string(create.join("failed")) {
-            return self.report(Phase::Creating, Some(failed_step(&step, create)), "");
+            return self.report(Phase::Creating, Some(words::failed_step(&step, create)), "");
         }
         if !create.join("done").exists() {
             return self.report(Phase::Creating, None, "");
@@ -188,7 +186,7 @@ impl Keeper {
             self.silent_since = None;
         }
         let since = self.silent_since.get_or_insert_with(Instant::now);
-        let error = silence(since.elapsed());
+        let error = words::silence(since.elapsed());
         self.report(Phase::Starting, error, "")
     }
 
@@ -215,7 +213,7 @@ impl Keeper {
                     LoadState::Failed => {
                         let error = self.errors.get(file);
                         report.state = LoadState::Failed;
-                        report.error = error.map(|error| failed_file(file, error, entry, has_other));
+                        report.error = error.map(|error| words::failed_file(file, error, entry, has_other));
                         break;
                     }
                     LoadState::Loading => report.state = LoadState::Loading,
@@ -301,85 +299,5 @@ impl Keeper {
             services: self.services.clone(),
             callables: self.callables.clone(),
         }
-    }
-}
-
-/// What is told of a server that does not answer; nothing at first: to start takes its time.
-fn silence(time: Duration) -> Option<String> {
-    (time >= SILENT).then(|| {
-        format!(
-            "the server has not answered for {} s: read the log of its container, and undo the last change of spec.config or spec.image",
-            SILENT.as_secs()
-        )
-    })
-}
-
-/// Python's error, and what answers meanwhile.
-fn failed_file(file: &str, error: &str, entry: &IndexedFile, has_other: bool) -> String {
-    let meanwhile = match (entry.services.is_empty(), has_other) {
-        (true, _) => "",
-        (false, true) => "; the version before goes on answering until the server restarts",
-        (false, false) => "; its services do not answer",
-    };
-    format!("{file}: {error}{meanwhile}")
-}
-
-/// In words: `server 8` is the step and its exit code. What the command printed holds secrets and stays where it is.
-fn failed_step(text: &str, create: &Path) -> String {
-    let mut words = text.split_whitespace();
-    let (step, code) = (words.next().unwrap_or("?"), words.next().unwrap_or("?"));
-    if step == "volume" {
-        return "the volume of the database is read-only, or has less than 16 MiB of free space (1 MiB when it holds a database): mend it, then delete the pod".into();
-    }
-    let known = match code {
-        "5" => ": the directory is not empty",
-        "8" => ": the database has no such cluster",
-        "126" => ": user 1000 cannot run /opt/zato/current/bin/zato of the image",
-        "127" => ": the image has no Zato in /opt/zato/current: check spec.image",
-        _ => "",
-    };
-    let log = create.join(format!("{step}.log"));
-    format!(
-        "creating {step} failed with exit code {code}{known}; its output, with secrets, is in the agent's {}",
-        log.display()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_silent_server_is_told_after_a_while() {
-        assert_eq!(silence(SILENT / 2), None);
-        let told = silence(SILENT).unwrap();
-        assert!(told.starts_with("the server has not answered for 90 s: read the log"));
-        // The same at each round: a report is written when it differs.
-        assert_eq!(silence(2 * SILENT), Some(told));
-    }
-
-    #[test]
-    fn a_file_that_failed_is_told_with_what_answers_meanwhile() {
-        let mut entry = IndexedFile::default();
-        let told = |entry: &IndexedFile, has_other| failed_file("a.py", "NameError: x", entry, has_other);
-        assert_eq!(told(&entry, false), "a.py: NameError: x");
-        entry.services = ["s".to_owned()].into();
-        assert!(
-            told(&entry, true).ends_with("; the version before goes on answering until the server restarts")
-        );
-        assert!(told(&entry, false).ends_with("; its services do not answer"));
-    }
-
-    #[test]
-    fn a_failed_step_is_told_in_words_and_without_its_output() {
-        let told = |text: &str| failed_step(text, Path::new("/create"));
-        assert!(told("volume 1").starts_with("the volume of the database is read-only"));
-        assert!(told("database 127").contains("the image has no Zato"));
-        assert!(told("database 126").contains("user 1000 cannot run"));
-        let other = told("server 16");
-        assert!(
-            other.starts_with("creating server failed with exit code 16;")
-                && other.ends_with("/create/server.log")
-        );
     }
 }

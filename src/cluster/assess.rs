@@ -5,16 +5,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::desired::network;
 use super::plan::Plan;
-use super::startup;
 use super::trouble::Trouble;
 use crate::api::conditions::{ConditionType, Reason};
-use crate::api::startup::CallableStatus;
 use crate::api::zato_cluster::{Endpoints, ServerStatus, ServiceCounts};
 use crate::api::{ZatoCluster, ZatoClusterStatus};
-use crate::exchange::{CallableOutcome, CallableState, LoadState, Phase, Report};
+use crate::exchange::{LoadState, Phase, Report};
 use crate::k8s::names;
 use crate::reconcile::kind::{Outcome, Verdict};
 use crate::service::assess::{condition, documented, summary};
+
+mod callables;
 
 type Judged = (bool, Reason, String);
 
@@ -76,7 +76,7 @@ fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClust
             as_condition(ConditionType::DataAdopted, adopted(plan)),
         ]
         .into_iter()
-        .chain(callables(plan).map(|judged| as_condition(ConditionType::CallablesPassed, judged)))
+        .chain(callables::judged(plan).map(|judged| as_condition(ConditionType::CallablesPassed, judged)))
         .chain(documented(&plan.documents, old, generation))
         .collect(),
         image: Some(plan.image.clone()),
@@ -114,7 +114,7 @@ fn is_ready(plan: &Plan) -> Judged {
     let pod = names::server_pod(&plan.name, 0);
     // One that may fail can take the server with it all the same, when it hangs.
     let is_up = phase(plan) == Some(Phase::Serving);
-    let failed = failed_callable(plan, true).or_else(|| failed_callable(plan, false).filter(|_| !is_up));
+    let failed = callables::failed(plan, true).or_else(|| callables::failed(plan, false).filter(|_| !is_up));
     if let Some(message) = failed {
         return (false, Reason::CallableFailed, format!("pod {pod}: {message}"));
     }
@@ -146,54 +146,11 @@ fn is_ready(plan: &Plan) -> Judged {
             Reason::Starting,
             format!(
                 "pod {pod}: {}",
-                running_callable(plan).unwrap_or_else(|| doing(phase(plan)).into())
+                callables::running(plan).unwrap_or_else(|| doing(phase(plan)).into())
             ),
         );
     }
     (true, Reason::Running, "all components run".into())
-}
-
-/// The failure of a startup callable that must pass, or of one that may fail.
-fn failed_callable(plan: &Plan, must_pass: bool) -> Option<String> {
-    let outcomes = &plan.report.as_ref()?.callables;
-    let failure = startup::failure(&plan.startup.as_ref()?.callables, outcomes, must_pass)?;
-    Some(startup::told(failure))
-}
-
-/// The one that runs now, while the server starts.
-fn running_callable(plan: &Plan) -> Option<String> {
-    let report = plan
-        .report
-        .as_ref()
-        .filter(|report| report.phase != Phase::Serving)?;
-    let runs = |outcome: &&CallableOutcome| outcome.outcome == CallableState::Running;
-    let running = report.callables.iter().find(runs)?;
-    Some(format!(
-        "runs startup callable {} in phase {}",
-        running.name, running.phase
-    ))
-}
-
-/// Whether all startup callables passed; none: there are none.
-fn callables(plan: &Plan) -> Option<Judged> {
-    let startup = plan.startup.as_ref().filter(|_| !plan.is_stopped)?;
-    if let Some(message) = failed_callable(plan, true).or_else(|| failed_callable(plan, false)) {
-        return Some((false, Reason::CallableFailed, message));
-    }
-    let outcomes = plan
-        .report
-        .as_ref()
-        .map(|report| report.callables.as_slice())
-        .unwrap_or_default();
-    if startup::passed(&startup.callables, outcomes, false) {
-        let message = format!("{} startup callables passed", startup.callables.len());
-        return Some((true, Reason::AllPassed, message));
-    }
-    Some((
-        false,
-        Reason::CallablesPending,
-        "the startup callables have not all passed yet".into(),
-    ))
 }
 
 fn is_seen(stateful_set: &StatefulSet) -> bool {
@@ -301,19 +258,8 @@ fn server(plan: &Plan) -> ServerStatus {
             .map(|r| r.index_revision.clone())
             .filter(|revision| !revision.is_empty()),
         last_error: report.and_then(|report| report.error.clone()),
-        startup_callables: report.map(callable_statuses).unwrap_or_default(),
+        startup_callables: report.map(callables::statuses).unwrap_or_default(),
     }
-}
-
-fn callable_statuses(report: &Report) -> Vec<CallableStatus> {
-    let status = |found: &CallableOutcome| CallableStatus {
-        name: found.name.clone(),
-        phase: found.phase.clone(),
-        outcome: format!("{:?}", found.outcome),
-        milliseconds: found.milliseconds,
-        error: found.error.clone(),
-    };
-    report.callables.iter().map(status).collect()
 }
 
 fn endpoints(plan: &Plan) -> Endpoints {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cluster::plan::tests::{plan_after, plan_of};
+use crate::exchange::{CallableOutcome, CallableState};
 use rstest::rstest;
 
 /// With the pod's revision and the one that is wanted.
@@ -152,13 +153,16 @@ fn callables_that_pass_and_fail(
     set(&mut plan, 1, "a", "a");
     plan.report = Some(report(Phase::Serving, None));
     plan.report.as_mut().unwrap().callables = outcomes.to_vec();
-    assert_eq!(callables(&plan), Some((passed, reason, message.to_owned())));
+    assert_eq!(
+        callables::judged(&plan),
+        Some((passed, reason, message.to_owned()))
+    );
     let told = is_ready(&plan);
     assert_eq!((told.0, told.1), (ready == Reason::Running, ready));
     assert!(told.0 || told.2 == format!("pod demo-server-0: {message}"));
     assert_eq!(server(&plan).startup_callables.len(), outcomes.len());
     plan.is_stopped = true;
-    assert_eq!(callables(&plan), None);
+    assert_eq!(callables::judged(&plan), None);
 }
 
 /// While the server is not up, what may fail may be what keeps it down; and what runs is told.
@@ -184,7 +188,7 @@ fn callables_of_a_server_that_starts() {
 
 #[test]
 fn without_callables_nothing_is_told_of_them() {
-    assert_eq!(callables(&plan_of(&[])), None);
+    assert_eq!(callables::judged(&plan_of(&[])), None);
 }
 
 /// A StatefulSet that its controller has not looked at has nothing to say of pods.

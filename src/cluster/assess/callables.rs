@@ -1,0 +1,63 @@
+//! Pure: what a user sees of startup callables.
+
+use super::Judged;
+use crate::api::conditions::Reason;
+use crate::api::startup::CallableStatus;
+use crate::cluster::plan::Plan;
+use crate::cluster::startup;
+use crate::exchange::{CallableOutcome, CallableState, Phase, Report};
+
+/// The failure of a startup callable that must pass, or of one that may fail.
+pub fn failed(plan: &Plan, must_pass: bool) -> Option<String> {
+    let outcomes = &plan.report.as_ref()?.callables;
+    let failure = startup::failure(&plan.startup.as_ref()?.callables, outcomes, must_pass)?;
+    Some(startup::told(failure))
+}
+
+/// The one that runs now, while the server starts.
+pub fn running(plan: &Plan) -> Option<String> {
+    let report = plan
+        .report
+        .as_ref()
+        .filter(|report| report.phase != Phase::Serving)?;
+    let runs = |outcome: &&CallableOutcome| outcome.outcome == CallableState::Running;
+    let running = report.callables.iter().find(runs)?;
+    Some(format!(
+        "runs startup callable {} in phase {}",
+        running.name, running.phase
+    ))
+}
+
+/// Whether all startup callables passed; none: there are none.
+pub fn judged(plan: &Plan) -> Option<Judged> {
+    let startup = plan.startup.as_ref().filter(|_| !plan.is_stopped)?;
+    if let Some(message) = failed(plan, true).or_else(|| failed(plan, false)) {
+        return Some((false, Reason::CallableFailed, message));
+    }
+    let outcomes = plan
+        .report
+        .as_ref()
+        .map(|report| report.callables.as_slice())
+        .unwrap_or_default();
+    if startup::passed(&startup.callables, outcomes, false) {
+        let message = format!("{} startup callables passed", startup.callables.len());
+        return Some((true, Reason::AllPassed, message));
+    }
+    Some((
+        false,
+        Reason::CallablesPending,
+        "the startup callables have not all passed yet".into(),
+    ))
+}
+
+/// For the status of a server.
+pub fn statuses(report: &Report) -> Vec<CallableStatus> {
+    let status = |found: &CallableOutcome| CallableStatus {
+        name: found.name.clone(),
+        phase: found.phase.clone(),
+        outcome: format!("{:?}", found.outcome),
+        milliseconds: found.milliseconds,
+        error: found.error.clone(),
+    };
+    report.callables.iter().map(status).collect()
+}
