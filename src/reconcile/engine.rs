@@ -9,7 +9,6 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
 use kube::{Client, ResourceExt};
 use tokio::sync::Semaphore;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::apply::{self, Applied};
 use super::kind::{Kind, Outcome};
@@ -112,24 +111,8 @@ impl Context {
     }
 }
 
-/// Reconciles one object, on any of the process's threads: the controller itself has one, and a start has thousands of
-/// objects to compare.
+/// Reconciles one object.
 pub async fn reconcile<K: Kind>(
-    guard: Arc<DeserializeGuard<K>>,
-    context: Arc<Context>,
-) -> Result<Action, Failure> {
-    // Without the controller it must not go on.
-    match AbortOnDropHandle::new(tokio::spawn(reconciled(guard, context))).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The process ends.
-            Err(_) => std::future::pending().await,
-        },
-    }
-}
-
-async fn reconciled<K: Kind>(
     guard: Arc<DeserializeGuard<K>>,
     context: Arc<Context>,
 ) -> Result<Action, Failure> {
