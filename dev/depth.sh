@@ -5,7 +5,7 @@
 #                      cargo-mutants may follow, such as --file src/cluster/plan.rs or --iterate
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 CORE=(src/cluster/plan.rs src/cluster/assess.rs src/cluster/desired.rs 'src/cluster/desired/**/*.rs' src/cluster/trouble.rs
-  src/cluster/gate.rs src/cluster/settings.rs src/cluster/shards.rs src/documents.rs
+  src/cluster/gate.rs src/cluster/settings.rs src/cluster/shards.rs src/cluster/startup.rs src/documents.rs
   src/service/plan.rs src/service/assess.rs src/service/refusal.rs)
 
 lines() {
