@@ -105,8 +105,8 @@ async fn callables_of_the_article() {
     assert_eq!(
         told,
         [
-            passed("my_startup.update_fs_config", "fs-config-only"),
-            passed("my_startup.create_cache", "after-started")
+            passed("my_startup.update_fs_config", "FSConfigOnly"),
+            passed("my_startup.create_cache", "AfterStarted")
         ]
     );
     until_service(&space, "counter", "Ready", |ready| ready.status == "True").await;
@@ -178,7 +178,7 @@ async fn a_callable_that_fails() {
     space.create::<ConfigMap>(&module("def f(:\n")).await.unwrap();
     until_told(&space, "m.py:1:7: ").await;
     set_module(&space, "def f(ctx):\n    raise ValueError('no way')\n").await;
-    let failed = "startup callable m.f failed in phase fs-config-only: ValueError: no way (m.py:2)";
+    let failed = "ValueError: no way (m.py:2) in startup callable m.f, phase FSConfigOnly";
     let told = until_ready(&space, "False", "CallableFailed").await;
     assert_eq!(told, format!("pod c-server-0: {failed}"));
     let answers = space.get::<ZatoCluster>("c").await.status.unwrap();
@@ -195,7 +195,7 @@ async fn a_callable_that_fails() {
     set(json!([callable("f", &json!({"phases": ["BeforePostFork"]}))])).await;
     until_told(
         &space,
-        "startup callable m.f failed in phase before-post-fork: KeyError: 'key' (m.py:2)",
+        "KeyError: 'key' (m.py:2) in startup callable m.f, phase BeforePostFork",
     )
     .await;
     space
@@ -210,11 +210,11 @@ async fn a_callable_that_fails() {
             last.is_some_and(|last| last.exit_code == 3)
         })
         .await;
-    // One that is not there, and one that hangs.
+    // One that is not there is told before anything starts with it; one that hangs.
     set(json!([callable("lost", &json!({"phases": ["AfterStarted"]}))])).await;
     until_told(
         &space,
-        "m.lost failed in phase after-started: AttributeError: module 'm' has no attribute 'lost'",
+        "ConfigMap code of spec.startupCallables has no lost in key m.py, which m.lost names: add it",
     )
     .await;
     set_module(&space, "import time\ndef f(ctx):\n    time.sleep(600)\n").await;
@@ -226,7 +226,7 @@ async fn a_callable_that_fails() {
     until_callables(&space, "CallableFailed", "it did not end within 2 s (m.py:3)").await;
     until_told(
         &space,
-        "startup callable m.f failed in phase in-process-first: it did not end within 2 s",
+        "it did not end within 2 s (m.py:3) in startup callable m.f, phase InProcessFirst",
     )
     .await;
 
@@ -244,7 +244,7 @@ async fn a_callable_that_fails() {
         .into_iter()
         .map(|found| (found.phase, found.outcome))
         .collect();
-    let both = ["after-started", "fs-config-only"].map(|phase| (phase.to_owned(), "Failed".to_owned()));
+    let both = ["AfterStarted", "FSConfigOnly"].map(|phase| (phase.to_owned(), "Failed".to_owned()));
     assert_eq!(found, both.into());
     space
         .until("a Warning", || async {

@@ -86,9 +86,9 @@ reasons! {
     SomeFailed, "ZatoCluster: ServicesLoaded", "At least one service could not be loaded.", "Look at the ZatoService that the message names.", "code_travels_and_bad_code_does_not";
     Deployed, "ZatoService: Ready", "The current revision answers on every server.", "", "a_service_follows_its_edits";
     Deploying, "ZatoService: Ready", "The current revision is on its way to the servers.", "Wait.", "truth_table";
-    SyntaxError, "ZatoService: Ready", "A file is not valid Python; it was not sent to any server.", "Mend the line that the message names.", "code_travels_and_bad_code_does_not";
+    SyntaxError, "both: Ready", "A file, or a module of startup callables, is not valid Python; it was not sent to any server.", "Mend the line that the message names.", "code_travels_and_bad_code_does_not";
     ConfigMapNotFound, "both: Ready", "A ConfigMap that the spec names does not exist, or lacks the key.", "Create it, or add the key.", "code_comes_from_config_maps";
-    SourceInvalid, "ZatoService: Ready", "A ConfigMap of `spec.source` holds no file, or something that is no file of Python source.", "Add a file, or rename or remove the key that the message names.", "code_comes_from_config_maps";
+    SourceInvalid, "both: Ready", "A ConfigMap that the spec names holds no file, or something that is no file of Python source.", "Add a file, or rename or remove the key that the message names.", "code_comes_from_config_maps";
     TooMuchCode, "ZatoService: Ready", "The services of the cluster have more code than fits.", "Make files smaller, or use another cluster.", "code_that_does_not_fit_is_refused_and_leaves_room_for_what_is_deployed";
     FileNameTaken, "ZatoService: Ready", "Another, older `ZatoService` of the cluster, or the operator, has a file of the same name.", "Rename the file.", "the_older_of_two_services_keeps_the_file";
     ServiceNameTaken, "ZatoService: Ready", "Another file of the cluster defines a service of the same name.", "Rename one of the two services.", "the_older_of_two_services_keeps_the_service_name";

@@ -150,7 +150,9 @@ fn is_ready(plan: &Plan) -> Judged {
             ),
         );
     }
-    (true, Reason::Running, "all components run".into())
+    let ignored =
+        callables::failed(plan, false).map_or_else(String::new, |message| format!("; ignored: {message}"));
+    (true, Reason::Running, format!("all components run{ignored}"))
 }
 
 fn is_seen(stateful_set: &StatefulSet) -> bool {

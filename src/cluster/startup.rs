@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::api::ZatoCluster;
+use crate::api::conditions::Reason;
 use crate::api::startup::{ConfigMapKeyReference, FailurePolicy, StartupCallable, StartupPhase};
 use crate::exchange::{CallableOutcome, CallableState, revision};
 use crate::python;
@@ -126,15 +127,7 @@ pub fn startup(callables: &[StartupCallable], contents: &Contents) -> Result<Opt
             ));
         }
         let text = text(reference, contents)?;
-        if let Err(error) = python::parse(&file, &text) {
-            return Err(invalid(
-                callable,
-                format!(
-                    "{error}: mend key {} of ConfigMap {}",
-                    reference.key, reference.name
-                ),
-            ));
-        }
+        check(callable, reference, &file, &text)?;
         startup.modules.insert(file, text);
     }
     let bytes: usize = startup.modules.values().map(String::len).sum();
@@ -149,6 +142,43 @@ pub fn startup(callables: &[StartupCallable], contents: &Contents) -> Result<Opt
     Ok((!callables.is_empty()).then_some(startup))
 }
 
+/// What can be told of a module before a server starts with it.
+fn check(
+    callable: &StartupCallable,
+    reference: &ConfigMapKeyReference,
+    file: &str,
+    text: &str,
+) -> Result<(), Error> {
+    let key = &reference.key;
+    if let Err(error) = python::parse(file, text) {
+        let why = format!("has an error in key {key}: {error}: mend it");
+        return Err(refused(reference, Reason::SyntaxError, why));
+    }
+    // A name that stands nowhere is made by nothing, but for what is imported without being named.
+    let function = callable.name.rsplit('.').next().unwrap_or_default();
+    let is_word = |character: char| character == '_' || character.is_alphanumeric();
+    let is_there = text
+        .split(|character| !is_word(character))
+        .any(|word| word == function);
+    if !is_there && !text.contains("import *") {
+        let why = format!(
+            "has no {function} in key {key}, which {} names: add it",
+            callable.name
+        );
+        return Err(refused(reference, Reason::SourceInvalid, why));
+    }
+    Ok(())
+}
+
+fn refused(reference: &ConfigMapKeyReference, reason: Reason, why: String) -> Error {
+    Error::ConfigMap {
+        config_map: reference.name.clone(),
+        field: "startupCallables".into(),
+        why,
+        reason,
+    }
+}
+
 fn invalid(callable: &StartupCallable, why: String) -> Error {
     Error::Invalid {
         field: format!("startupCallables[{}]", callable.name),
@@ -158,20 +188,16 @@ fn invalid(callable: &StartupCallable, why: String) -> Error {
 
 fn text(reference: &ConfigMapKeyReference, contents: &Contents) -> Result<String, Error> {
     let ConfigMapKeyReference { name, key } = reference;
-    let refused = |why: String| Error::ConfigMap {
-        config_map: name.clone(),
-        field: "startupCallables".into(),
-        why,
-    };
+    let refused = |reason, why| refused(reference, reason, why);
     let content = contents.get(name).cloned().flatten();
-    let content = content.ok_or_else(|| refused("does not exist: create it".into()))?;
+    let content =
+        content.ok_or_else(|| refused(Reason::ConfigMapNotFound, "does not exist: create it".into()))?;
     if content.binary.contains(key) {
-        return Err(refused(format!(
-            "key {key} is no text in UTF-8: it stands in binaryData"
-        )));
+        let why = format!("has no text in UTF-8 in key {key}, which stands in binaryData: save it as UTF-8");
+        return Err(refused(Reason::SourceInvalid, why));
     }
     let text = content.texts.get(key).cloned();
-    text.ok_or_else(|| refused(format!("has no key {key}: add it")))
+    text.ok_or_else(|| refused(Reason::ConfigMapNotFound, format!("has no key {key}: add it")))
 }
 
 /// The first failure of one that must pass, or of one that may fail.
@@ -201,12 +227,19 @@ pub fn passed(callables: &[Entry], outcomes: &[CallableOutcome], only_must_pass:
         .all(|entry| entry.phases.iter().all(|phase| has_passed(&entry.name, phase)))
 }
 
-/// In words.
+/// The name that users give to a phase of Zato's.
+pub fn phase(name: &str) -> String {
+    let known = StartupPhase::ALL.into_iter().find(|phase| phase.name() == name);
+    known.map_or_else(|| name.to_owned(), |phase| phase.to_string())
+}
+
+/// In words: the cause first.
 pub fn told(outcome: &CallableOutcome) -> String {
     let error = outcome.error.as_deref().unwrap_or("it failed");
     format!(
-        "startup callable {} failed in phase {}: {error}",
-        outcome.name, outcome.phase
+        "{error} in startup callable {}, phase {}",
+        outcome.name,
+        phase(&outcome.phase)
     )
 }
 

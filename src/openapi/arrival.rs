@@ -69,12 +69,13 @@ const BAR: &str = "Zato requires it, for `X | None` is not `optional[X]` to it";
 const TEXT: &str = "Zato requires it, for an annotation that is a string is not `optional[X]` to it";
 /// What a default mends.
 const DEFAULT_HELPS: [&str; 4] = [MISSING, THIRD, BAR, TEXT];
-const FIRST: &str = "Zato 3.2 takes only the first type of the union";
+const FIRST: &str =
+    "Zato 3.2 takes only the first type of the union: put the one that you need first, or use `any_`";
 const NONE_FIRST: &str = "Zato 3.2 takes a list here, for None is the first type of the union; put it last";
 const QUOTES: &str = "Zato 3.2 answers every request with 500, for it cannot read what is in quotes here; for a class, put \
                       it above, for texts, use `str`";
-const UNWRITABLE: &str =
-    "Zato 3.2 cannot write a date, time or UUID of a model and answers 500: set it as text";
+const UNWRITABLE: &str = "Zato 3.2 cannot write a date, time or UUID of a model and answers 500: declare it as `str`, and set \
+                          it as text, such as `isoformat()`";
 
 impl Models<'_> {
     /// What arrives for a field that is annotated with `written`, of which `declared` is the type.

@@ -27,6 +27,8 @@ pub enum Error {
         field: String,
         /// What is wrong and what to do.
         why: String,
+        /// What `Ready` gets.
+        reason: Reason,
     },
     /// A child's name is taken.
     #[error("{kind} {name} exists and is not this cluster's: rename the cluster, or delete that object")]
@@ -86,6 +88,23 @@ pub enum Error {
     Api(#[source] Box<kube::Error>),
 }
 
+/// With one of these in its `Ready` an object is not brought to what its spec says.
+pub const BLOCKING: [Reason; 13] = [
+    Reason::InvalidSpec,
+    Reason::ConfigMapNotFound,
+    Reason::SourceInvalid,
+    Reason::SyntaxError,
+    Reason::NameTaken,
+    Reason::KeyMissing,
+    Reason::KeyChanged,
+    Reason::CredentialsInvalid,
+    Reason::Forbidden,
+    Reason::QuotaExceeded,
+    Reason::AdmissionDenied,
+    Reason::ResizeRefused,
+    Reason::ApiError,
+];
+
 impl From<kube::Error> for Error {
     fn from(error: kube::Error) -> Self {
         Self::Api(Box::new(error))
@@ -107,12 +126,11 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Unparseable(_) | Self::Invalid { .. } => Reason::InvalidSpec,
-            Self::ConfigMap { .. } => Reason::ConfigMapNotFound,
             Self::Foreign { .. } => Reason::NameTaken,
             Self::KeyMissing { .. } => Reason::KeyMissing,
             Self::KeyChanged { .. } => Reason::KeyChanged,
             Self::Credentials { .. } => Reason::CredentialsInvalid,
-            Self::Child { reason, .. } => *reason,
+            Self::ConfigMap { reason, .. } | Self::Child { reason, .. } => *reason,
             Self::Api(error) => reason(error),
         }
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Error;
 use super::engine::Context;
 use super::kind::{Conditions, Kind};
+use crate::exchange::short_hash;
 use crate::k8s::labels;
 
 /// Statuses that were written and that the cache may lack: by UID, with the version that each of them made.
@@ -72,10 +73,10 @@ fn carry_times(old: &[Condition], new: &mut [Condition], now: Timestamp) {
     }
 }
 
-/// The conditions whose status or reason is new. The first word about an object is news only when it is trouble.
+/// The conditions whose status or reason is new, and trouble that is told in other words. The first word about an object is news only when it is trouble.
 fn flips(old: &[Condition], new: &[Condition]) -> Vec<Condition> {
     let is_news = |c: &&Condition| match old.iter().find(|o| o.type_ == c.type_) {
-        Some(o) => o.status != c.status || o.reason != c.reason,
+        Some(o) => o.status != c.status || o.reason != c.reason || (is_trouble(c) && o.message != c.message),
         None => is_trouble(c),
     };
     new.iter().filter(is_news).cloned().collect()
@@ -135,7 +136,8 @@ async fn publish<K: Kind>(object: &K, condition: &Condition, context: &Context) 
         },
         reason: condition.reason.clone(),
         note: Some(note.chars().take(1000).collect()),
-        action: "Reconcile".into(),
+        // The recorder joins events that differ in their note alone, and keeps the first one.
+        action: format!("{}-{}", condition.type_, short_hash(condition.message.as_bytes())),
         secondary: None,
     };
     if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
@@ -215,5 +217,21 @@ mod tests {
         assert_eq!(flips(&old, &[condition("True", "Running", 5)]).len(), 1);
         assert!(flips(&[], &[condition("True", "Running", 5)]).is_empty());
         assert_eq!(flips(&[], &[condition("False", "NameTaken", 5)]).len(), 1);
+        let told = |reason: &str, message: &str| {
+            let mut told = condition("False", reason, 5);
+            told.message = message.into();
+            told
+        };
+        let failed = told("CallableFailed", "ValueError");
+        assert_eq!(
+            flips(
+                std::slice::from_ref(&failed),
+                &[told("CallableFailed", "KeyError")]
+            )
+            .len(),
+            1
+        );
+        assert!(flips(std::slice::from_ref(&failed), std::slice::from_ref(&failed)).is_empty());
+        assert!(flips(&[told("Deploying", "1 of 2")], &[told("Deploying", "2 of 2")]).is_empty());
     }
 }

@@ -161,13 +161,13 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
         ClusterState::Stopped => {
             return of_cluster(Reason::Stopped, "is stopped: no server runs");
         }
-        ClusterState::Active if servers.is_empty() => {
+        ClusterState::Active | ClusterState::Blocked if servers.is_empty() => {
             return of_cluster(
                 Reason::ClusterNotReady,
                 "has no server that runs: its Ready says why",
             );
         }
-        ClusterState::Active | ClusterState::Paused => {}
+        ClusterState::Active | ClusterState::Blocked | ClusterState::Paused => {}
     }
     let current = |server: &&ServiceOnServer| server.revision == plan.revision;
     if let Some(failed) = servers
@@ -191,6 +191,9 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
             Reason::Paused,
             "is paused: deployed when its spec.paused is false",
         );
+    }
+    if plan.cluster == ClusterState::Blocked {
+        return of_cluster(Reason::ClusterNotReady, "takes no change now: its Ready says why");
     }
     (
         false,

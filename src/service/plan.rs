@@ -8,6 +8,7 @@ use super::Inputs;
 use super::refusal::Refusal;
 use super::source::Sourced;
 use crate::agent::removal;
+use crate::api::conditions::Reason;
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::desired::network;
@@ -16,6 +17,7 @@ use crate::documents::{self, Publication};
 use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash, revision};
 use crate::k8s::names;
 use crate::python::{self, SyntaxError};
+use crate::reconcile::error::BLOCKING;
 
 /// A service with the outcome of its check.
 pub struct Checked<'a> {
@@ -256,17 +258,28 @@ pub enum ClusterState {
     Paused,
     /// No server may run.
     Stopped,
+    /// Something keeps it from being changed: its `Ready` says what.
+    Blocked,
     /// It is as usual.
     Active,
 }
 
 impl ClusterState {
     fn of(cluster: Option<&ZatoCluster>) -> Self {
-        match cluster.map(|cluster| &cluster.spec) {
-            None => Self::Missing,
-            Some(spec) if spec.paused => Self::Paused,
-            Some(spec) if spec.stopped => Self::Stopped,
-            Some(_) => Self::Active,
+        let Some(cluster) = cluster else {
+            return Self::Missing;
+        };
+        let conditions = cluster.status.iter().flat_map(|status| &status.conditions);
+        let is_blocking = |reason: &Reason| {
+            conditions
+                .clone()
+                .any(|condition| condition.reason == reason.to_string())
+        };
+        match &cluster.spec {
+            spec if spec.paused => Self::Paused,
+            spec if spec.stopped => Self::Stopped,
+            _ if BLOCKING.iter().any(is_blocking) => Self::Blocked,
+            _ => Self::Active,
         }
     }
 }

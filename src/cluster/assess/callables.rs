@@ -24,7 +24,8 @@ pub fn running(plan: &Plan) -> Option<String> {
     let running = report.callables.iter().find(runs)?;
     Some(format!(
         "runs startup callable {} in phase {}",
-        running.name, running.phase
+        running.name,
+        startup::phase(&running.phase)
     ))
 }
 
@@ -54,7 +55,7 @@ pub fn judged(plan: &Plan) -> Option<Judged> {
 pub fn statuses(report: &Report) -> Vec<CallableStatus> {
     let status = |found: &CallableOutcome| CallableStatus {
         name: found.name.clone(),
-        phase: found.phase.clone(),
+        phase: startup::phase(&found.phase),
         outcome: format!("{:?}", found.outcome),
         milliseconds: found.milliseconds,
         error: found.error.clone(),

@@ -135,8 +135,8 @@ fn outcome(name: &str, outcome: CallableState) -> CallableOutcome {
 #[case(&[outcome("m.must", CallableState::Passed)], false, Reason::CallablesPending, Reason::Running, "the startup callables have not all passed yet")]
 #[case(&[outcome("m.must", CallableState::Passed), outcome("m.may", CallableState::Running)], false, Reason::CallablesPending, Reason::Running, "the startup callables have not all passed yet")]
 #[case(&[outcome("m.must", CallableState::Passed), outcome("m.may", CallableState::Passed)], true, Reason::AllPassed, Reason::Running, "2 startup callables passed")]
-#[case(&[outcome("m.must", CallableState::Passed), outcome("m.may", CallableState::Failed)], false, Reason::CallableFailed, Reason::Running, "startup callable m.may failed in phase after-started: ValueError: x (m.py:2)")]
-#[case(&[outcome("m.may", CallableState::Failed), outcome("m.must", CallableState::Failed)], false, Reason::CallableFailed, Reason::CallableFailed, "startup callable m.must failed in phase after-started: ValueError: x (m.py:2)")]
+#[case(&[outcome("m.must", CallableState::Passed), outcome("m.may", CallableState::Failed)], false, Reason::CallableFailed, Reason::Running, "ValueError: x (m.py:2) in startup callable m.may, phase AfterStarted")]
+#[case(&[outcome("m.may", CallableState::Failed), outcome("m.must", CallableState::Failed)], false, Reason::CallableFailed, Reason::CallableFailed, "ValueError: x (m.py:2) in startup callable m.must, phase AfterStarted")]
 #[case(&[outcome("m.gone", CallableState::Failed)], false, Reason::CallablesPending, Reason::Running, "the startup callables have not all passed yet")]
 fn callables_that_pass_and_fail(
     #[case] outcomes: &[CallableOutcome],
@@ -178,8 +178,8 @@ fn callables_of_a_server_that_starts() {
     };
     let (ready, reason, message) = told(CallableState::Failed);
     assert_eq!((ready, reason), (false, Reason::CallableFailed));
-    assert!(message.contains("m.may failed in phase after-started: ValueError: x"));
-    let running = "pod demo-server-0: runs startup callable m.may in phase after-started";
+    assert!(message.contains("ValueError: x (m.py:2) in startup callable m.may"));
+    let running = "pod demo-server-0: runs startup callable m.may in phase AfterStarted";
     assert_eq!(
         told(CallableState::Running),
         (false, Reason::Starting, running.into())

@@ -13,9 +13,9 @@ fn content(texts: &[(&str, &str)], binary: &[&str]) -> Arc<Content> {
 }
 
 fn contents() -> Contents {
-    let large = "x".repeat(MOST_BYTES);
+    let large = format!("f = '{}'", "x".repeat(MOST_BYTES));
     let texts = [
-        ("m.py", "def f(ctx): pass\n"),
+        ("m.py", "def f(ctx): pass\ndef g(ctx): pass\n"),
         ("other.py", "def f(ctx): return\n"),
         ("bad.py", "def f(:\n"),
         ("large.py", large.as_str()),
@@ -39,12 +39,13 @@ fn from(name: &str, key: &str) -> Value {
 #[rstest]
 #[case(json!([{"name": "m.f", "configMapKeyRef": {"name": "gone", "key": "m.py"}}]), "ConfigMap gone of spec.startupCallables does not exist: create it")]
 #[case(json!([from("m.f", "none.py")]), "ConfigMap code of spec.startupCallables has no key none.py: add it")]
-#[case(json!([from("b.f", "b.py")]), "ConfigMap code of spec.startupCallables key b.py is no text")]
-#[case(json!([from("m.f", "bad.py")]), "startupCallables[m.f]: m.py:1:7: Expected a parameter or the end of the parameter list: mend key bad.py of ConfigMap code")]
+#[case(json!([from("b.f", "b.py")]), "ConfigMap code of spec.startupCallables has no text in UTF-8 in key b.py")]
+#[case(json!([from("m.f", "bad.py")]), "ConfigMap code of spec.startupCallables has an error in key bad.py: m.py:1:7: Expected a parameter or the end of the parameter list: mend it")]
+#[case(json!([from("m.lost", "m.py")]), "ConfigMap code of spec.startupCallables has no lost in key m.py, which m.lost names: add it")]
 #[case(json!([from("m.f", "m.py"), from("m.g", "other.py")]), "startupCallables[m.g]: module m comes from another key, too: rename one")]
 #[case(json!([{"name": "zato_operator_startup.call"}]), "startupCallables[zato_operator_startup.call]: this module is the operator's")]
 #[case(json!([from("zato_operator_startup.f", "m.py")]), "startupCallables[zato_operator_startup.f]: this module is the operator's")]
-#[case(json!([from("m.f", "m.py"), from("large.f", "large.py")]), "startupCallables: their modules have 921617 bytes, and 921600 fit")]
+#[case(json!([from("m.f", "m.py"), from("large.f", "large.py")]), "startupCallables: their modules have 921640 bytes, and 921600 fit")]
 fn what_is_wrong_is_told(#[case] callables: Value, #[case] wanted: &str) {
     let error = of(callables).unwrap_err().to_string();
     assert!(error.starts_with(wanted), "{error}");

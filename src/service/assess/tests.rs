@@ -106,6 +106,21 @@ fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool
 #[case(true, ClusterState::Missing, None, false, Reason::SyntaxError)]
 #[case(false, ClusterState::Stopped, None, false, Reason::Stopped)]
 #[case(false, ClusterState::Paused, None, false, Reason::Paused)]
+#[case(false, ClusterState::Blocked, None, false, Reason::ClusterNotReady)]
+#[case(
+    false,
+    ClusterState::Blocked,
+    Some(report("old", LoadState::Loaded)),
+    false,
+    Reason::ClusterNotReady
+)]
+#[case(
+    false,
+    ClusterState::Blocked,
+    Some(report("now", LoadState::Loaded)),
+    true,
+    Reason::Deployed
+)]
 #[case(
     false,
     ClusterState::Paused,

@@ -365,3 +365,32 @@ fn names_that_zato_takes_for_its_own_are_found() {
             .all(|file| !touches_zato(file))
     );
 }
+
+/// What its `Ready` says decides whether a change can come.
+#[test]
+fn a_cluster_that_takes_no_change_is_blocked() {
+    let of = |spec: serde_json::Value, reason: &str| {
+        let condition = serde_json::json!({"type": "Ready", "status": "False", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        let object = serde_json::json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoCluster", "metadata": {"name": "c"},
+            "spec": spec, "status": {"conditions": [condition]}});
+        ClusterState::of(Some(&serde_json::from_value(object).unwrap()))
+    };
+    assert_eq!(ClusterState::of(None), ClusterState::Missing);
+    for (reason, state) in [
+        ("Running", ClusterState::Active),
+        ("CallableFailed", ClusterState::Active),
+        ("ConfigMapNotFound", ClusterState::Blocked),
+        ("SyntaxError", ClusterState::Blocked),
+        ("KeyMissing", ClusterState::Blocked),
+    ] {
+        assert_eq!(of(serde_json::json!({}), reason), state, "{reason}");
+    }
+    assert_eq!(
+        of(serde_json::json!({"stopped": true}), "SyntaxError"),
+        ClusterState::Stopped
+    );
+    assert_eq!(
+        of(serde_json::json!({"paused": true}), "SyntaxError"),
+        ClusterState::Paused
+    );
+}

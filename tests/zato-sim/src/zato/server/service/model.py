@@ -85,11 +85,13 @@ def is_optional(hint):
 
 
 def is_list(hint):
-    """`optional` of one type is a list, too."""
+    """`optional` of one type is a list, too, and all of `typing` that has types inside; `dict[str, int]` and `X | None`, which
+    need no `typing`, are not."""
     if is_union(hint):
         first, *rest = typing.get_args(hint)
         return NOTHING in rest[:1] and len(rest) == 1 or is_list(first)
-    return typing.get_origin(hint) is not None
+    origin = typing.get_origin(hint)
+    return origin is list or origin is not None and type(hint).__module__ == 'typing'
 
 
 def first_of(hint):
