@@ -107,9 +107,10 @@ impl Keeper {
             self.written.insert(name, Instant::now());
         }
         self.probes.prepared.store(true, Ordering::Relaxed);
-        self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
         self.errors.extend(self.log.errors());
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
+        // After the ping: a server that is busy with a callable answers late.
+        self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
         if !self.serving {
             return Ok(self.not_serving(was_serving));
         }
