@@ -175,7 +175,6 @@ fn nothing_can_be_noted(#[values(true, false)] must_pass: bool) {
         &[("m.py", module)],
     );
     fs::create_dir(root.path().join("state/outcomes")).unwrap();
-    fs::write(root.path().join("state/outcomes.before"), "").unwrap();
     let (code, said) = start(root.path(), &["after-started"]);
     assert_eq!(
         (code, said.contains("serves")),

@@ -56,13 +56,18 @@ pub fn mounted() -> Option<Wanted> {
     })
 }
 
-/// What a file in the folder holds. The server's code can write there, too: a link is not followed, what is no file or too
-/// long is nothing.
-pub fn read(path: &Path) -> Option<String> {
+/// A file that the server's code can write, too, and its length: a link is not followed, what is no file is nothing.
+pub fn open(path: &Path) -> Option<(File, u64)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
-    let metadata = file.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > MOST_BYTES {
+    let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+    Some((file, metadata.len()))
+}
+
+/// What a file in the folder holds; what is too long is nothing.
+pub fn read(path: &Path) -> Option<String> {
+    let (file, length) = open(path)?;
+    if length > MOST_BYTES {
         return None;
     }
     let mut text = String::new();

@@ -3,11 +3,10 @@
 //! The log is written by code that users deploy: it is opened without following links, and read in bounded pieces.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use super::code;
 
 /// Bytes that are read at once, and kept of an unfinished entry.
 const PIECE: u64 = 256 * 1024;
@@ -43,10 +42,8 @@ impl Log {
     }
 
     fn piece(&mut self) -> Option<String> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut file = File::from(rustix::fs::open(&self.path, flags, Mode::empty()).ok()?);
-        let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-        if metadata.len() < self.position {
+        let (mut file, length) = code::open(&self.path)?;
+        if length < self.position {
             // Rotated.
             (self.position, self.rest) = (0, String::new());
         }
@@ -126,7 +123,7 @@ mod tests {
             let path = folder.path().join("server.log");
             let mut log = Log::new(&path);
             assert!(log.errors().is_empty());
-            let mut file = File::create(&path).unwrap();
+            let mut file = std::fs::File::create(&path).unwrap();
             file.write_all(&ENTRY.as_bytes()[..cut]).unwrap();
             let mut errors = log.errors();
             file.write_all(&ENTRY.as_bytes()[cut..]).unwrap();

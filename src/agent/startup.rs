@@ -2,13 +2,11 @@
 //! cannot be read is nothing.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
-
-use super::Error;
+use super::{Error, code};
 use crate::cluster::desired::paths;
 use crate::cluster::startup::{Entry, LIST, passed};
 use crate::exchange::{CallableOutcome, CallableState};
@@ -104,10 +102,8 @@ impl Startup {
 
 /// The end of a file, which may begin in the middle of a line.
 fn end_of(path: &Path) -> Option<String> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
-    let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
-    file.seek(SeekFrom::Start(metadata.len().saturating_sub(MOST_BYTES)))
+    let (mut file, length) = code::open(path)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(MOST_BYTES)))
         .ok()?;
     let mut bytes = vec![];
     file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;

@@ -1,7 +1,5 @@
 //! Callables that run while a server starts.
 
-use std::fmt;
-
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,34 +61,6 @@ pub enum StartupPhase {
     InProcessFirst,
     /// Services are deployed.
     AfterStarted,
-}
-
-impl StartupPhase {
-    /// In this order.
-    pub const ALL: [Self; 5] = [
-        Self::FSConfigOnly,
-        Self::ImplBeforeRun,
-        Self::BeforePostFork,
-        Self::InProcessFirst,
-        Self::AfterStarted,
-    ];
-
-    /// Zato's own name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FSConfigOnly => "fs-config-only",
-            Self::ImplBeforeRun => "impl-before-run",
-            Self::BeforePostFork => "before-post-fork",
-            Self::InProcessFirst => "in-process-first",
-            Self::AfterStarted => "after-started",
-        }
-    }
-}
-
-impl fmt::Display for StartupPhase {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, formatter)
-    }
 }
 
 /// What a failure does.

@@ -24,6 +24,15 @@ pub const LIST: &str = "callables.json";
 /// All files of a ConfigMap, with room for what is around them.
 const MOST_BYTES: usize = 900 * 1024;
 
+/// All phases in their order, with Zato's own names (`zato-common/src/zato/common/api.py`, `SERVER_STARTUP`).
+const PHASES: [(StartupPhase, &str); 5] = [
+    (StartupPhase::FSConfigOnly, "fs-config-only"),
+    (StartupPhase::ImplBeforeRun, "impl-before-run"),
+    (StartupPhase::BeforePostFork, "before-post-fork"),
+    (StartupPhase::InProcessFirst, "in-process-first"),
+    (StartupPhase::AfterStarted, "after-started"),
+];
+
 /// What was read of the ConfigMaps that callables name; none: it does not exist.
 pub type Contents = BTreeMap<String, Option<Arc<Content>>>;
 
@@ -53,15 +62,14 @@ pub struct Entry {
 
 impl Entry {
     fn of(callable: &StartupCallable) -> Self {
-        let mut phases = callable.phases.clone();
-        if phases.is_empty() {
-            phases.extend(StartupPhase::ALL);
-        }
-        phases.sort_unstable();
+        let wanted = &callable.phases;
+        let phases = PHASES
+            .iter()
+            .filter(|(phase, _)| wanted.is_empty() || wanted.contains(phase));
         Self {
             name: callable.name.clone(),
             has_file: callable.config_map_key_ref.is_some(),
-            phases: phases.into_iter().map(|phase| phase.name().to_owned()).collect(),
+            phases: phases.map(|(_, name)| (*name).to_owned()).collect(),
             must_pass: callable.failure_policy == FailurePolicy::Fail,
             timeout: callable.timeout_seconds,
         }
@@ -229,8 +237,8 @@ pub fn passed(callables: &[Entry], outcomes: &[CallableOutcome], only_must_pass:
 
 /// The name that users give to a phase of Zato's.
 pub fn phase(name: &str) -> String {
-    let known = StartupPhase::ALL.into_iter().find(|phase| phase.name() == name);
-    known.map_or_else(|| name.to_owned(), |phase| phase.to_string())
+    let known = PHASES.iter().find(|(_, known)| *known == name);
+    known.map_or_else(|| name.to_owned(), |(phase, _)| format!("{phase:?}"))
 }
 
 /// In words: the cause first.

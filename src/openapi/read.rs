@@ -251,11 +251,12 @@ impl Reader<'_> {
         if !matches!(value, Value::Index(..)) {
             return None;
         }
-        if side == Side::Input {
+        let message = self.models.message(side, &found, value);
+        if side == Side::Input && matches!(message, Type::List(_)) {
             let text = "input is a list of models: Zato 3.2 answers every request with 500; name a model that has the list";
             self.warn(&found, attribute.line, text.into());
         }
-        Some(self.models.message(side, &found, value))
+        Some(message)
     }
 
     /// Names beside a model on the other side: Zato makes a model of them, in one of the two forms.

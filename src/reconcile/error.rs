@@ -88,8 +88,9 @@ pub enum Error {
     Api(#[source] Box<kube::Error>),
 }
 
-/// With one of these in its `Ready` an object is not brought to what its spec says.
-pub const BLOCKING: [Reason; 13] = [
+/// With one of these in its `Ready` an object is not brought to what its spec says. A volume that cannot grow is told after all
+/// else is done.
+pub const BLOCKING: [Reason; 12] = [
     Reason::InvalidSpec,
     Reason::ConfigMapNotFound,
     Reason::SourceInvalid,
@@ -101,7 +102,6 @@ pub const BLOCKING: [Reason; 13] = [
     Reason::Forbidden,
     Reason::QuotaExceeded,
     Reason::AdmissionDenied,
-    Reason::ResizeRefused,
     Reason::ApiError,
 ];
 

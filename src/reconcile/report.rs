@@ -73,7 +73,8 @@ fn carry_times(old: &[Condition], new: &mut [Condition], now: Timestamp) {
     }
 }
 
-/// The conditions whose status or reason is new, and trouble that is told in other words. The first word about an object is news only when it is trouble.
+/// The conditions whose status or reason is new, and trouble that is told in other words. The first word about an object is
+/// news only when it is trouble.
 fn flips(old: &[Condition], new: &[Condition]) -> Vec<Condition> {
     let is_news = |c: &&Condition| match old.iter().find(|o| o.type_ == c.type_) {
         Some(o) => o.status != c.status || o.reason != c.reason || (is_trouble(c) && o.message != c.message),

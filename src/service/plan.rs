@@ -8,7 +8,7 @@ use super::Inputs;
 use super::refusal::Refusal;
 use super::source::Sourced;
 use crate::agent::removal;
-use crate::api::conditions::Reason;
+use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::desired::network;
@@ -269,12 +269,9 @@ impl ClusterState {
         let Some(cluster) = cluster else {
             return Self::Missing;
         };
-        let conditions = cluster.status.iter().flat_map(|status| &status.conditions);
-        let is_blocking = |reason: &Reason| {
-            conditions
-                .clone()
-                .any(|condition| condition.reason == reason.to_string())
-        };
+        let mut conditions = cluster.status.iter().flat_map(|status| &status.conditions);
+        let ready = conditions.find(|condition| condition.type_ == ConditionType::Ready.to_string());
+        let is_blocking = |reason: &Reason| ready.is_some_and(|ready| ready.reason == reason.to_string());
         match &cluster.spec {
             spec if spec.paused => Self::Paused,
             spec if spec.stopped => Self::Stopped,

@@ -382,6 +382,7 @@ fn a_cluster_that_takes_no_change_is_blocked() {
         ("ConfigMapNotFound", ClusterState::Blocked),
         ("SyntaxError", ClusterState::Blocked),
         ("KeyMissing", ClusterState::Blocked),
+        ("ResizeRefused", ClusterState::Active),
     ] {
         assert_eq!(of(serde_json::json!({}), reason), state, "{reason}");
     }
