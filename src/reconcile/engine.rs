@@ -144,6 +144,7 @@ pub async fn reconcile<K: Kind>(
 }
 
 async fn run<K: Kind>(object: &K, context: &Context) -> Result<Action, Error> {
+    let object = &*context.written.applied_to(object);
     let released = apply::release(object, context).await;
     if let (Ok(()), Some(status)) = (&released, object.paused()) {
         report::report(object, status, context).await?;

@@ -1,5 +1,6 @@
 //! The only writer of status. Events derive from conditions that flipped.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -21,17 +22,21 @@ use crate::k8s::labels;
 pub struct Written(Mutex<HashMap<String, (u64, Value)>>);
 
 impl Written {
-    /// The status that an object has, also when the cache is behind our own last write.
-    fn status_of<K: Kind>(&self, object: &K) -> Option<K::Status> {
+    /// An object with the status that it has, also when the cache is behind our own last write: what is told once is kept
+    /// from there.
+    pub fn applied_to<'a, K: Kind>(&self, object: &'a K) -> Cow<'a, K> {
         let uid = object.uid().unwrap_or_default();
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((made, status)) = written.get(&uid) {
-            if version(object).is_some_and(|version| version < *made) {
-                return serde_json::from_value(status.clone()).ok();
-            }
+        let Some((made, status)) = written.get(&uid) else {
+            return Cow::Borrowed(object);
+        };
+        if version(object).is_none_or(|version| version >= *made) {
             written.remove(&uid);
+            return Cow::Borrowed(object);
         }
-        object.status().cloned()
+        let mut current = object.clone();
+        *current.status_mut() = serde_json::from_value(status.clone()).ok();
+        Cow::Owned(current)
     }
 
     fn remember<K: Kind>(&self, made: &K, status: &K::Status) {
@@ -49,10 +54,10 @@ fn version<K: Kind>(object: &K) -> Option<u64> {
 
 /// Writes `status` if it differs from what the object has, and an event for each condition that flipped.
 pub async fn report<K: Kind>(object: &K, mut status: K::Status, context: &Context) -> Result<(), Error> {
-    let current = context.written.status_of(object);
-    let old = current.as_ref().map(Conditions::conditions).unwrap_or_default();
+    let current = object.status();
+    let old = current.map(Conditions::conditions).unwrap_or_default();
     carry_times(old, status.conditions_mut(), Timestamp::now());
-    if current.as_ref() == Some(&status) {
+    if current == Some(&status) {
         return Ok(());
     }
     let flipped = flips(old, status.conditions());
@@ -179,7 +184,7 @@ mod tests {
         let written = Written::default();
         let made = object("10", "new");
         written.remember(&made, made.status.as_ref().unwrap());
-        let summary = |object: &ZatoCluster| written.status_of(object).unwrap().summary;
+        let summary = |object: &ZatoCluster| written.applied_to(object).status.clone().unwrap().summary;
         assert_eq!(summary(&object("9", "old")), "new");
         assert_eq!(summary(&object("11", "of somebody else")), "of somebody else");
         assert_eq!(summary(&object("9", "old")), "old", "it is forgotten");
