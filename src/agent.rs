@@ -4,6 +4,7 @@
 //! * `agent run`: the sidecar. Writes what Zato is created from and the code, keeps both as the index says, reports.
 //! * `agent harden`: an init container. Checks what was created and closes what Zato leaves open.
 
+pub mod channels;
 pub mod code;
 pub mod creation;
 pub mod harden;

@@ -2,6 +2,7 @@
 //!
 //! Types only. No logic, no client; nothing of ours is imported here.
 
+pub mod channels;
 pub mod conditions;
 pub mod configuration;
 pub mod startup;

@@ -12,11 +12,11 @@ use kube::api::ApiResource;
 
 use crate::api::PublishedDocument;
 use crate::api::conditions::Reason;
-use crate::exchange::short_hash;
+use crate::exchange::{IndexedChannel, IndexedSecurity, SecurityKind, short_hash};
 use crate::k8s::labels;
-use crate::openapi::breaking::{Contract, breaking_changes};
+use crate::openapi::breaking::breaking_changes;
 use crate::openapi::document::{Settings, document};
-use crate::openapi::model::Api;
+use crate::openapi::model::{Access, Api, Channel};
 use crate::openapi::project::Project;
 use crate::openapi::read::{self, Selection};
 use crate::openapi::select::Patterns;
@@ -52,16 +52,48 @@ pub fn services(project: &Project, files: Option<BTreeSet<String>>, tags: &[Stri
 
 /// What callers of `before` lose with `after`, one sentence for each change.
 pub fn breaks(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
-    let contract = |files: &BTreeMap<String, String>| {
+    let api = |files: &BTreeMap<String, String>| {
         let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        Contract {
-            api: services(&project(files), None, &[]),
-            // No source tells who may call.
-            ..Contract::default()
-        }
+        services(&project(files), None, &[])
     };
-    let changes = breaking_changes(&contract(before), &contract(after));
-    bounded(changes.iter().map(ToString::to_string).collect())
+    told(&api(before), &api(after))
+}
+
+/// What callers of channels lose with other ones.
+pub fn channel_breaks(before: &Channels, after: &Channels) -> Vec<String> {
+    let api = |indexed: &Channels| Api {
+        channels: channels(indexed),
+        ..Api::default()
+    };
+    told(&api(before), &api(after))
+}
+
+/// Channels of the index, by name.
+pub type Channels = BTreeMap<String, IndexedChannel>;
+
+/// Channels as documents have them.
+pub fn channels(indexed: &Channels) -> Vec<Channel> {
+    let access = |security: &IndexedSecurity| match security.kind {
+        SecurityKind::BasicAuth => Access::BasicAuth,
+        SecurityKind::ApiKey => Access::ApiKey,
+    };
+    let channel = |indexed: &IndexedChannel| Channel {
+        service: indexed.service.clone(),
+        path: indexed.url_path.clone(),
+        methods: indexed.methods.clone(),
+        access: indexed.security.as_ref().map(access),
+        is_limited: !indexed.rate_limit.is_empty(),
+    };
+    indexed.values().map(channel).collect()
+}
+
+fn told(before: &Api, after: &Api) -> Vec<String> {
+    bounded(
+        breaking_changes(before, after)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )
 }
 
 /// The first ones, and how many more there are.

@@ -6,8 +6,11 @@
 //!
 //! Formats only grow: an unknown field is ignored, a missing one has a default.
 
+mod channels;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use channels::{ChannelReport, Hidden, IndexedChannel, IndexedSecurity, SecurityKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -36,6 +39,9 @@ pub struct IndexedService {
     pub revision: String,
     /// Its files, by name.
     pub files: BTreeMap<String, IndexedFile>,
+    /// Its channels, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, IndexedChannel>,
     /// What its callers lost with this revision, as the operator tells it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<String>,
@@ -48,12 +54,14 @@ pub struct IndexedService {
 }
 
 impl IndexedService {
-    /// Without what is told of changes.
+    /// Without what is told of changes, and without secrets.
     #[must_use]
     pub fn bare(&self) -> Self {
+        let bare = |(name, channel): (&String, &IndexedChannel)| (name.clone(), channel.bare());
         Self {
             revision: self.revision.clone(),
             files: self.files.clone(),
+            channels: self.channels.iter().map(bare).collect(),
             ..Self::default()
         }
     }
@@ -97,6 +105,9 @@ pub struct Report {
     pub error: Option<String>,
     /// Each service of the index.
     pub services: BTreeMap<String, ServiceReport>,
+    /// The channels of each service of the index, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, BTreeMap<String, ChannelReport>>,
     /// What the startup callables did, in the order in which they began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub callables: Vec<CallableOutcome>,

@@ -16,6 +16,7 @@ pub mod facts;
 pub mod files;
 pub mod model;
 pub mod names;
+pub mod operation;
 pub mod postman;
 pub mod progress;
 pub mod project;

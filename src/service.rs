@@ -1,6 +1,7 @@
 //! `ZatoService`: is the code valid, and what has each server of it? The code itself travels with the cluster.
 
 pub mod assess;
+pub mod channels;
 pub mod plan;
 pub mod refusal;
 pub mod source;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::{Receiver, Sender};
 
+use super::channels::Channels;
 use super::code::{self, Wanted};
 use super::creation::Credentials;
 use super::imports::Imports;
@@ -41,6 +42,7 @@ pub struct Keeper {
     imports: Imports,
     services: BTreeMap<String, ServiceReport>,
     removal: Removal,
+    channels: Channels,
     startup: Startup,
     callables: Vec<CallableOutcome>,
     is_settled: bool,
@@ -69,6 +71,7 @@ impl Keeper {
             imports: Imports::default(),
             services: BTreeMap::new(),
             removal: Removal::new(Path::new(paths::HOT)),
+            channels: Channels::default(),
             startup,
             callables: vec![],
             is_settled: false,
@@ -134,7 +137,8 @@ impl Keeper {
         if is_loaded && self.startup.is_passed(&self.callables) {
             self.probes.open.store(true, Ordering::Relaxed);
         }
-        self.is_settled = is_loaded && self.remove(wanted).await;
+        let has_channels = self.channels.step(wanted, &self.services, &self.server).await;
+        self.is_settled = is_loaded && has_channels && self.remove(wanted).await;
         let open = self.probes.open.load(Ordering::Relaxed);
         let phase = if open { Phase::Serving } else { Phase::Loading };
         let revision = if self.is_settled {
@@ -171,6 +175,7 @@ impl Keeper {
                 "the file of removed services stays"
             );
         }
+        self.channels.forget();
         self.is_settled = false;
         self.password_set = false;
         self.probes.open.store(false, Ordering::Relaxed);
@@ -298,6 +303,7 @@ impl Keeper {
             index_revision: index_revision.into(),
             error,
             services: self.services.clone(),
+            channels: self.channels.reports().clone(),
             callables: self.callables.clone(),
         }
     }

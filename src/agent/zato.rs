@@ -5,9 +5,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cluster::desired::ports;
+use crate::exchange::{IndexedSecurity, SecurityKind};
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,6 +22,9 @@ pub enum Error {
     /// It does not answer.
     #[error("the server does not answer: {0}")]
     Http(#[from] reqwest::Error),
+    /// What a request needs is not there.
+    #[error("{0} is not in the server's database")]
+    Missing(String),
     /// It answers, but not as Zato 3.2 does.
     #[error("{service}: {why}")]
     Answer {
@@ -28,6 +33,59 @@ pub enum Error {
         /// What is wrong with the answer.
         why: String,
     },
+}
+
+/// A REST channel in the server's database. What only is compared has the type that Zato gave it.
+#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct Row {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The number of its definition of who may call; none: everybody may.
+    pub security_id: Option<i64>,
+    /// Its path.
+    pub url_path: Value,
+    /// Its method.
+    pub method: Value,
+    /// Its service.
+    pub service_name: Value,
+    /// The format of messages.
+    pub data_format: Value,
+    /// Whether it answers.
+    pub is_active: Value,
+    /// Whether parameters become input.
+    pub merge_url_params_req: Value,
+    /// Whether the path comes before the query string.
+    pub url_params_pri: Value,
+    /// Whether both come before the body.
+    pub params_pri: Value,
+    /// Whether a parameter can have a slash.
+    pub match_slash: Value,
+    /// Whether it answers only so many requests.
+    pub is_rate_limit_active: Value,
+    /// How many, in which time.
+    pub rate_limit_def: Value,
+    /// Others who may call.
+    pub security_groups: Value,
+}
+
+/// A definition of who may call.
+#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct Definition {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether it lets anybody in.
+    pub is_active: bool,
+    /// The user name, of basic authentication.
+    pub username: String,
+    /// What callers send.
+    #[serde(skip)]
+    pub kind: SecurityKind,
 }
 
 /// From where the server loaded a service.
@@ -100,6 +158,81 @@ impl Server {
             .collect())
     }
 
+    /// All REST channels that are no part of Zato.
+    pub async fn channels(&self) -> Result<Vec<Row>, Error> {
+        let service = "zato.http-soap.get-list";
+        let payload = json!({"cluster_id": 1, "connection": "channel", "transport": "plain_http"});
+        rows(service, self.invoke(service, &payload).await?)
+    }
+
+    /// Makes a REST channel, or changes the one of that number.
+    pub async fn write_channel(&self, id: Option<i64>, mut fields: Value) -> Result<(), Error> {
+        let service = match id {
+            None => "zato.http-soap.create",
+            Some(id) => {
+                fields["id"] = id.into();
+                "zato.http-soap.edit"
+            }
+        };
+        self.invoke(service, &fields).await.map(drop)
+    }
+
+    /// Deletes a REST channel.
+    pub async fn delete_channel(&self, id: i64) -> Result<(), Error> {
+        self.invoke("zato.http-soap.delete", &json!({"id": id}))
+            .await
+            .map(drop)
+    }
+
+    /// All definitions of a kind.
+    pub async fn definitions(&self, kind: SecurityKind) -> Result<Vec<Definition>, Error> {
+        let service = format!("{}.get-list", definitions(kind));
+        let mut found: Vec<Definition> =
+            rows(&service, self.invoke(&service, &json!({"cluster_id": 1})).await?)?;
+        for definition in &mut found {
+            definition.kind = kind;
+        }
+        Ok(found)
+    }
+
+    /// Makes a definition, or makes the one of that number as it should be, and gives it its password.
+    pub async fn define(
+        &self,
+        security: &IndexedSecurity,
+        name: &str,
+        id: Option<i64>,
+        is_same: bool,
+    ) -> Result<(), Error> {
+        let family = definitions(security.kind);
+        let mut fields = json!({"cluster_id": 1, "name": name, "is_active": true});
+        if security.kind == SecurityKind::BasicAuth {
+            fields["username"] = security.username.clone().into();
+            fields["realm"] = "zato".into();
+        }
+        let id = match id {
+            None => self.invoke(&format!("{family}.create"), &fields).await?["id"].clone(),
+            Some(id) if is_same => id.into(),
+            Some(id) => {
+                fields["id"] = id.into();
+                self.invoke(&format!("{family}.edit"), &fields).await?;
+                id.into()
+            }
+        };
+        let password = &security.password.0;
+        let payload = json!({"id": id, "password1": password, "password2": password});
+        self.invoke(&format!("{family}.change-password"), &payload)
+            .await
+            .map(drop)
+    }
+
+    /// Deletes a definition. Zato deletes the channels that need it, too.
+    pub async fn delete_definition(&self, definition: &Definition) -> Result<(), Error> {
+        let service = format!("{}.delete", definitions(definition.kind));
+        self.invoke(&service, &json!({"id": definition.id}))
+            .await
+            .map(drop)
+    }
+
     /// Gives `pubapi` its password, if it has another one.
     pub async fn ensure_pubapi_password(&self) -> Result<(), Error> {
         let url = format!("{}/zato/api/invoke/{NO_SERVICE}", self.base);
@@ -149,7 +282,9 @@ impl Server {
             .send()
             .await?;
         if answer.status() != StatusCode::OK {
-            return Err(wrong(format!("HTTP {}", answer.status().as_u16())));
+            let status = answer.status().as_u16();
+            let cause = cause(&answer.text().await.unwrap_or_default());
+            return Err(wrong(format!("HTTP {status}{cause}")));
         }
         let envelope: Value = answer.json().await?;
         let Some(inner) = envelope["response"].as_str().filter(|inner| !inner.is_empty()) else {
@@ -160,6 +295,41 @@ impl Server {
             serde_json::from_slice(&inner).map_err(|error| wrong(error.to_string()))?,
         ))
     }
+}
+
+/// What Zato says of an error: the end of a traceback, which comes before what it says of itself.
+fn cause(body: &str) -> String {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let details = match &body["details"] {
+        Value::Array(lines) => lines.first(),
+        details => Some(details),
+    };
+    let details = details.and_then(Value::as_str).unwrap_or_default();
+    let (traceback, _) = details.split_once("··· Context").unwrap_or((details, ""));
+    let last = traceback.lines().rev().find(|line| !line.trim().is_empty());
+    let text: String = last.unwrap_or_default().trim().chars().take(300).collect();
+    if text.is_empty() {
+        text
+    } else {
+        format!(": {text}")
+    }
+}
+
+/// The family of services for definitions of a kind.
+fn definitions(kind: SecurityKind) -> &'static str {
+    match kind {
+        SecurityKind::BasicAuth => "zato.security.basic-auth",
+        SecurityKind::ApiKey => "zato.security.apikey",
+    }
+}
+
+fn rows<T: DeserializeOwned>(service: &str, list: Value) -> Result<Vec<T>, Error> {
+    // No answer at all is an empty list.
+    let list = if list.is_null() { json!([]) } else { list };
+    serde_json::from_value(list).map_err(|error| Error::Answer {
+        service: service.into(),
+        why: error.to_string(),
+    })
 }
 
 /// Internal services put their answer into one element whose name ends with `_response`.
@@ -176,6 +346,27 @@ fn unwrap(answer: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As Zato 3.2 tells them, its account of itself included.
+    #[test]
+    fn the_cause_of_an_error_is_found() {
+        let body = |details: Value| json!({"result": "Error", "cid": "1", "details": details}).to_string();
+        let long = "··· Error ···\n\n>>> Exception: 'x'\n  File a\nException: Such a channel already exists\n\n··· Context ···\n\nserver1\n";
+        assert_eq!(
+            cause(&body(long.into())),
+            ": Exception: Such a channel already exists"
+        );
+        assert_eq!(
+            cause(&body("Element missing: id".into())),
+            ": Element missing: id"
+        );
+        assert_eq!(
+            cause(&body(json!(["An error has occurred"]))),
+            ": An error has occurred"
+        );
+        assert_eq!((cause(""), cause("{}")), (String::new(), String::new()));
+        assert_eq!(cause(&body("x".repeat(1000).into())).len(), 302);
+    }
 
     #[test]
     fn the_wrapper_of_internal_services_is_taken_off() {

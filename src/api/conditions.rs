@@ -15,6 +15,8 @@ pub enum ConditionType {
     Documented,
     /// The change from the version before breaks no callers.
     Compatible,
+    /// Every channel of the service answers as its spec says.
+    ChannelsActive,
     /// All startup callables passed when the server started last.
     CallablesPassed,
     /// Data and keys are those of an earlier cluster of this name.
@@ -97,6 +99,13 @@ reasons! {
     BreakingChange, "ZatoService: Ready, Compatible", "A change breaks those who call the services. With `spec.openapi.breakingChangePolicy: Refuse` it is not deployed.", "Take the change back, give the new version another name, or set the policy to Warn.", "a_breaking_change_is_told_or_refused";
     NothingBroken, "ZatoService: Compatible", "The change from the version before breaks no callers.", "", "a_breaking_change_is_told_or_refused";
     NotJudged, "ZatoService: Compatible", "The version before is gone, so that nothing could be compared: an operator was interrupted, or a ConfigMap with code was deleted.", "Compare by hand, with `apispec --since`. The next change is judged again.", "what_cannot_be_compared_is_told_as_such";
+    AllActive, "ZatoService: ChannelsActive", "Every channel answers as the spec says.", "", "channels_follow_their_spec";
+    ChannelsPending, "ZatoService: Ready, ChannelsActive", "A channel is being made or changed.", "Wait.", "truth_table_of_channels";
+    ChannelInvalid, "ZatoService: Ready, ChannelsActive", "A channel names a service that no file of the `ZatoService` defines.", "Correct the name, or add the service.", "channels_that_are_wrong_are_told";
+    ChannelFailed, "ZatoService: Ready, ChannelsActive", "Zato did not take a channel.", "The message has Zato's answer; it is tried again.", "channels_follow_their_spec";
+    PathTaken, "ZatoService: Ready, ChannelsActive", "A channel of an older `ZatoService` answers the same path and method.", "Choose another path.", "channels_that_are_wrong_are_told";
+    SecretNotFound, "ZatoService: Ready, ChannelsActive", "A Secret that a channel names does not exist. The channel is not made; one that was there stays as it was.", "Create it.", "channels_that_are_wrong_are_told";
+    SecretInvalid, "ZatoService: Ready, ChannelsActive", "A Secret that a channel names lacks a key or the label that lets services use it. The channel is not made; one that was there stays as it was.", "The message names what lacks.", "channels_that_are_wrong_are_told";
     Published, "both: Documented", "The OpenAPI document of what was loaded last is in the ConfigMap that the message names.", "", "documents_are_published";
     DocumentTooLarge, "both: Documented", "The OpenAPI document does not fit into a ConfigMap.", "Divide the services among several ZatoServices, or several clusters.", "a_document_that_does_not_fit_is_told";
     Adopted, "ZatoCluster: DataAdopted", "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";

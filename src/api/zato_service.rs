@@ -7,6 +7,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::channels::{Channel, Endpoint};
+
 /// What a user wants to be deployed.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
@@ -62,6 +64,11 @@ pub struct ZatoServiceSpec {
     pub cluster_ref: ClusterReference,
     /// Where the code comes from.
     pub source: Source,
+    /// Addresses of their own under which the services are called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub channels: Vec<Channel>,
     /// The OpenAPI document of the services.
     #[serde(default)]
     pub openapi: OpenApi,
@@ -173,6 +180,10 @@ pub struct ZatoServiceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub servers: Vec<ServiceOnServer>,
+    /// The addresses of the services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["channel".into()]))]
+    pub endpoints: Vec<Endpoint>,
     /// The newest OpenAPI document of the services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openapi: Option<PublishedDocument>,

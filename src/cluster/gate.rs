@@ -48,10 +48,14 @@ impl<'a> Gate<'a> {
             // Nobody calls what was never there.
             return Some(Judged::Deployed(version));
         };
-        if old.revision == version.revision {
+        if old.revision == version.revision && old.channels == version.channels {
             version.breaks = self.within_bounds(old.breaks.clone());
             version.is_unjudged = old.is_unjudged;
             return Some(Judged::Deployed(version));
+        }
+        let of_channels = documents::channel_breaks(&old.channels, &version.channels);
+        if old.revision == version.revision {
+            return Some(self.conclude(service, version, of_channels));
         }
         if !is_whole(old, self.inputs) {
             // An operator was interrupted between the contents and the index, or somebody deleted the contents.
@@ -60,20 +64,33 @@ impl<'a> Gate<'a> {
         }
         let before = self.before();
         if self.is_harmless {
-            return Some(Judged::Deployed(version));
+            return Some(self.conclude(service, version, of_channels));
         }
         let after = changed(before.clone(), old, service);
-        let breaks = documents::breaks(&before, &after);
+        let mut breaks = documents::breaks(&before, &after);
+        breaks.extend(of_channels);
+        let judged = self.conclude(service, version, breaks);
+        if matches!(judged, Judged::Deployed(_)) {
+            self.deployed = Some(after);
+        }
+        Some(judged)
+    }
+
+    fn conclude(
+        &mut self,
+        service: &Checked<'_>,
+        mut version: IndexedService,
+        breaks: Vec<String>,
+    ) -> Judged {
         let breaks = self.within_bounds(breaks);
         if !breaks.is_empty() && service.must_not_break() {
-            return Some(Judged::Refused(RefusedRevision {
+            return Judged::Refused(RefusedRevision {
                 revision: version.revision,
                 breaks,
-            }));
+            });
         }
-        self.deployed = Some(after);
         version.breaks = breaks;
-        Some(Judged::Deployed(version))
+        Judged::Deployed(version)
     }
 
     /// All code, and what all changes together do to it.

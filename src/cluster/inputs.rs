@@ -121,7 +121,9 @@ fn refusal(namespace: &str, cluster: &str, context: &Context) -> Option<String> 
 fn is_deployed(services: &[Sourced], index: &Index) -> bool {
     let wanted = checked(services, index);
     let is_current = |service: &Checked<'_>| match (&service.result, index.services.get(&service.name)) {
-        (Ok(version), Some(deployed)) => version.revision == deployed.revision,
+        (Ok(version), Some(deployed)) => {
+            version.revision == deployed.revision && version.channels == deployed.channels
+        }
         _ => false,
     };
     wanted.len() == index.services.len() && wanted.iter().all(is_current)

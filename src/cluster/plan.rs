@@ -18,9 +18,10 @@ use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
 use crate::documents::{self, Publication};
 use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash};
 use crate::k8s::names;
-use crate::openapi::model::Api;
+use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
 use crate::reconcile::child::{Claim, PodState};
+use crate::service::channels;
 use crate::service::plan::{Checked, checked, indexed};
 
 /// What will be done.
@@ -252,7 +253,10 @@ fn documents(
             files.extend(version.files.keys().cloned());
         }
     }
-    let mut api = Api::default();
+    let mut api = Api {
+        channels: active_channels(index, inputs.report.as_ref()),
+        ..Api::default()
+    };
     for (tags, files) in by_tags {
         let part = documents::services(&project, Some(files), tags);
         api.services.extend(part.services);
@@ -263,6 +267,16 @@ fn documents(
     Publication::of(history, &api, network::address(&name, &namespace), |version| {
         names::cluster_document(&name, version)
     })
+}
+
+/// The channels that answer.
+fn active_channels(index: &Index, report: Option<&Report>) -> Vec<Channel> {
+    let mut active = vec![];
+    for (name, version) in &index.services {
+        let found = report.and_then(|report| channels::active(name, &version.channels, report));
+        active.extend(documents::channels(&found.unwrap_or_default()));
+    }
+    active
 }
 
 /// The revision that servers are to have of a service, if it is the one of its spec.
@@ -284,7 +298,10 @@ fn index(cluster: &str, services: &[Checked<'_>], inputs: &Inputs) -> (Index, BT
             texts.extend(current.files.keys().map(text));
             indexed.insert(service.name.clone(), current);
         } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
+            let was = channels::kept(&service.claims, &old.channels);
+            old.channels = channels::told(&service.claims, &old);
             if let Some(Judged::Refused(refused)) = judged {
+                old.channels = was;
                 old.refused = Some(refused);
             }
             indexed.insert(service.name.clone(), old);
@@ -332,6 +349,7 @@ fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<Index
         .collect();
     let found = found?;
     let mut kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
+    kept.channels.clone_from(&old.channels);
     if kept.revision == old.revision {
         kept.breaks.clone_from(&old.breaks);
         kept.is_unjudged = old.is_unjudged;

@@ -20,6 +20,10 @@ pub const STARTUP: &str = "startup";
 /// The part with keys and passwords.
 pub const CREDENTIALS: &str = "credentials";
 
+/// The label with which the owner of a Secret lets channels of services use it: whoever writes services can read what
+/// their server knows.
+pub const CHANNEL_CREDENTIALS: &str = "zato.io/channel-credentials";
+
 /// The selector of everything that the operator manages.
 pub fn managed_selector() -> String {
     format!("{MANAGED_BY}={MANAGER}")

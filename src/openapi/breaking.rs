@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::model::{Api, Field, Service, Type};
+use super::model::{Api, Channel, Field, Service, Type, without_names};
 use super::widening::{Difference, differences};
 
 /// A way to break a caller.
@@ -66,21 +66,12 @@ impl fmt::Display for Change {
     }
 }
 
-/// The services and who may call them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Contract {
-    /// The services.
-    pub api: Api,
-    /// The security schemes of which a caller needs one, by service. None: anybody may call.
-    pub security: BTreeMap<String, BTreeSet<String>>,
-}
-
-/// All changes from one contract to the next that break callers, in the order of services and rules.
-pub fn breaking_changes(old: &Contract, new: &Contract) -> Vec<Change> {
+/// All changes from one API to the next that break callers, in the order of services and rules.
+pub fn breaking_changes(old: &Api, new: &Api) -> Vec<Change> {
     let renamed = renamed(old, new);
     let mut changes = BTreeSet::new();
-    for (name, before) in &old.api.services {
-        let Some(after) = new.api.services.get(name) else {
+    for (name, before) in &old.services {
+        let Some(after) = new.services.get(name) else {
             let (rule, after) = match renamed.get(name.as_str()) {
                 Some(other) => (Rule::OperationRenamed, other.to_string()),
                 None => (Rule::OperationRemoved, "none".into()),
@@ -97,21 +88,20 @@ pub fn breaking_changes(old: &Contract, new: &Contract) -> Vec<Change> {
         changes.extend(input(old, new, before, after));
         changes.extend(output(old, new, before, after));
         changes.extend(response_element(before, after));
-        changes.extend(security(old, new, name));
     }
+    changes.extend(channels(old, new));
     changes.into_iter().collect()
 }
 
 /// Services that are gone, by the one new service that is the same but for its name.
-fn renamed<'a>(old: &'a Contract, new: &'a Contract) -> BTreeMap<&'a str, &'a str> {
-    let is_new = |service: &&Service| !old.api.services.contains_key(&service.name);
-    let added: Vec<&Service> = new.api.services.values().filter(is_new).collect();
+fn renamed<'a>(old: &'a Api, new: &'a Api) -> BTreeMap<&'a str, &'a str> {
+    let is_new = |service: &&Service| !old.services.contains_key(&service.name);
+    let added: Vec<&Service> = new.services.values().filter(is_new).collect();
     let mut result = BTreeMap::new();
     for before in old
-        .api
         .services
         .values()
-        .filter(|service| !new.api.services.contains_key(&service.name))
+        .filter(|service| !new.services.contains_key(&service.name))
     {
         let says_something = before.input.is_some() || before.output.is_some();
         let same = |after: &&&Service| {
@@ -139,10 +129,10 @@ fn message(kind: Option<&Type>) -> Type {
 }
 
 /// What was accepted must be accepted.
-fn input(old: &Contract, new: &Contract, before: &Service, after: &Service) -> Vec<Change> {
+fn input(old: &Api, new: &Api, before: &Service, after: &Service) -> Vec<Change> {
     let found = differences(
-        (&old.api, &message(before.input.as_ref())),
-        (&new.api, &message(after.input.as_ref())),
+        (old, &message(before.input.as_ref())),
+        (new, &message(after.input.as_ref())),
     );
     let changes = found.into_iter().filter_map(|difference| {
         let (rule, path, was, is) = match difference {
@@ -179,13 +169,13 @@ fn input(old: &Contract, new: &Contract, before: &Service, after: &Service) -> V
 }
 
 /// What goes out must be what went out.
-fn output(old: &Contract, new: &Contract, before: &Service, after: &Service) -> Vec<Change> {
+fn output(old: &Api, new: &Api, before: &Service, after: &Service) -> Vec<Change> {
     // Who declared nothing promised nothing.
     if before.output.is_none() {
         return Vec::new();
     }
     let (is, was) = (message(after.output.as_ref()), message(before.output.as_ref()));
-    let found = differences((&new.api, &is), (&old.api, &was));
+    let found = differences((new, &is), (old, &was));
     let changes = found.into_iter().map(|difference| {
         let (rule, path, was, is) = match difference {
             Difference::Missing { path, wide } => {
@@ -228,18 +218,53 @@ fn response_element(before: &Service, after: &Service) -> Option<Change> {
     })
 }
 
-fn security(old: &Contract, new: &Contract, name: &str) -> Option<Change> {
-    let after = new.security.get(name).filter(|schemes| !schemes.is_empty())?;
-    let before = old.security.get(name).filter(|schemes| !schemes.is_empty());
-    let tightened = before.is_none_or(|before| !before.is_subset(after));
-    let text = |schemes: &BTreeSet<String>| schemes.iter().cloned().collect::<Vec<_>>().join(" or ");
-    tightened.then(|| Change {
-        service: name.to_owned(),
-        rule: Rule::SecurityTightened,
-        path: String::new(),
-        before: before.map_or_else(|| "anybody".into(), text),
-        after: text(after),
-    })
+/// The channels by what callers write: method and path.
+fn by_address(api: &Api) -> BTreeMap<String, &Channel> {
+    let mut addresses = BTreeMap::new();
+    for channel in &api.channels {
+        let path = without_names(&channel.path);
+        addresses.extend(
+            channel
+                .methods
+                .iter()
+                .map(|method| (format!("{method} {path}"), channel)),
+        );
+    }
+    addresses
+}
+
+/// What answered must answer, with the same service, and let in whom it let in.
+fn channels(old: &Api, new: &Api) -> Vec<Change> {
+    let after = by_address(new);
+    let mut changes = vec![];
+    for (address, before) in by_address(old) {
+        let mut change = |rule, was: String, is: String| {
+            changes.push(Change {
+                service: address.clone(),
+                rule,
+                path: String::new(),
+                before: was,
+                after: is,
+            });
+        };
+        let service = |channel: &Channel| format!("service {}", channel.service);
+        let Some(after) = after.get(&address) else {
+            change(Rule::OperationRemoved, service(before), "none".into());
+            continue;
+        };
+        if before.service != after.service {
+            change(Rule::OperationRemoved, service(before), service(after));
+        }
+        let access = |channel: &Channel| {
+            channel
+                .access
+                .map_or_else(|| "anybody".to_owned(), |access| format!("{access:?}"))
+        };
+        if after.access.is_some() && before.access != after.access {
+            change(Rule::SecurityTightened, access(before), access(after));
+        }
+    }
+    changes
 }
 
 fn described(field: &Field) -> String {
@@ -250,31 +275,29 @@ fn described(field: &Field) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openapi::model::Access;
     use crate::openapi::tests::api;
     use proptest::prelude::*;
     use rstest::rstest;
 
     const HEAD: &str = "from zato.server.service import *\nfrom zato.common.typing_ import *\n";
 
-    fn contract(text: &str) -> Contract {
-        Contract {
-            api: api(&[("m", &format!("{HEAD}{text}"))], &["public"]),
-            ..Contract::default()
-        }
+    fn contract(text: &str) -> Api {
+        api(&[("m", &format!("{HEAD}{text}"))], &["public"])
     }
 
-    fn service(body: &str) -> Contract {
+    fn service(body: &str) -> Api {
         contract(&format!("class S(Service):\n    name = 's'\n    {body}\n"))
     }
 
-    fn model(fields: &str) -> Contract {
+    fn model(fields: &str) -> Api {
         let text = "class S(Service):\n    name = 's'\n    input = M\n    output = M\n";
         contract(&format!(
             "@dataclass\nclass N(Model):\n    n: int\n@dataclass\nclass M(Model):\n    {fields}\n{text}"
         ))
     }
 
-    fn found(old: &Contract, new: &Contract) -> Vec<(Rule, String)> {
+    fn found(old: &Api, new: &Api) -> Vec<(Rule, String)> {
         breaking_changes(old, new)
             .into_iter()
             .map(|change| (change.rule, change.path))
@@ -341,12 +364,12 @@ mod tests {
     fn a_service_that_is_gone() {
         let old = service("input = 'a'");
         assert_eq!(
-            found(&old, &Contract::default()),
+            found(&old, &Api::default()),
             [(Rule::OperationRemoved, String::new())]
         );
         let other = contract("class T(Service):\n    name = 't'\n    input = 'b'\n");
         assert_eq!(found(&old, &other), [(Rule::OperationRemoved, String::new())]);
-        assert_eq!(found(&Contract::default(), &old), []);
+        assert_eq!(found(&Api::default(), &old), []);
     }
 
     #[test]
@@ -377,27 +400,36 @@ mod tests {
         );
     }
 
+    fn channel(path: &str, methods: &[&str], service: &str, access: Option<Access>) -> Channel {
+        Channel {
+            service: service.into(),
+            path: path.into(),
+            methods: methods.iter().map(ToString::to_string).collect(),
+            access,
+            is_limited: false,
+        }
+    }
+
+    const BASIC: Option<Access> = Some(Access::BasicAuth);
+
     #[rstest]
-    #[case(&[], &["basic"], true)]
-    #[case(&["basic"], &["jwt"], true)]
-    #[case(&["basic", "jwt"], &["jwt"], true)]
-    #[case(&["basic"], &["basic", "jwt"], false)]
-    #[case(&["basic"], &[], false)]
-    #[case(&["basic"], &["basic"], false)]
-    fn tightened_security(#[case] old: &[&str], #[case] new: &[&str], #[case] expected: bool) {
-        let with = |schemes: &[&str]| {
-            let schemes: BTreeSet<String> = schemes.iter().map(ToString::to_string).collect();
-            Contract {
-                security: [("s".to_owned(), schemes)].into(),
-                ..service("pass")
-            }
+    #[case::same(channel("/a/{b}", &["GET"], "s", BASIC), channel("/a/{c}", &["GET", "PUT"], "s", BASIC), &[])]
+    #[case::opened(channel("/a", &["GET"], "s", BASIC), channel("/a", &["GET"], "s", None), &[])]
+    #[case::closed(channel("/a", &["GET"], "s", None), channel("/a", &["GET"], "s", BASIC), &["GET /a: SecurityTightened: anybody -> BasicAuth"])]
+    #[case::other_access(channel("/a", &["GET"], "s", BASIC), channel("/a", &["GET"], "s", Some(Access::ApiKey)), &["GET /a: SecurityTightened: BasicAuth -> ApiKey"])]
+    #[case::moved(channel("/a", &["GET"], "s", None), channel("/b", &["GET"], "s", None), &["GET /a: OperationRemoved: service s -> none"])]
+    #[case::a_method_less(channel("/a", &["GET", "PUT"], "s", None), channel("/a", &["GET"], "s", None), &["PUT /a: OperationRemoved: service s -> none"])]
+    #[case::other_service(channel("/a", &["GET"], "s", None), channel("/a", &["GET"], "t", None), &["GET /a: OperationRemoved: service s -> service t"])]
+    fn channels_that_change(#[case] old: Channel, #[case] new: Channel, #[case] expected: &[&str]) {
+        let with = |channel| Api {
+            channels: vec![channel],
+            ..Api::default()
         };
-        let rules = if expected {
-            vec![(Rule::SecurityTightened, String::new())]
-        } else {
-            Vec::new()
-        };
-        assert_eq!(found(&with(old), &with(new)), rules);
+        let found: Vec<_> = breaking_changes(&with(old), &with(new))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use k8s_openapi::jiff::Timestamp;
 
-use super::breaking::{Contract, breaking_changes};
+use super::breaking::breaking_changes;
 use super::document::{Settings, document};
 use super::facts;
 use super::files;
@@ -151,7 +151,7 @@ impl Apispec {
         if !self.since.is_empty() && before.services.is_empty() {
             errors.push("no service was found in --since: nothing was compared".into());
         }
-        errors.extend(broken(before, api));
+        errors.extend(broken(&before, &api));
         for error in &errors {
             say(format!("error: {error}"));
         }
@@ -262,13 +262,8 @@ impl Apispec {
 }
 
 /// What breaks the callers of the services as they were.
-fn broken(before: Api, after: Api) -> Vec<String> {
-    let contract = |api| Contract {
-        api,
-        // The source does not tell it.
-        ..Contract::default()
-    };
-    breaking_changes(&contract(before), &contract(after))
+fn broken(before: &Api, after: &Api) -> Vec<String> {
+    breaking_changes(before, after)
         .iter()
         .map(|change| format!("breaks callers: {change}"))
         .collect()

@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::dataclass::OUTPUT;
 use super::facts;
-use super::model::{Api, Field, Service, Type};
+use super::model::{Access, Api, Channel, Field, Service, Type};
 use super::names;
+use super::operation::{self, Operation, requirement, security_schemes};
 use super::schema::{Schemas, Version, object};
 
 /// What a document says beside the services.
@@ -46,7 +47,7 @@ pub struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     servers: Vec<Server>,
     security: Vec<Map<String, Value>>,
-    paths: BTreeMap<String, PathItem>,
+    paths: BTreeMap<String, BTreeMap<String, Operation>>,
     components: Components,
 }
 
@@ -62,58 +63,11 @@ struct Server {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct PathItem {
-    post: Operation,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Operation {
-    #[serde(rename = "operationId")]
-    id: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    summary: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    description: String,
-    request_body: RequestBody,
-    responses: BTreeMap<&'static str, Response>,
-    #[serde(rename = "x-zato-service")]
-    service: String,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct RequestBody {
-    required: bool,
-    content: Content,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Response {
-    description: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<Content>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Content {
-    #[serde(rename = "application/json")]
-    json: Media,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Media {
-    schema: Map<String, Value>,
-}
-
-#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Components {
     schemas: BTreeMap<String, Map<String, Value>>,
     security_schemes: Value,
 }
-
-/// The security scheme of the path by which services are invoked.
-const BASIC: &str = "BasicAuth";
 
 /// The document of an API.
 pub fn document(api: &Api, settings: &Settings) -> Document {
@@ -140,13 +94,16 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
         taken,
         operations: BTreeSet::new(),
         components: BTreeMap::new(),
+        messages: BTreeMap::new(),
+        paths: BTreeMap::new(),
     };
     writer.models();
-    let paths = api
-        .services
-        .values()
-        .flat_map(|service| writer.service(service))
-        .collect();
+    for service in api.services.values() {
+        writer.service(service);
+    }
+    for channel in &api.channels {
+        writer.channel(channel);
+    }
     Document {
         openapi: match settings.version {
             Version::V31 => "3.1.0",
@@ -161,11 +118,11 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
             .iter()
             .map(|url| Server { url: url.clone() })
             .collect(),
-        security: vec![object(json!({BASIC: []}))],
-        paths,
+        security: vec![requirement(Access::BasicAuth)],
+        paths: writer.paths,
         components: Components {
             schemas: writer.components,
-            security_schemes: json!({BASIC: {"type": "http", "scheme": "basic"}}),
+            security_schemes: security_schemes(api),
         },
     }
 }
@@ -177,9 +134,12 @@ struct Writer<'a> {
     taken: BTreeSet<String>,
     operations: BTreeSet<String>,
     components: BTreeMap<String, Map<String, Value>>,
+    /// What each service takes and gives, as references.
+    messages: BTreeMap<&'a str, Messages>,
+    paths: BTreeMap<String, BTreeMap<String, Operation>>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     fn models(&mut self) {
         for (name, model) in &self.api.models {
             let mut schema = self.schemas.fields(&model.fields);
@@ -190,7 +150,7 @@ impl Writer<'_> {
         }
     }
 
-    fn service(&mut self, service: &Service) -> Vec<(String, PathItem)> {
+    fn service(&mut self, service: &'a Service) {
         let request = self.message("request", "Request", service, service.input.as_ref());
         let response = self.message("response", "Response", service, service.output.as_ref());
         let response = match (&service.response_element, response) {
@@ -202,26 +162,69 @@ impl Writer<'_> {
             }
             (_, response) => response,
         };
-        let paths = self.settings.paths.iter();
-        paths
-            .map(|pattern| {
-                let path = pattern.replace("{service_name}", &escaped(&service.name));
-                let id = names::unique(&mut self.operations, format!("post_{}", names::safe(&path)));
-                (
-                    path,
-                    PathItem {
-                        post: operation(
-                            id,
-                            service,
-                            request
-                                .clone()
-                                .map(|schema| (schema, requires_something(self.api, service))),
-                            response.clone(),
-                        ),
-                    },
-                )
-            })
-            .collect()
+        let messages = Messages { request, response };
+        for pattern in &self.settings.paths {
+            let path = pattern.replace("{service_name}", &escaped(&service.name));
+            let request = messages.request.clone();
+            let request = request.map(|schema| (schema, requires_something(self.api, service)));
+            let id = names::unique(&mut self.operations, format!("post_{}", names::safe(&path)));
+            let operation = Operation::invoked(id, service, request, messages.response.clone());
+            let item = self.paths.entry(path).or_default();
+            item.insert("post".into(), operation);
+        }
+        self.messages.insert(&service.name, messages);
+    }
+
+    /// Of a service that is documented.
+    fn channel(&mut self, channel: &Channel) {
+        let api = self.api;
+        let Some(service) = api.services.get(&channel.service) else {
+            return;
+        };
+        for method in &channel.methods {
+            let name = format!("{}_{}", method.to_lowercase(), names::safe(&channel.path));
+            let id = names::unique(&mut self.operations, name);
+            let body = self.body(channel, service, method, &id);
+            let response = self
+                .messages
+                .get(service.name.as_str())
+                .and_then(|messages| messages.response.clone());
+            let parameters = operation::parameters(api, &self.schemas, channel, service, method);
+            let operation = Operation::called(id, channel, service, parameters, body, response);
+            let item = self.paths.entry(channel.path.clone()).or_default();
+            item.insert(method.to_lowercase(), operation);
+        }
+    }
+
+    /// What the body has: the input without what the path has. None: the method has no body.
+    fn body(
+        &mut self,
+        channel: &Channel,
+        service: &Service,
+        method: &str,
+        id: &str,
+    ) -> Option<(Map<String, Value>, bool)> {
+        if !operation::has_body(method) {
+            return None;
+        }
+        let messages = self.messages.get(service.name.as_str())?;
+        let fields = operation::fields(self.api, service);
+        let is_in_path = |field: &&Field| channel.parameters().any(|name| name == field.name);
+        if !fields.iter().any(|field| is_in_path(&field)) {
+            let schema = messages.request.clone()?;
+            return Some((schema, requires_something(self.api, service)));
+        }
+        let rest: Vec<Field> = fields
+            .iter()
+            .filter(|field| !is_in_path(field))
+            .cloned()
+            .collect();
+        let mut schema = self.schemas.fields(&rest);
+        schema.insert("title".into(), format!("Body for {}", service.name).into());
+        let name = names::unique(&mut self.taken, format!("request_{id}"));
+        let reference = object(json!({"$ref": format!("#/components/schemas/{name}")}));
+        self.components.insert(name, schema);
+        Some((reference, rest.iter().any(|field| field.required)))
     }
 
     /// Adds the schema of a message, and gives the reference to it.
@@ -255,6 +258,12 @@ impl Writer<'_> {
     }
 }
 
+/// What a service takes and gives.
+struct Messages {
+    request: Option<Map<String, Value>>,
+    response: Option<Map<String, Value>>,
+}
+
 /// Whether Zato refuses an empty message, which is what no body is for it.
 fn requires_something(api: &Api, service: &Service) -> bool {
     let any = |fields: &[Field]| fields.iter().any(|field| field.required);
@@ -269,52 +278,6 @@ fn requires_something(api: &Api, service: &Service) -> bool {
         Some(Type::Either(kinds)) => kinds.iter().any(requires),
         Some(kind) => requires(kind),
         None => false,
-    }
-}
-
-fn operation(
-    id: String,
-    service: &Service,
-    request: Option<(Map<String, Value>, bool)>,
-    response: Option<Map<String, Value>>,
-) -> Operation {
-    let undeclared = |what: &str| object(json!({"description": format!("The source declares no {what}.")}));
-    let empty = |description| Response {
-        description,
-        content: None,
-    };
-    let answer = Response {
-        description: "The service's answer.",
-        content: Some(content(response.unwrap_or_else(|| undeclared("output")))),
-    };
-    Operation {
-        id,
-        summary: service.summary.clone(),
-        description: service.description.clone(),
-        request_body: RequestBody {
-            required: request.as_ref().is_some_and(|(_, is_required)| *is_required),
-            content: content(request.map_or_else(|| undeclared("input"), |(schema, _)| schema)),
-        },
-        responses: BTreeMap::from([
-            ("200", answer),
-            (
-                "400",
-                empty("An input that is required is missing, or there is no such service."),
-            ),
-            ("401", empty("The credentials are missing or wrong.")),
-            ("4XX", empty("The service refuses.")),
-            (
-                "500",
-                empty("The input has a value of another type, or the service failed."),
-            ),
-        ]),
-        service: service.name.clone(),
-    }
-}
-
-fn content(schema: Map<String, Value>) -> Content {
-    Content {
-        json: Media { schema },
     }
 }
 

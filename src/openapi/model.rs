@@ -2,7 +2,7 @@
 //!
 //! Holds data only. Never refers to Python syntax or to a format of documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,49 @@ pub struct Api {
     pub services: BTreeMap<String, Service>,
     /// Dataclass models by name, `module.Class`.
     pub models: BTreeMap<String, Model>,
+    /// Addresses of their own of the services. The source tells of none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
     /// What could not be told from the source, or what Zato will refuse.
     pub warnings: Vec<Warning>,
+}
+
+/// An address of its own under which a service is called over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// The service.
+    pub service: String,
+    /// The path, with parameters in braces.
+    pub path: String,
+    /// The methods that it answers, such as `GET`.
+    pub methods: BTreeSet<String>,
+    /// What callers send; none: anybody may call.
+    pub access: Option<Access>,
+    /// Whether it answers only so many requests.
+    pub is_limited: bool,
+}
+
+impl Channel {
+    /// The names of the parameters of the path.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        let parts = self.path.split('/');
+        parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+}
+
+/// `/a/{b}` as `/a/{}`: how a parameter is called cannot be seen from outside, and Zato tells no paths apart by it.
+pub fn without_names(path: &str) -> String {
+    let part = |part: &str| if part.starts_with('{') { "{}" } else { part }.to_owned();
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// What callers send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// A user name and a password.
+    BasicAuth,
+    /// A key in the header `X-API-Key`.
+    ApiKey,
 }
 
 /// A Zato service.

@@ -64,6 +64,7 @@ pub fn api(project: &Project, selection: &Selection) -> Api {
     warnings.sort();
     warnings.dedup();
     Api {
+        channels: Vec::new(),
         services,
         models,
         warnings,

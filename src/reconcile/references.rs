@@ -3,6 +3,7 @@
 //! They have no label of ours, so a watch of metadata alone tells of changes; what nobody asked for is not kept.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,49 +12,67 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 
 use super::stores::Scope;
 use super::waker::Waker;
 use crate::k8s::{labels, names};
+use crate::service::channels::CallerSecret;
 use crate::service::source::Content;
 
-/// What was read of ConfigMaps.
+/// What was read of ConfigMaps and Secrets.
 #[derive(Clone, Debug, Default)]
 pub struct References {
-    entries: Arc<Mutex<HashMap<Key, Entry>>>,
-    readers: Arc<AtomicU64>,
+    config_maps: Arc<Known<Content>>,
+    secrets: Arc<Known<CallerSecret>>,
+}
+
+/// Objects of one kind that were read.
+#[derive(Debug)]
+struct Known<T> {
+    entries: Mutex<HashMap<Key, Entry<T>>>,
+    readers: AtomicU64,
 }
 
 /// Namespace and name.
 type Key = (String, String);
 
 #[derive(Clone, Debug, PartialEq)]
-enum Entry {
+enum Entry<T> {
     /// It is being read, by whom of several: a change in the meantime takes this entry away, and what is read then is
     /// not kept.
     Reading(u64),
     /// Its resource version and content; none: it does not exist.
-    Read(Option<(String, Arc<Content>)>),
+    Read(Option<(String, Arc<T>)>),
 }
 
-impl References {
-    /// The content of a ConfigMap; none: it does not exist.
-    pub async fn config_map(
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::default(),
+            readers: AtomicU64::default(),
+        }
+    }
+}
+
+impl<T> Known<T> {
+    /// The content of an object, from memory or as `content` takes it from what is read; none: it does not exist.
+    async fn get<K>(
         &self,
-        client: &Client,
-        namespace: &str,
-        name: &str,
-    ) -> kube::Result<Option<Arc<Content>>> {
-        let key = (namespace.to_owned(), name.to_owned());
+        api: &Api<K>,
+        key: Key,
+        content: impl FnOnce(K) -> T,
+    ) -> kube::Result<Option<Arc<T>>>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
         if let Some(Entry::Read(known)) = self.entries().get(&key) {
             return Ok(known.as_ref().map(|(_, content)| content.clone()));
         }
-        let reader = Entry::Reading(self.readers.fetch_add(1, Ordering::Relaxed));
-        self.entries().insert(key.clone(), reader.clone());
-        let read = Api::<ConfigMap>::namespaced(client.clone(), namespace)
-            .get_opt(name)
-            .await;
+        let reader = self.readers.fetch_add(1, Ordering::Relaxed);
+        self.entries().insert(key.clone(), Entry::Reading(reader));
+        let read = api.get_opt(&key.1).await;
         if read.is_err() {
             self.entries().remove(&key);
         }
@@ -63,15 +82,16 @@ impl References {
                 Arc::new(content(found)),
             )
         });
-        if let Some(entry) = self.entries().get_mut(&key).filter(|entry| **entry == reader) {
+        let is_ours = |entry: &&mut Entry<T>| matches!(entry, Entry::Reading(other) if *other == reader);
+        if let Some(entry) = self.entries().get_mut(&key).filter(is_ours) {
             *entry = Entry::Read(read.clone());
         }
         Ok(read.map(|(_, content)| content))
     }
 
-    /// Forgets a ConfigMap that has another version now (none: it was deleted); whether it was known, so that somebody
-    /// must look again.
-    pub fn changed(&self, namespace: &str, name: &str, version: Option<&str>) -> bool {
+    /// Forgets an object that has another version now (none: it was deleted); whether it was known, so that somebody must
+    /// look again.
+    fn changed(&self, namespace: &str, name: &str, version: Option<&str>) -> bool {
         let key = (namespace.to_owned(), name.to_owned());
         let mut entries = self.entries();
         let is_new = match entries.get(&key) {
@@ -85,27 +105,78 @@ impl References {
         is_new
     }
 
-    /// Notes a change of a ConfigMap.
-    fn note(&self, event: watcher::Result<Event<PartialObjectMeta<ConfigMap>>>, waker: &Waker) {
+    /// Takes what a watch tells: the object that somebody must look at again, if it was known.
+    fn note<K: Resource<DynamicType = ()>>(&self, event: &Event<PartialObjectMeta<K>>) -> Option<Key> {
         let (found, is_there) = match event {
-            Ok(Event::Apply(found) | Event::InitApply(found)) => (found, true),
-            Ok(Event::Delete(found)) => (found, false),
+            Event::Apply(found) | Event::InitApply(found) => (found, true),
+            Event::Delete(found) => (found, false),
             // What was deleted before a list was made has no event, nor has what was read in the meantime.
-            Ok(Event::InitDone) => {
+            Event::InitDone => {
                 self.entries().clear();
-                return waker.everybody();
+                return None;
             }
-            Ok(Event::Init) | Err(_) => return,
+            Event::Init => return None,
         };
         let (namespace, name) = (found.namespace().unwrap_or_default(), found.name_any());
         let version = found.resource_version().filter(|_| is_there);
-        if self.changed(&namespace, &name, version.as_deref()) {
+        self.changed(&namespace, &name, version.as_deref())
+            .then_some((namespace, name))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry<T>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl References {
+    /// The content of a ConfigMap; none: it does not exist.
+    pub async fn config_map(
+        &self,
+        client: &Client,
+        namespace: &str,
+        name: &str,
+    ) -> kube::Result<Option<Arc<Content>>> {
+        let api = Api::<ConfigMap>::namespaced(client.clone(), namespace);
+        let key = (namespace.to_owned(), name.to_owned());
+        self.config_maps.get(&api, key, content).await
+    }
+
+    /// What callers of channels send, from a Secret; none: it does not exist.
+    pub async fn secret(
+        &self,
+        client: &Client,
+        namespace: &str,
+        name: &str,
+    ) -> kube::Result<Option<Arc<CallerSecret>>> {
+        let api = Api::<Secret>::namespaced(client.clone(), namespace);
+        let key = (namespace.to_owned(), name.to_owned());
+        self.secrets.get(&api, key, CallerSecret::of).await
+    }
+
+    fn note_config_map(&self, event: watcher::Result<Event<PartialObjectMeta<ConfigMap>>>, waker: &Waker) {
+        let Ok(event) = event else { return };
+        if let Some((namespace, name)) = self.config_maps.note(&event) {
             waker.for_config_map(&namespace, &name);
+        }
+        if matches!(event, Event::InitDone) {
+            waker.everybody();
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Also credentials of clusters that somebody made, deleted or changed by hand.
+    fn note_secret(&self, event: watcher::Result<Event<PartialObjectMeta<Secret>>>, waker: &Waker) {
+        let Ok(event) = event else { return };
+        if let Some((namespace, name)) = self.secrets.note(&event) {
+            waker.for_secret(&namespace, &name);
+        }
+        let secret = match event {
+            Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret) => secret,
+            Event::InitDone => return waker.everybody(),
+            Event::Init => return,
+        };
+        if let Some(cluster) = names::cluster_of_credentials(&secret.name_any()) {
+            waker.cluster(&secret.namespace().unwrap_or_default(), cluster);
+        }
     }
 }
 
@@ -115,30 +186,19 @@ pub async fn follow(scope: Scope, references: References, waker: Waker) {
     let config_maps = watcher(scope.of::<PartialObjectMeta<ConfigMap>>(), others.clone()).default_backoff();
     let secrets = watcher(scope.of::<PartialObjectMeta<Secret>>(), others).default_backoff();
     let (first, again) = (waker.clone(), waker);
+    let (of_config_maps, of_secrets) = (references.clone(), references);
     let note_config_map = move |event| {
-        references.note(event, &first);
+        of_config_maps.note_config_map(event, &first);
         future::ready(())
     };
     let note_secret = move |event| {
-        credentials(event, &again);
+        of_secrets.note_secret(event, &again);
         future::ready(())
     };
     tokio::join!(
         config_maps.for_each(note_config_map),
         secrets.for_each(note_secret)
     );
-}
-
-/// Credentials that somebody made, deleted or changed by hand.
-fn credentials(event: watcher::Result<Event<PartialObjectMeta<Secret>>>, waker: &Waker) {
-    let secret = match event {
-        Ok(Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret)) => secret,
-        Ok(Event::InitDone) => return waker.everybody(),
-        Ok(Event::Init) | Err(_) => return,
-    };
-    if let Some(cluster) = names::cluster_of_credentials(&secret.name_any()) {
-        waker.cluster(&secret.namespace().unwrap_or_default(), cluster);
-    }
 }
 
 fn content(config_map: ConfigMap) -> Content {
@@ -152,15 +212,15 @@ fn content(config_map: ConfigMap) -> Content {
 mod tests {
     use super::*;
 
-    fn references(entry: Option<Entry>) -> References {
-        let references = References::default();
+    fn known(entry: Option<Entry<Content>>) -> Known<Content> {
+        let known = Known::default();
         if let Some(entry) = entry {
-            references.entries().insert(("n".into(), "c".into()), entry);
+            known.entries().insert(("n".into(), "c".into()), entry);
         }
-        references
+        known
     }
 
-    fn read(version: &str) -> Entry {
+    fn read(version: &str) -> Entry<Content> {
         Entry::Read(Some((version.into(), Arc::default())))
     }
 
@@ -175,13 +235,9 @@ mod tests {
             (Some(Entry::Read(None)), None, false),
             (Some(Entry::Reading(1)), Some("1"), true),
         ] {
-            let references = references(entry.clone());
-            assert_eq!(
-                references.changed("n", "c", version),
-                is_new,
-                "{entry:?} {version:?}"
-            );
-            assert!(!references.changed("n", "c", version), "{entry:?} {version:?}");
+            let known = known(entry.clone());
+            assert_eq!(known.changed("n", "c", version), is_new, "{entry:?} {version:?}");
+            assert!(!known.changed("n", "c", version), "{entry:?} {version:?}");
         }
     }
 }

@@ -14,6 +14,7 @@ use super::child::{Child, Content};
 use super::stores::Guarded;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::startup;
+use crate::service::channels;
 
 /// Objects that must be looked at because something that they depend on changed.
 #[derive(Clone)]
@@ -123,6 +124,18 @@ impl Waker {
             if service.metadata.namespace.as_deref() == Some(namespace)
                 && named.any(|found| found.name == name)
             {
+                self.cluster(namespace, &service.spec.cluster_ref.name);
+                self.services(namespace, &service.spec.cluster_ref.name);
+            }
+        }
+    }
+
+    /// A Secret of a user concerns the services whose channels name it, and their clusters.
+    pub fn for_secret(&self, namespace: &str, name: &str) {
+        for guard in self.services.state() {
+            let Ok(service) = guard.0.as_ref() else { continue };
+            let is_there = service.metadata.namespace.as_deref() == Some(namespace);
+            if is_there && channels::secrets(service).any(|found| found == name) {
                 self.cluster(namespace, &service.spec.cluster_ref.name);
                 self.services(namespace, &service.spec.cluster_ref.name);
             }

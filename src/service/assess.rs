@@ -12,6 +12,8 @@ use crate::exchange::{LoadState, Phase, Report, ServiceReport};
 use crate::reconcile::kind::{Outcome, Verdict};
 use kube::ResourceExt;
 
+mod channels;
+
 type Judged = (bool, Reason, String);
 
 /// Concludes the status of one service.
@@ -22,8 +24,10 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
     let status = match outcome {
         Outcome::Applied { plan } => {
             let servers = servers(&service.name_any(), plan);
-            let ready = judge(plan, &servers);
+            let active = channels::judged(&service.name_any(), plan);
+            let ready = ready(judge(plan, &servers), active.as_ref());
             let others = [
+                active.map(|told| (ConditionType::ChannelsActive, told)),
                 Some((ConditionType::FileNamesSafe, file_names(plan))),
                 compatible(plan).map(|told| (ConditionType::Compatible, told)),
             ];
@@ -36,6 +40,7 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
                     .chain(documented(&plan.documents, &old.conditions, generation))
                     .collect(),
                 revision: plan.revision.clone(),
+                endpoints: channels::endpoints(&service.name_any(), plan),
                 servers,
                 openapi: plan.documents.newest().cloned(),
             }
@@ -60,6 +65,14 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
     Verdict {
         status,
         recheck: None,
+    }
+}
+
+/// What is deployed is as its spec says when its channels are, too.
+fn ready(deployed: Judged, active: Option<&Judged>) -> Judged {
+    match active {
+        Some((false, reason, message)) if deployed.0 => (false, *reason, message.clone()),
+        _ => deployed,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::ResourceExt;
 
 use super::Inputs;
+use super::channels::{self, Claim, Problem};
 use super::refusal::Refusal;
 use super::source::Sourced;
 use crate::agent::removal;
@@ -14,7 +15,9 @@ use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::desired::network;
 use crate::cluster::shards;
 use crate::documents::{self, Publication};
-use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash, revision};
+use crate::exchange::{
+    Index, IndexedChannel, IndexedFile, IndexedService, LoadState, Report, hash, revision,
+};
 use crate::k8s::names;
 use crate::python::{self, SyntaxError};
 use crate::reconcile::error::BLOCKING;
@@ -25,6 +28,8 @@ pub struct Checked<'a> {
     pub name: String,
     /// Its entry for the index (without shards), or why it has none.
     pub result: Result<IndexedService, Refusal>,
+    /// Its channels.
+    pub claims: Vec<Claim>,
     source: &'a Sourced,
 }
 
@@ -55,6 +60,17 @@ impl Checked<'_> {
         running.peek().is_some() && running.all(has_it)
     }
 
+    /// The channels that answer on every server that runs; none: a server is not done with them.
+    fn active_channels(&self, reports: &[(String, Option<Report>)]) -> Option<documents::Channels> {
+        let wanted = &self.result.as_ref().ok()?.channels;
+        let mut active = wanted.clone();
+        for report in reports.iter().filter_map(|(_, report)| report.as_ref()) {
+            let on_server = channels::active(&self.name, wanted, report)?;
+            active.retain(|name, _| on_server.contains_key(name));
+        }
+        Some(active)
+    }
+
     /// The names of its files, of the version now and of the one that is deployed.
     fn files<'a>(&'a self, deployed: &'a Index) -> impl Iterator<Item = &'a String> {
         let versions = [self.result.as_ref().ok(), deployed.services.get(&self.name)];
@@ -77,12 +93,17 @@ impl Checked<'_> {
 /// meets another one; a name that is not belongs to the older of two.
 pub fn checked<'a>(services: &'a [Sourced], deployed: &Index) -> Vec<Checked<'a>> {
     let mut taken = Taken::of(services, deployed);
+    let mut claims = channels::claims(services, deployed);
     services
         .iter()
-        .map(|source| Checked {
-            name: source.name.clone(),
-            result: taken.take(source),
-            source,
+        .map(|source| {
+            let claims = claims.remove(&source.name).unwrap_or_default();
+            Checked {
+                name: source.name.clone(),
+                result: taken.take(source, &claims),
+                claims,
+                source,
+            }
         })
         .collect()
 }
@@ -121,7 +142,7 @@ impl Taken {
         }
     }
 
-    fn take(&mut self, service: &Sourced) -> Result<IndexedService, Refusal> {
+    fn take(&mut self, service: &Sourced, claims: &[Claim]) -> Result<IndexedService, Refusal> {
         let (owner, files) = (&service.name, service.files.clone()?);
         for file in files.keys() {
             if file == removal::FILE {
@@ -137,7 +158,8 @@ impl Taken {
                 });
             }
         }
-        let version = indexed(texts(&files))?;
+        let mut version = indexed(texts(&files))?;
+        version.channels = channels::told(claims, &version);
         let mut own: BTreeMap<&str, &str> = BTreeMap::new();
         for (file, entry) in &version.files {
             for name in &entry.services {
@@ -238,6 +260,21 @@ pub struct Plan {
     pub change: Option<Change>,
     /// Its OpenAPI documents.
     pub documents: Publication,
+    /// Its channels, in the order of the spec.
+    pub channels: Vec<PlannedChannel>,
+    /// Where its channels answer.
+    pub address: String,
+}
+
+/// A channel and what keeps it from being as its spec says.
+#[derive(Debug)]
+pub struct PlannedChannel {
+    /// What the spec says.
+    pub claim: Claim,
+    /// What is wrong.
+    pub problem: Option<Problem>,
+    /// The revision that servers should report.
+    pub revision: Option<String>,
 }
 
 /// The step from a version to the one that is deployed.
@@ -290,7 +327,11 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let files = source.and_then(|source| source.files.as_ref().ok());
     let deployed = inputs.deployed.services.get(&name);
     let refusal = own.and_then(|checked| checked.result.as_ref().err().cloned());
+    let refusal = refusal.or_else(|| breaking_change(own?, deployed?));
+    let namespace = service.namespace().unwrap_or_default();
     Plan {
+        channels: own.map_or_else(Vec::new, |own| planned(own, refusal.as_ref(), deployed)),
+        address: network::address(&service.spec.cluster_ref.name, &namespace),
         revision: files.map(|files| revision(texts(files))),
         documents: documents(service, &all, &inputs),
         change: deployed.map(|deployed| Change {
@@ -304,11 +345,39 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
             .cloned()
             .collect(),
         named: own.map_or(0, count_named),
-        refusal: refusal.or_else(|| breaking_change(own?, deployed?)),
+        refusal,
         cluster_name: service.spec.cluster_ref.name.clone(),
         cluster: ClusterState::of(inputs.cluster.as_ref()),
         reports: inputs.reports,
     }
+}
+
+/// The channels, of the version that servers have or get.
+fn planned(
+    own: &Checked<'_>,
+    refusal: Option<&Refusal>,
+    deployed: Option<&IndexedService>,
+) -> Vec<PlannedChannel> {
+    let version = own
+        .result
+        .as_ref()
+        .ok()
+        .filter(|_| refusal.is_none())
+        .or(deployed);
+    let planned = |claim: &Claim| {
+        let problem = claim.problem_with(version);
+        let told = match refusal {
+            // What was there goes on.
+            Some(Refusal::BreakingChange(_)) => deployed.and_then(|was| was.channels.get(&claim.name)),
+            _ => claim.told.as_ref().filter(|_| problem.is_none()),
+        };
+        PlannedChannel {
+            revision: told.map(IndexedChannel::revision),
+            claim: claim.clone(),
+            problem,
+        }
+    };
+    own.claims.iter().map(planned).collect()
 }
 
 /// Whether a cluster did not deploy this revision because of what it breaks.
@@ -336,7 +405,11 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs) -> Pub
     {
         return Publication::waiting(history);
     }
-    let api = documents::services(&project, Some(files), &service.spec.openapi.tags);
+    let Some(channels) = own.active_channels(&inputs.reports) else {
+        return Publication::waiting(history);
+    };
+    let mut api = documents::services(&project, Some(files), &service.spec.openapi.tags);
+    api.channels = documents::channels(&channels);
     let namespace = service.namespace().unwrap_or_default();
     let address = network::address(&service.spec.cluster_ref.name, &namespace);
     Publication::of(history, &api, address, |version| {

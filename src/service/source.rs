@@ -1,10 +1,13 @@
 //! The files of a service, wherever they come from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kube::ResourceExt;
 
+use super::channels::{self, CallerSecret};
 use super::refusal::Refusal;
+use crate::api::channels::Channel;
 use crate::api::{OpenApi, ZatoService};
 use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
@@ -21,6 +24,10 @@ pub struct Sourced {
     pub files: Result<BTreeMap<String, String>, Refusal>,
     /// What its spec says of documents and changes.
     pub openapi: OpenApi,
+    /// Its channels.
+    pub channels: Vec<Channel>,
+    /// The Secrets that they name; none: it does not exist.
+    pub secrets: BTreeMap<String, Option<Arc<CallerSecret>>>,
 }
 
 /// Reads the files of services. ConfigMaps are read once for each change of them.
@@ -31,9 +38,27 @@ pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sou
             name: service.name_any(),
             files: files(service, context).await?,
             openapi: service.spec.openapi.clone(),
+            channels: service.spec.channels.clone(),
+            secrets: secrets(service, context).await?,
         });
     }
     Ok(sourced)
+}
+
+async fn secrets(
+    service: &ZatoService,
+    context: &Context,
+) -> Result<BTreeMap<String, Option<Arc<CallerSecret>>>, Error> {
+    let namespace = service.namespace().unwrap_or_default();
+    let mut found = BTreeMap::new();
+    for name in channels::secrets(service) {
+        let secret = context
+            .references
+            .secret(&context.client, &namespace, name)
+            .await?;
+        found.insert(name.to_owned(), secret);
+    }
+    Ok(found)
 }
 
 type Files = Result<BTreeMap<String, String>, Refusal>;
@@ -67,7 +92,7 @@ pub struct Content {
 }
 
 /// The files of several ConfigMaps; none: it does not exist.
-fn merge(config_maps: &[(String, Option<std::sync::Arc<Content>>)]) -> Files {
+fn merge(config_maps: &[(String, Option<Arc<Content>>)]) -> Files {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     let mut files = BTreeMap::new();
     for (config_map, content) in config_maps {
@@ -115,7 +140,6 @@ fn wrong(name: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use rstest::rstest;
-    use std::sync::Arc;
 
     fn content(files: &[(&str, &str)]) -> Arc<Content> {
         let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());

@@ -135,5 +135,6 @@ fn report(identity: &Identity, wanted: Wanted) -> Report {
             .map(|(name, service)| (name, loaded(service.revision)))
             .collect(),
         callables: vec![],
+        channels: std::collections::BTreeMap::new(),
     }
 }

@@ -357,7 +357,9 @@ pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>, Vec<DynamicObject>) {
             match text.lines().find_map(|line| line.strip_prefix("kind: ")) {
                 Some("ZatoCluster") => clusters.push(serde_saphyr::from_str(&text).unwrap()),
                 Some("ZatoService") => services.push(serde_saphyr::from_str(&text).unwrap()),
-                Some("ConfigMap" | "Pod" | "Service") => needed.push(serde_saphyr::from_str(&text).unwrap()),
+                Some("ConfigMap" | "Pod" | "Secret" | "Service") => {
+                    needed.push(serde_saphyr::from_str(&text).unwrap());
+                }
                 other => panic!("an example of kind {other:?}"),
             }
         }

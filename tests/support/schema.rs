@@ -90,6 +90,10 @@ fn special(path: &str) -> Option<Edit> {
         "database/sqlite/storage/size" => (json!("6Gi"), json!("much"), false),
         "database/sqlite/storage/storageClassName" | "clusterRef/name" => (json!("other"), json!(""), true),
         "source/inline" => (json!({"b.py": "x = 1\n"}), json!({"b.txt": ""}), false),
+        "channels" => {
+            let channel = |security: Value| json!([{"name": "c", "rest": {"service": "s", "urlPath": "/a/{b}", "methods": ["GET"], "security": security}}]);
+            (channel(json!({"none": {}})), channel(json!({})), false)
+        }
         "openapi/tags" => (json!(["other"]), json!([]), false),
         "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),
         _ => return None,

@@ -9,6 +9,14 @@ use k8s_openapi::api::core::v1::Secret;
 
 use super::Namespace;
 
+/// What a caller sends.
+#[derive(Clone, Copy, Debug)]
+pub enum Login<'a> {
+    Nobody,
+    Basic(&'a str, &'a str),
+    Key(&'a str),
+}
+
 /// An open way.
 pub struct Way {
     forward: Child,
@@ -84,6 +92,21 @@ impl Way {
             .send()
             .await;
         let Ok(answer) = answer else {
+            return (0, String::new());
+        };
+        (answer.status().as_u16(), answer.text().await.unwrap_or_default())
+    }
+
+    /// Status and body of a call of a channel.
+    pub async fn call(&self, method: &str, path: &str, login: Login<'_>) -> (u16, String) {
+        let url = format!("{}{path}", self.url());
+        let request = self.http.request(method.parse().unwrap(), url);
+        let request = match login {
+            Login::Nobody => request,
+            Login::Basic(name, password) => request.basic_auth(name, Some(password)),
+            Login::Key(key) => request.header("X-API-Key", key),
+        };
+        let Ok(answer) = request.send().await else {
             return (0, String::new());
         };
         (answer.status().as_u16(), answer.text().await.unwrap_or_default())

@@ -12,7 +12,8 @@ use crate::k8s::{labels, names};
 /// The file's name in its ConfigMap.
 pub(super) const CONFIGURATION_FILE: &str = "haproxy.cfg";
 
-/// Only ping and the invoke path pass, in their plain form: nothing that is encoded, doubled or dotted.
+/// Of Zato's own paths only ping and the invoke path pass, and of all others those that channels can have, in their plain
+/// form: nothing that is doubled or dotted, and encoded only what must be, so that a path is what it looks like.
 const HAPROXY: &str = "\
 global
     maxconn 1000
@@ -30,7 +31,10 @@ frontend api
     monitor-uri /zato-lb-alive
     acl is_ping path /zato/ping
     acl is_invoke path_reg ^/zato/api/invoke/[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$
-    http-request return status 404 content-type text/plain string \"Not found\" unless is_ping || is_invoke
+    acl is_of_zato path_reg -i ^/(zato|ide-deploy)(/|$)
+    acl is_plain path_reg -i ^(/([a-z0-9._~:$=-]|%(2[0-46-9a-c]|3[a-f]|40|5[bde]|60|7[b-d]|[89a-f][0-9a-f]))+)+$
+    acl is_dotted path_reg /[.]{1,2}(/|$)
+    http-request return status 404 content-type text/plain string \"Not found\" unless is_ping || is_invoke || is_plain !is_of_zato !is_dotted
     http-request set-var(txn.is_invoke) bool(true) if is_invoke
     acl was_invoke var(txn.is_invoke) -m bool
     # What services answer on this path is JSON, and Zato calls it text.

@@ -19,6 +19,8 @@ fn service(name: &str, file: &str, text: &str) -> Sourced {
         name: name.into(),
         files: Ok([(file.to_owned(), text.to_owned())].into()),
         openapi: OpenApi::default(),
+        channels: vec![],
+        secrets: BTreeMap::new(),
     }
 }
 

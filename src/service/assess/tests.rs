@@ -45,6 +45,8 @@ fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool
         named: 1,
         change: Some(change(&[])),
         documents: Publication::default(),
+        channels: vec![],
+        address: String::new(),
         reports: vec![("demo-server-0".into(), report)],
     };
     judge(&plan, &servers("s", &plan))
@@ -199,6 +201,8 @@ fn two_servers(second: Report) -> Plan {
             }],
             ..Publication::default()
         },
+        channels: vec![],
+        address: String::new(),
         reports: vec![
             ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),
             ("demo-server-1".into(), Some(second)),

@@ -9,6 +9,8 @@ fn service(name: &str, files: &[(&str, &str)]) -> Sourced {
         name: name.into(),
         files: Ok(files.iter().map(owned).collect()),
         openapi: OpenApi::default(),
+        channels: vec![],
+        secrets: BTreeMap::new(),
     }
 }
 
@@ -213,6 +215,8 @@ fn a_service_is_planned_by_what_is_its_own() {
         name: "mine".into(),
         files: Err(Refusal::ConfigMapNotFound("m".into())),
         openapi: OpenApi::default(),
+        channels: vec![],
+        secrets: BTreeMap::new(),
     };
     let good = service("mine", &[("books.py", "x = 1\n"), ("api.py", "x = 1\n")]);
     let planned = |own: Sourced, cluster: Option<serde_json::Value>| {

@@ -23,12 +23,13 @@ JSON_SERVICES = (
     'zato.security.jwt.delete', 'zato.security.jwt.edit', 'zato.security.jwt.get-list', 'zato.security.jwt.log-in',
     'zato.security.jwt.log-out')
 
+ADMIN_CHANNEL = 'admin.invoke.json'
 INVOKER_CHANNEL = '/zato/api/invoke/{service_name}'
 
 # name, URL path, service, security definition, data format
 CHANNELS = (
     ('admin.ide-deploy.create', '/ide-deploy', 'zato.ide-deploy.create', None, 'json'),
-    ('admin.invoke.json', '/zato/admin/invoke', 'zato.service.invoke', 'admin.invoke', 'json'),
+    (ADMIN_CHANNEL, '/zato/admin/invoke', 'zato.service.invoke', 'admin.invoke', 'json'),
     ('zato.internal.invoke', '/zato/internal/invoke', 'zato.service.invoke', 'zato.internal.invoke', 'json'),
     (INVOKER_CHANNEL, INVOKER_CHANNEL, 'pub.zato.service.service-invoker', 'pubapi', None),
     ('zato.ping', '/zato/ping', 'zato.ping', None, 'json'),

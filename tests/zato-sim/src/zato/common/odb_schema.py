@@ -27,6 +27,9 @@ CLUSTER_TABLES = (
     """create table sec_basic_auth (
     id INTEGER PRIMARY KEY REFERENCES sec_base (id), realm VARCHAR(200) NOT NULL)""",
 
+    """create table sec_apikey (
+    id INTEGER PRIMARY KEY REFERENCES sec_base (id))""",
+
     """create table service (
     id INTEGER PRIMARY KEY, name VARCHAR(200) NOT NULL, is_active BOOLEAN NOT NULL, impl_name VARCHAR(2000) NOT NULL,
     is_internal BOOLEAN NOT NULL, wsdl BLOB, wsdl_name VARCHAR(200), slow_threshold INTEGER NOT NULL, opaque1 TEXT,

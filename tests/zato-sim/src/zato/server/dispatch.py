@@ -28,8 +28,10 @@ class Dispatcher:
         channel, params = self.server.channels.match(method, path)
         if channel is None:
             reply = responses.refused(self.settings, 404)
-        elif not self.server.security.is_allowed(channel, headers.get('Authorization')):
-            reply = responses.refused(self.settings, 401)
+        elif not self.server.security.is_allowed(channel, headers):
+            reply = self.unauthorized(channel, cid)
+        elif channel.limit and channel.limit.is_exceeded():
+            reply = responses.failure(429, cid, 'Error 429 Too Many Requests')
         else:
             query = dict(parse_qsl(query_text, keep_blank_values=True))
             reply = self.run(channel, HTTPRequest(method, path, query, params, headers), body, cid)
@@ -39,6 +41,13 @@ class Dispatcher:
                         len(reply.body))
         return reply
 
+    def unauthorized(self, channel, cid):
+        if channel.is_internal:
+            return responses.refused(self.settings, 401)
+        if self.server.security.definition_of(channel).sec_type == 'apikey':
+            return responses.failure(401, cid, '401 Unauthorized')
+        return responses.failure(401, cid, 'Unauthorized; cid=' + cid, {'WWW-Authenticate': 'Basic realm="zato"'})
+
     def run(self, channel, http, body, cid):
         try:
             payload = merge(channel, http, parse_body(http, body, cid))
@@ -46,7 +55,7 @@ class Dispatcher:
             return responses.of_service(service)
         except Exception as error:
             error_logger.error('Caught an exception, cid:`%s`', cid, exc_info=error)
-            return responses.of_error(self.settings, error, cid, channel.name == INVOKER_CHANNEL)
+            return responses.of_error(self.settings, error, cid, channel)
 
 
 def parse_body(http, body, cid):

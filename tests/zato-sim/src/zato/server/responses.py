@@ -7,6 +7,7 @@ from decimal import Decimal
 from zato.common import config
 from zato.common.bunch import Bunch
 from zato.common.exception import HTTPException
+from zato.common.odb_rows import ADMIN_CHANNEL, INVOKER_CHANNEL
 
 # Services whose answer says how the call went.
 WITH_ENVIRONMENT = ('zato.ping', 'zato.service.invoke')
@@ -30,6 +31,10 @@ def refused(settings, status):
     message, content_type = configured(settings, status)
     headers = {'WWW-Authenticate': 'Basic realm="Zato"'} if status == 401 else {}
     return reply(status, message, content_type, headers)
+
+
+def failure(status, cid, details, headers=None):
+    return reply(status, json.dumps({'result': 'Error', 'cid': cid, 'details': details}), JSON, headers)
 
 
 def of_service(service):
@@ -58,17 +63,18 @@ def written(value):
     raise TypeError('%r is not JSON serializable' % value)
 
 
-def of_error(settings, error, cid, is_invoker):
+def of_error(settings, error, cid, channel):
     """Through /zato/api/invoke an error of a service is a status without a body, unless tracebacks are switched off: a
     defect of the real thing."""
     status = error.status if isinstance(error, HTTPException) else 500
-    if is_invoker and status == 500:
+    if channel.name == INVOKER_CHANNEL and status == 500:
         is_cut_off = config.is_true(settings.misc.return_tracebacks)
         return reply(500, b'' if is_cut_off else settings.misc.default_error_message, is_cut_off=is_cut_off)
     if isinstance(error, HTTPException) and status != 500:
         details = error.msg
-    elif config.is_true(settings.misc.return_tracebacks):
+    elif channel.name == ADMIN_CHANNEL or config.is_true(settings.misc.return_tracebacks):
         details = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
     else:
         details = settings.misc.default_error_message
-    return reply(status, json.dumps({'result': 'Error', 'cid': cid, 'details': [details]}), JSON)
+    is_text = channel.name == ADMIN_CHANNEL or not channel.is_internal
+    return failure(status, cid, details if is_text else [details])

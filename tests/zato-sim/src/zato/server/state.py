@@ -7,7 +7,10 @@ server is started again.
 import base64
 import binascii
 import hmac
+import json
 import re
+import time
+from urllib.parse import unquote
 
 from zato.common import crypto
 from zato.common.odb_rows import ROLE_CHANNELS
@@ -39,12 +42,16 @@ class Security:
     def by_name(self, name):
         return next((row for row in self.definitions.values() if row.name == name), None)
 
-    def is_allowed(self, channel, authorization):
-        """Whether the value of an Authorization header opens the channel."""
+    def is_allowed(self, channel, headers):
+        """Whether what a caller sends opens the channel. Whether its definition is active does not count: a defect of the
+        real thing."""
         definition = self.definition_of(channel)
         if definition is None:
             return True
-        return definition.is_active and _matches(definition, authorization)
+        if definition.sec_type == 'apikey':
+            given = headers.get(json.loads(definition.opaque1)['header']) or ''
+            return hmac.compare_digest(given.encode(), definition.password.encode())
+        return _matches(definition, headers.get('Authorization'))
 
     def definition_of(self, channel):
         if channel.name in ROLE_CHANNELS:
@@ -81,17 +88,37 @@ class Channels:
             self.add(row)
 
     def add(self, row):
-        # {name} stands for one segment of the path.
+        opaque = json.loads(row.opaque1 or '{}')
+        # {name} stands for one part of the path, of these characters.
+        value = '(?P<%s>[\\w $.:|=~^/-]+)' if opaque.get('match_slash') else '(?P<%s>[\\w $.:|=~^-]+)'
         parts = re.split(r'\{(\w+)\}', row.url_path)
-        row.pattern = re.compile(''.join(
-            '(?P<%s>[^/]+)' % part if index % 2 else re.escape(part) for index, part in enumerate(parts)))
+        row.pattern = re.compile(''.join(value % part if index % 2 else part for index, part in enumerate(parts)))
+        row.limit = Limit(opaque.get('rate_limit_def')) if opaque.get('is_rate_limit_active') else None
         self.rows[row.id] = row
 
     def match(self, method, path):
-        """The active channel of the path and its path parameters; a path without parameters comes first."""
-        found = []
-        for row in list(self.rows.values()):
-            match = row.pattern.fullmatch(path)
+        """The active channel of the path and its path parameters: those of users come first, then the first by name."""
+        for row in sorted(self.rows.values(), key=lambda row: (row.is_internal, row.name)):
+            match = row.pattern.fullmatch(unquote(path))
             if match and row.is_active and (not row.method or row.method == method):
-                found.append((row, match.groupdict()))
-        return min(found, key=lambda item: len(item[1])) if found else (None, {})
+                return row, match.groupdict()
+        return None, {}
+
+
+SECONDS = {'m': 60, 'h': 3600, 'd': 86400}
+
+
+class Limit:
+    """So many requests in a minute, an hour or a day, from anywhere."""
+
+    def __init__(self, definition):
+        count, unit = definition.split('=')[1].strip().split('/')
+        self.count, self.seconds = int(count), SECONDS[unit.strip()]
+        self.window = self.used = 0
+
+    def is_exceeded(self):
+        window = int(time.time() // self.seconds)
+        if window != self.window:
+            self.window, self.used = window, 0
+        self.used += 1
+        return self.used > self.count

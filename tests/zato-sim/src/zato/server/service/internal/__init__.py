@@ -1,10 +1,27 @@
 """The internal services: those that commands, the dashboard and other servers call."""
 
+import threading
+
 from zato.common.exception import HTTPException
 from zato.server.service import Service
 
 # How the names of internal services begin.
 PREFIXES = ('zato.', 'pub.zato.')
+
+
+# Seconds until a change of the database counts in the memory of servers.
+DELAY = 0.2
+
+
+def later(server, message, refresh):
+    """Does what a change means here, then tells the other workers and servers."""
+    def run():
+        refresh()
+        server.broadcast.send(message)
+
+    timer = threading.Timer(DELAY, run)
+    timer.daemon = True
+    timer.start()
 
 
 class AdminService(Service):

@@ -1,0 +1,192 @@
+//! What is done about rows that differ, and what is told.
+
+use super::*;
+use crate::exchange::{Index, IndexedService};
+
+fn channel(path: &str, methods: &[&str], secret: Option<&str>) -> IndexedChannel {
+    IndexedChannel {
+        service: "a.one".into(),
+        url_path: path.into(),
+        methods: methods.iter().map(ToString::to_string).collect(),
+        security: secret.map(|secret| IndexedSecurity {
+            secret: secret.into(),
+            ..IndexedSecurity::default()
+        }),
+        rate_limit: String::new(),
+    }
+}
+
+fn wanted(channels: &[(&str, IndexedChannel)]) -> Wanted {
+    let owned = |(name, channel): &(&str, IndexedChannel)| ((*name).to_owned(), channel.clone());
+    let service = IndexedService {
+        channels: channels.iter().map(owned).collect(),
+        ..IndexedService::default()
+    };
+    Wanted {
+        index: Index::sealed([("s".to_owned(), service)].into()),
+        files: BTreeMap::new(),
+    }
+}
+
+/// As Zato answers: some of it as text.
+fn row(id: i64, wanted: &WantedRow<'_>, security_id: Option<i64>) -> Row {
+    Row {
+        id,
+        name: wanted.name.clone(),
+        security_id,
+        url_path: wanted.channel.url_path.clone().into(),
+        method: wanted.method.into(),
+        service_name: wanted.channel.service.clone().into(),
+        data_format: "json".into(),
+        is_active: true.into(),
+        merge_url_params_req: "True".into(),
+        url_params_pri: "path-over-qs".into(),
+        params_pri: "channel-params-over-msg".into(),
+        match_slash: false.into(),
+        is_rate_limit_active: false.into(),
+        rate_limit_def: "".into(),
+        security_groups: json!([]),
+    }
+}
+
+fn ids() -> BTreeMap<String, i64> {
+    [("zato-operator basic auth client".to_owned(), 5)].into()
+}
+
+/// Zato takes the first of two that match by name.
+#[test]
+fn literal_paths_come_before_parameters() {
+    let (literal, parameter) = (row_name("GET", "/a/b"), row_name("GET", "/a/{b}"));
+    assert!(literal < parameter);
+    assert_eq!(parameter, "zato-operator 01 GET /a/{}");
+    assert_eq!(
+        parameter,
+        row_name("GET", "/a/{c}"),
+        "how it is called makes no other path"
+    );
+}
+
+#[test]
+fn rows_become_what_is_wanted_and_others_are_left_alone() {
+    let wanted = wanted(&[
+        ("open", channel("/a/{b}", &["GET", "POST"], None)),
+        ("closed", channel("/c", &["GET"], Some("client"))),
+    ]);
+    let rows = wanted_rows(&wanted);
+    let ids = ids();
+    assert_eq!(
+        steps(&rows, &[], &ids),
+        rows.iter().map(Step::Create).collect::<Vec<_>>()
+    );
+    let mut found: Vec<_> = rows
+        .iter()
+        .zip(1..)
+        .map(|(wanted, id)| row(id, wanted, wanted.channel.security.as_ref().map(|_| 5)))
+        .collect();
+    found.push(Row {
+        id: 8,
+        name: "of a user".into(),
+        ..Row::default()
+    });
+    assert_eq!(steps(&rows, &found, &ids), []);
+    found.push(Row {
+        id: 9,
+        name: "zato-operator 0 GET /gone".into(),
+        ..Row::default()
+    });
+    let mut other = found.clone();
+    other[1].is_active = false.into();
+    assert_eq!(
+        steps(&rows, &other, &ids),
+        [Step::Delete(&other[4]), Step::Edit(2, &rows[1])]
+    );
+}
+
+/// Each field that somebody could change by hand, and above all who may call.
+#[test]
+fn every_difference_is_noticed() {
+    let wanted = wanted(&[("closed", channel("/c", &["GET"], Some("client")))]);
+    let rows = wanted_rows(&wanted);
+    let same = row(1, &rows[0], Some(5));
+    assert!(is_same(&rows[0], &same, &ids()));
+    let changes: [fn(&mut Row); 14] = [
+        |row| row.url_path = "/d".into(),
+        |row| row.method = "POST".into(),
+        |row| row.service_name = "a.two".into(),
+        |row| row.data_format = "".into(),
+        |row| row.is_active = false.into(),
+        |row| row.merge_url_params_req = "False".into(),
+        |row| row.url_params_pri = "qs-over-path".into(),
+        |row| row.params_pri = "".into(),
+        |row| row.match_slash = true.into(),
+        |row| row.is_rate_limit_active = true.into(),
+        |row| row.rate_limit_def = "*=1/m".into(),
+        |row| row.security_groups = json!([1]),
+        |row| row.security_id = None,
+        |row| row.security_id = Some(6),
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut other = same.clone();
+        change(&mut other);
+        assert!(!is_same(&rows[0], &other, &ids()), "{number}");
+    }
+    let mut open = same;
+    open.security_id = None;
+    assert!(
+        !is_same(&rows[0], &open, &BTreeMap::new()),
+        "a definition that is missing opens nothing"
+    );
+}
+
+#[test]
+fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
+    let wanted = wanted(&[
+        ("closed", channel("/c", &["GET"], Some("client"))),
+        ("open", channel("/a", &["GET", "POST"], None)),
+    ]);
+    let rows = wanted_rows(&wanted);
+    let done = |changed: &[&str], failed: &[&str]| Done {
+        changed: changed.iter().map(ToString::to_string).collect(),
+        failed: failed
+            .iter()
+            .map(|name| ((*name).to_owned(), "why".to_owned()))
+            .collect(),
+    };
+    let told = |done: &Done| {
+        let reports = reports(&rows, done).remove("s").unwrap_or_default();
+        let told = reports
+            .into_iter()
+            .map(|(name, report)| (name, report.error.unwrap_or_default()));
+        told.collect::<Vec<_>>()
+    };
+    let all = |closed: &str, open: &str| {
+        vec![
+            ("closed".to_owned(), closed.to_owned()),
+            ("open".to_owned(), open.to_owned()),
+        ]
+    };
+    assert_eq!(told(&done(&[], &[])), all("", ""));
+    assert_eq!(told(&done(&["zato-operator 0 POST /a"], &[])), all("", "")[..1]);
+    assert_eq!(
+        told(&done(&["zato-operator basic auth client"], &[])),
+        all("", "")[1..]
+    );
+    assert_eq!(
+        told(&done(&[], &["zato-operator 0 POST /a"])),
+        all("", "POST /a: why")
+    );
+    assert_eq!(
+        told(&done(
+            &["zato-operator 0 GET /a"],
+            &["zato-operator basic auth client", "zato-operator 0 POST /a"]
+        )),
+        all("GET /c: why", "POST /a: why")
+    );
+    assert!(
+        reports(
+            &rows,
+            &done(&["zato-operator 0 GET /a", "zato-operator 0 GET /c"], &[])
+        )
+        .is_empty()
+    );
+}

@@ -1,0 +1,151 @@
+//! Channels: addresses of their own under which services are called over HTTP.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An address under which a service of this `ZatoService` is called.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Its name in conditions and documents.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    pub name: String,
+    /// A path for HTTP requests with JSON.
+    pub rest: RestChannel,
+}
+
+/// A path for HTTP requests with JSON.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!self.urlPath.matches('(?i)^/(zato|zato-lb-alive|ide-deploy)(/|$)')").message("paths below /zato and /ide-deploy are Zato's own: choose another one").field_path(".urlPath"))]
+pub struct RestChannel {
+    /// The service, one that the files of this `ZatoService` define.
+    #[schemars(length(min = 1, max = 200))]
+    pub service: String,
+    /// The path. A part in braces is a parameter that the service gets as input, such as `/account/{account_id}`.
+    #[schemars(
+        length(min = 2, max = 200),
+        regex(pattern = r"^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[{][A-Za-z_][A-Za-z0-9_]*[}]))+$")
+    )]
+    pub url_path: String,
+    /// The methods that it answers.
+    #[schemars(length(min = 1, max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub methods: Vec<Method>,
+    /// Who may call.
+    pub security: Security,
+    /// How many requests it answers. Default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// How many requests a channel answers, all callers together; the others get status 429.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub requests: i32,
+    /// In what time.
+    pub per: TimeUnit,
+}
+
+/// A unit of time.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TimeUnit {
+    Minute,
+    Hour,
+    Day,
+}
+
+impl RateLimit {
+    /// As Zato reads it.
+    pub fn definition(self) -> String {
+        let unit = match self.per {
+            TimeUnit::Minute => "m",
+            TimeUnit::Hour => "h",
+            TimeUnit::Day => "d",
+        };
+        format!("*={}/{unit}", self.requests)
+    }
+}
+
+/// A method of HTTP.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who may call: exactly one of the members.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.basicAuthSecretRef), has(self.apiKeySecretRef), has(self.none)].filter(given, given).size() == 1").message("exactly one of basicAuthSecretRef, apiKeySecretRef and none must be given; `none: {}` lets everybody call"))]
+pub struct Security {
+    /// Callers send a user name and a password: the keys `username` and `password` of a Secret with the label
+    /// `zato.io/channel-credentials: "true"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_auth_secret_ref: Option<SecretReference>,
+    /// Callers send a key in the header `X-API-Key`: the key `apiKey` of a Secret with the label
+    /// `zato.io/channel-credentials: "true"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_secret_ref: Option<SecretReference>,
+    /// Everybody may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none: Option<NoSecurity>,
+}
+
+/// Nothing: it is there or not.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoSecurity {}
+
+/// A Secret of the same namespace.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct SecretReference {
+    /// The Secret's name.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
+    pub name: String,
+}
+
+/// An address of a service.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// The channel.
+    pub channel: String,
+    /// Where it answers, from inside the Kubernetes cluster.
+    pub url: String,
+    /// The methods that it answers.
+    pub methods: Vec<String>,
+    /// The service.
+    pub service: String,
+    /// Active, Pending or Failed.
+    pub state: String,
+    /// Why it is not active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

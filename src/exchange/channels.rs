@@ -1,0 +1,116 @@
+//! Channels in the index and in reports.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::short_hash;
+
+/// A text that is never shown: not in logs, not in messages, not in a hash that somebody could try passwords on.
+#[derive(Serialize, Deserialize, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(transparent)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("hidden")
+    }
+}
+
+/// A channel in the index.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IndexedChannel {
+    /// The service.
+    pub service: String,
+    /// The path, with parameters in braces.
+    pub url_path: String,
+    /// The methods that it answers.
+    pub methods: BTreeSet<String>,
+    /// Who may call; none: everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security: Option<IndexedSecurity>,
+    /// How many requests it answers, as Zato reads it; empty: all of them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub rate_limit: String,
+}
+
+/// Who may call.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IndexedSecurity {
+    /// What callers send.
+    pub kind: SecurityKind,
+    /// The Secret from which it comes.
+    pub secret: String,
+    /// The resource version of that Secret.
+    pub version: String,
+    /// The user name, of basic authentication.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// The password or the key.
+    pub password: Hidden,
+}
+
+/// What callers send.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecurityKind {
+    /// A user name and a password.
+    #[default]
+    BasicAuth,
+    /// A key in a header.
+    ApiKey,
+}
+
+impl IndexedChannel {
+    /// Without secrets: their Secret's version stands for them.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        let mut bare = self.clone();
+        if let Some(security) = &mut bare.security {
+            security.password = Hidden::default();
+        }
+        bare
+    }
+
+    /// By which a report says what it is about: 16 hexadecimal digits of a SHA-256.
+    pub fn revision(&self) -> String {
+        short_hash(serde_json::to_string(&self.bare()).unwrap_or_default().as_bytes())
+    }
+}
+
+/// What a server has of a channel.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ChannelReport {
+    /// The revision of the channel that this is about.
+    pub revision: String,
+    /// Why the server does not have it, if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report and a status are read by many; nobody may try passwords on what stands there.
+    #[test]
+    fn a_password_is_in_no_revision_and_no_log() {
+        let with = |password: &str, version: &str| IndexedChannel {
+            security: Some(IndexedSecurity {
+                password: Hidden(password.into()),
+                version: version.into(),
+                ..IndexedSecurity::default()
+            }),
+            ..IndexedChannel::default()
+        };
+        assert_eq!(with("a", "1").revision(), with("b", "1").revision());
+        assert_ne!(with("a", "1").revision(), with("a", "2").revision());
+        assert!(!format!("{:?}", with("geheim", "1")).contains("geheim"));
+        let text = serde_json::to_string(&with("geheim", "1")).unwrap();
+        let read: IndexedChannel = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, with("geheim", "1"));
+    }
+}

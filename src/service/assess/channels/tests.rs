@@ -1,0 +1,112 @@
+//! What is told of channels.
+
+use std::collections::BTreeMap;
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+use crate::api::channels::RestChannel;
+use crate::documents::Publication;
+use crate::exchange::Report;
+use crate::service::channels::{Claim, Problem};
+use crate::service::plan::ClusterState;
+
+fn channel(name: &str, problem: Option<Problem>) -> PlannedChannel {
+    let rest = json!({"service": "a.one", "urlPath": "/a/{b}", "methods": ["GET", "POST"], "security": {"none": {}}});
+    let rest: RestChannel = serde_json::from_value(rest).unwrap();
+    let claim = Claim {
+        name: name.into(),
+        rest,
+        told: None,
+        problem: None,
+        rivals: vec![],
+    };
+    PlannedChannel {
+        claim,
+        problem,
+        revision: Some("now".into()),
+    }
+}
+
+fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
+    Plan {
+        revision: None,
+        refusal: None,
+        unsafe_names: vec![],
+        cluster_name: "demo".into(),
+        cluster: ClusterState::Active,
+        named: 1,
+        reports: reports
+            .into_iter()
+            .map(|report| ("pod".to_owned(), report))
+            .collect(),
+        change: None,
+        documents: Publication::default(),
+        channels,
+        address: "http://demo.n.svc:11223".into(),
+    }
+}
+
+fn report(phase: Phase, revision: &str, error: Option<&str>) -> Report {
+    let channel = ChannelReport {
+        revision: revision.into(),
+        error: error.map(Into::into),
+    };
+    let of_service = BTreeMap::from([("c".to_owned(), channel)]);
+    Report {
+        phase,
+        channels: [("s".to_owned(), of_service)].into(),
+        ..Report::default()
+    }
+}
+
+#[rstest]
+#[case(vec![], "Pending", Reason::ChannelsPending)]
+#[case(vec![None], "Pending", Reason::ChannelsPending)]
+#[case(vec![Some(report(Phase::Starting, "now", None))], "Pending", Reason::ChannelsPending)]
+#[case(vec![Some(report(Phase::Serving, "old", None))], "Pending", Reason::ChannelsPending)]
+#[case(vec![Some(report(Phase::Serving, "old", Some("why")))], "Pending", Reason::ChannelsPending)]
+#[case(vec![Some(report(Phase::Serving, "now", None))], "Active", Reason::AllActive)]
+#[case(vec![Some(report(Phase::Loading, "now", None))], "Active", Reason::AllActive)]
+#[case(vec![Some(report(Phase::Serving, "now", Some("why")))], "Failed", Reason::ChannelFailed)]
+#[case(
+    vec![Some(report(Phase::Serving, "now", None)), Some(report(Phase::Serving, "old", None))],
+    "Pending",
+    Reason::ChannelsPending
+)]
+fn truth_table_of_channels(
+    #[case] reports: Vec<Option<Report>>,
+    #[case] state: &str,
+    #[case] reason: Reason,
+) {
+    let plan = plan(vec![channel("c", None)], reports);
+    let (is_true, told, _) = judged("s", &plan).unwrap();
+    assert_eq!((is_true, told), (reason == Reason::AllActive, reason));
+    assert_eq!(endpoints("s", &plan)[0].state, state);
+}
+
+#[test]
+fn a_problem_comes_before_what_servers_say() {
+    let problem = Problem::SecretNotFound("x".into(), "");
+    let channels = vec![channel("c", None), channel("d", Some(problem))];
+    let plan = plan(channels, vec![Some(report(Phase::Serving, "now", None))]);
+    let message = "channel d: Secret x does not exist: create it";
+    assert_eq!(
+        judged("s", &plan),
+        Some((false, Reason::SecretNotFound, message.into()))
+    );
+    insta::assert_yaml_snapshot!(endpoints("s", &plan));
+}
+
+#[test]
+fn those_who_want_the_same_path_are_told() {
+    let mut rival = channel("c", None);
+    rival.claim.rivals = vec!["channel x of ZatoService y".into()];
+    let reports = || vec![Some(report(Phase::Serving, "now", None))];
+    assert_eq!(
+        judged("s", &plan(vec![rival], reports())).unwrap().2,
+        "channel c answers; channel x of ZatoService y wants a path of them, too, and does not get it"
+    );
+    assert_eq!(judged("s", &plan(vec![], reports())), None);
+}

@@ -1,0 +1,248 @@
+//! What is wrong with channels, who has a path, and what becomes of a channel whose Secret is gone.
+
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::OpenApi;
+use crate::exchange::IndexedFile;
+
+fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<CallerSecret>)]) -> Sourced {
+    let channel =
+        |(name, rest): &(&str, Value)| serde_json::from_value(json!({"name": name, "rest": rest})).unwrap();
+    let secret =
+        |(name, secret): &(&str, Option<CallerSecret>)| ((*name).to_owned(), secret.clone().map(Arc::new));
+    Sourced {
+        name: name.into(),
+        files: Ok(BTreeMap::new()),
+        openapi: OpenApi::default(),
+        channels: channels.iter().map(channel).collect(),
+        secrets: secrets.iter().map(secret).collect(),
+    }
+}
+
+fn rest(path: &str, methods: &[&str], security: Value) -> Value {
+    json!({"service": "a.one", "urlPath": path, "methods": methods, "security": security})
+}
+
+fn open(path: &str) -> Value {
+    rest(path, &["GET"], json!({"none": {}}))
+}
+
+fn secret(label: &str, keys: &[(&str, &[u8])]) -> CallerSecret {
+    let data: BTreeMap<_, _> = keys
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), k8s_openapi::ByteString(value.to_vec())))
+        .collect();
+    let secret =
+        json!({"metadata": {"resourceVersion": "7", "labels": {"zato.io/channel-credentials": label}}});
+    let mut secret: Secret = serde_json::from_value(secret).unwrap();
+    secret.data = Some(data);
+    CallerSecret::of(secret)
+}
+
+fn version(services: &[&str]) -> IndexedService {
+    let file = IndexedFile {
+        services: services.iter().map(ToString::to_string).collect(),
+        ..IndexedFile::default()
+    };
+    IndexedService {
+        files: [("a.py".to_owned(), file)].into(),
+        ..IndexedService::default()
+    }
+}
+
+const BASIC: [(&str, &[u8]); 2] = [("username", b"ann"), ("password", b"geheim")];
+
+#[rstest]
+#[case(secret("true", &BASIC), "basicAuthSecretRef", "")]
+#[case(secret("true", &[("apiKey", b"geheim")]), "apiKeySecretRef", "")]
+#[case(secret("false", &BASIC), "basicAuthSecretRef", "Secret s is not for callers of services: its owner allows it with `kubectl label secret s zato.io/channel-credentials=true`")]
+#[case(secret("true", &BASIC), "apiKeySecretRef", "Secret s lacks key apiKey")]
+#[case(secret("true", &[("username", b"ann")]), "basicAuthSecretRef", "Secret s lacks key password")]
+#[case(secret("true", &[("username", b"ann"), ("password", b"geheim\n")]), "basicAuthSecretRef", "Secret s key password must be 1 to 200 printable ASCII characters without a line break at the end")]
+#[case(secret("true", &[("username", b""), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s key username must be 1 to 200 printable ASCII characters without a line break at the end")]
+#[case(secret("true", &[("username", b"a:b"), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s key username has a colon, which no user name can have")]
+#[case(secret("true", &[("username", b"ann"), ("password", b"\xff")]), "basicAuthSecretRef", "Secret s key password must be 1 to 200 printable ASCII characters without a line break at the end")]
+fn secrets_that_cannot_be_used_are_told(
+    #[case] secret: CallerSecret,
+    #[case] field: &str,
+    #[case] wanted: &str,
+) {
+    let channels = [("c", rest("/a", &["GET"], json!({field: {"name": "s"}})))];
+    let all = claims(
+        &[service("one", &channels, &[("s", Some(secret))])],
+        &Index::default(),
+    );
+    let claim = &all["one"][0];
+    let told = claim
+        .problem
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    assert_eq!(told, wanted);
+    assert_eq!(claim.told.is_some(), wanted.is_empty());
+    assert!(!format!("{all:?}").contains("geheim"));
+}
+
+#[test]
+fn the_limits_of_what_callers_send() {
+    assert!(is_sendable(&"a".repeat(200)) && is_sendable(" ~"));
+    assert!(!is_sendable(&"a".repeat(201)) && !is_sendable("\u{7f}") && !is_sendable("é"));
+}
+
+/// Zato has one password for a user name, and users of its own.
+#[test]
+fn a_user_name_is_of_one_secret() {
+    let by = |name: &str, path: &str| rest(path, &["GET"], json!({"basicAuthSecretRef": {"name": name}}));
+    let with = |username: &'static [u8]| Some(secret("true", &[("username", username), ("password", b"x")]));
+    let channels = [
+        ("one", by("a", "/1")),
+        ("two", by("b", "/2")),
+        ("same", by("a", "/3")),
+        ("own", by("c", "/4")),
+    ];
+    let secrets = [("a", with(b"ann")), ("b", with(b"ann")), ("c", with(b"pubapi"))];
+    let all = claims(&[service("s", &channels, &secrets)], &Index::default());
+    let told: Vec<_> = all["s"]
+        .iter()
+        .map(|claim| {
+            claim
+                .problem
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "",
+            "Secret b has user name ann, and so has Secret a: use one of them, or another name",
+            "",
+            "Secret c key username is pubapi, a user of Zato's own"
+        ]
+    );
+}
+
+#[test]
+fn limits_are_written_as_zato_reads_them() {
+    for (per, wanted) in [("Minute", "*=3/m"), ("Hour", "*=3/h"), ("Day", "*=3/d")] {
+        let mut limited = open("/a");
+        limited["rateLimit"] = json!({"requests": 3, "per": per});
+        let all = claims(&[service("s", &[("c", limited)], &[])], &Index::default());
+        assert_eq!(all["s"][0].told.as_ref().unwrap().rate_limit, wanted);
+    }
+}
+
+/// What its owner does not let services use is not even kept in memory.
+#[test]
+fn a_secret_without_the_label_is_not_read() {
+    assert!(secret("", &BASIC).keys.is_empty());
+}
+
+#[test]
+fn the_older_of_two_has_the_path() {
+    let services = [
+        service(
+            "old",
+            &[("first", open("/a/{id}")), ("twice", open("/a/{other}"))],
+            &[],
+        ),
+        service(
+            "new",
+            &[
+                ("second", rest("/a/{x}", &["POST", "GET"], json!({"none": {}}))),
+                ("free", open("/a/x")),
+            ],
+            &[],
+        ),
+    ];
+    let all = claims(&services, &Index::default());
+    let told = |service: &str, index: usize| all[service][index].problem.as_ref().map(ToString::to_string);
+    assert_eq!((told("old", 0), told("new", 1)), (None, None));
+    assert_eq!(
+        told("old", 1).unwrap(),
+        "GET /a/{other} is channel first of ZatoService old, which is older: choose another path"
+    );
+    assert_eq!(
+        told("new", 0).unwrap(),
+        "GET /a/{x} is channel first of ZatoService old, which is older: choose another path"
+    );
+    assert_eq!(
+        all["old"][0].rivals,
+        [
+            "channel twice of ZatoService old",
+            "channel second of ZatoService new"
+        ]
+    );
+    assert!(all["new"][0].told.is_none());
+}
+
+/// A Secret that is deleted by mistake takes no address away and opens none.
+#[test]
+fn a_channel_whose_secret_is_gone_stays_as_it_was() {
+    let channels = [(
+        "c",
+        rest("/new", &["GET"], json!({"basicAuthSecretRef": {"name": "s"}})),
+    )];
+    let old = IndexedChannel {
+        service: "a.one".into(),
+        url_path: "/old".into(),
+        security: Some(IndexedSecurity::default()),
+        ..IndexedChannel::default()
+    };
+    let mut deployed = version(&["a.one"]);
+    deployed.channels.insert("c".into(), old.clone());
+    let deployed = Index::sealed([("one".to_owned(), deployed)].into());
+    let gone = claims(&[service("one", &channels, &[("s", None)])], &deployed);
+    assert_eq!(gone["one"][0].told, Some(old.clone()));
+    assert_eq!(
+        gone["one"][0].problem.as_ref().unwrap().to_string(),
+        "Secret s does not exist: create it; until then the channel stays as it was"
+    );
+    let wrong = secret("true", &[]);
+    let wrong = claims(&[service("one", &channels, &[("s", Some(wrong))])], &deployed);
+    assert_eq!(
+        wrong["one"][0].problem.as_ref().unwrap().to_string(),
+        "Secret s lacks key username; until then the channel stays as it was"
+    );
+    let first = claims(&[service("one", &channels, &[("s", None)])], &Index::default());
+    assert_eq!(first["one"][0].told, None);
+    assert_eq!(
+        told(&gone["one"], &version(&["a.one"])),
+        [("c".to_owned(), old)].into()
+    );
+    assert_eq!(told(&gone["one"], &version(&["a.two"])), BTreeMap::new());
+}
+
+#[test]
+fn a_channel_needs_a_service_of_its_own_object() {
+    let all = claims(&[service("one", &[("c", open("/a"))], &[])], &Index::default());
+    let claim = &all["one"][0];
+    assert_eq!(claim.problem_with(Some(&version(&["a.one"]))), None);
+    let told = claim.problem_with(Some(&version(&["a.two"]))).unwrap();
+    assert_eq!(
+        told.to_string(),
+        "service a.one is in no file of this ZatoService: correct the name, or add the service"
+    );
+    assert_eq!(
+        claim.problem_with(None).map(|problem| problem.reason()),
+        Some(Reason::ChannelInvalid)
+    );
+}
+
+#[rstest]
+#[case(Problem::ServiceNotFound("s".into()), Reason::ChannelInvalid)]
+#[case(
+    Problem::PathTaken { method: "GET".into(), path: "/a".into(), channel: "c".into(), owner: "o".into() },
+    Reason::PathTaken
+)]
+#[case(Problem::SecretNotFound("s".into(), ""), Reason::SecretNotFound)]
+#[case(Problem::SecretInvalid { secret: "s".into(), why: "w".into(), kept: "" }, Reason::SecretInvalid)]
+fn reasons(#[case] problem: Problem, #[case] reason: Reason) {
+    assert_eq!(problem.reason(), reason);
+    assert_eq!(problem.keeping().reason(), reason);
+}
