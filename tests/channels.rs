@@ -198,7 +198,7 @@ async fn channels_follow_their_spec() {
         .until("the key is gone", || async {
             sql(
                 &space,
-                "select count(*) from sec_base where name like 'zato-operator API key%'",
+                "select count(*) from sec_base where name like 'kubernetes API key%'",
             )
             .trim()
                 == "0"
@@ -228,7 +228,7 @@ async fn channels_follow_their_spec() {
     space.remove::<ZatoService>("accounts").await;
     space
         .until("no row of ours is left", || async {
-            let text = "select (select count(*) from http_soap where name like 'zato-operator%') + (select count(*) from sec_base where name like 'zato-operator%')";
+            let text = "select (select count(*) from http_soap where name like 'kubernetes %') + (select count(*) from sec_base where name like 'kubernetes %')";
             sql(&space, text).trim() == "0"
         })
         .await;

@@ -172,14 +172,18 @@ async fn documents_say_what_services_do() {
         .unwrap();
     let live = include_str!("openapi/live/live.py");
     let kinds = include_str!("openapi/live/kinds.py");
-    space
-        .create::<ZatoService>(&service(
-            "live",
-            "c",
-            &[("live.py", live), ("kinds.py", kinds), ("account.py", ACCOUNT)],
-        ))
-        .await
-        .unwrap();
+    let mut live = service(
+        "live",
+        "c",
+        &[("live.py", live), ("kinds.py", kinds), ("account.py", ACCOUNT)],
+    );
+    // Also on channels of their own, with and without a body.
+    let channel = |service: &str, path: &str, methods: &[&str]| json!({"name": service.replace('.', "-"), "rest": {"service": service, "urlPath": path, "methods": methods, "security": {"none": {}}}});
+    live["spec"]["channels"] = json!([
+        channel("api.get.user.account", "/account/{account_id}", &["GET", "PUT"]),
+        channel("live.rename", "/rename", &["GET", "POST"]),
+    ]);
+    space.create::<ZatoService>(&live).await.unwrap();
     until_ready(&space, "True", "Running").await;
     until_loaded(&space, &["live"]).await;
     space
@@ -188,6 +192,10 @@ async fn documents_say_what_services_do() {
         })
         .await;
     let (_, document) = of_service(&space, "live").await.unwrap();
+    assert!(
+        document["paths"]["/account/{account_id}"]["put"].is_object()
+            && document["paths"]["/rename"]["get"].is_object()
+    );
     let way = Way::to(&space, "service/c", 11223).await;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documents");
     let _ = std::fs::remove_dir_all(&folder);

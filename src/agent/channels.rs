@@ -15,8 +15,8 @@ use crate::exchange::{
 };
 use crate::openapi::model::without_names;
 
-/// What the names of all that is ours begin with.
-const PREFIX: &str = "zato-operator ";
+/// What the names of all that is ours begin with. Zato's lists leave out what begins with `zato`.
+const PREFIX: &str = "kubernetes ";
 /// Between two looks while something is on its way. The server follows its database in a quarter of a second.
 const SOON: Duration = Duration::from_millis(500);
 /// Between two looks while nothing is: for changes that others make in the database.

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use crate::api::zato_service::BreakingChangePolicy;
     use crate::cluster::plan::Plan;
-    use crate::cluster::plan::tests::{plan_of, plan_with};
+    use crate::cluster::plan::tests::{plan_of, plan_of_channels, plan_with};
     use rstest::rstest;
 
     const ONE: &str =
@@ -236,6 +236,37 @@ mod tests {
         assert!(plan.index.services["s"].refused.is_some());
         assert_eq!(plan.index.services["t"].refused, None);
         assert_eq!(plan.shards["demo-code-0"]["t.py"], compatible);
+    }
+
+    /// A channel that goes is a change of callers, alone and beside one of the code; what is refused leaves it.
+    #[test]
+    fn channels_are_judged_with_the_code() {
+        use BreakingChangePolicy::{Refuse, Warn};
+        let before = plan_of_channels(ONE, &["/a", "/b"], None, Refuse);
+        let (of_code, of_channel) = (
+            told(),
+            "GET /b: OperationRemoved: service a.one -> none".to_owned(),
+        );
+        let entry = |plan: &Plan| plan.index.services["s"].clone();
+        let warned = entry(&plan_of_channels(ONE, &["/a"], Some(&before), Warn));
+        assert_eq!(
+            (warned.breaks, warned.channels.len()),
+            (vec![of_channel.clone()], 1)
+        );
+        let refused = entry(&plan_of_channels(ONE, &["/a"], Some(&before), Refuse));
+        assert_eq!(refused.refused.unwrap().breaks, std::slice::from_ref(&of_channel));
+        assert_eq!(refused.channels, entry(&before).channels);
+        let both = entry(&plan_of_channels(&breaking(), &["/a"], Some(&before), Warn));
+        assert_eq!(both.breaks, [of_code[0].clone(), of_channel.clone()]);
+        // Harmless code beside it changes nothing of that.
+        let comment = format!("{ONE}# more\n");
+        let beside = entry(&plan_of_channels(&comment, &["/a"], Some(&before), Refuse));
+        assert_eq!(beside.refused.unwrap().breaks, [of_channel]);
+        let added = entry(&plan_of_channels(ONE, &["/a", "/b", "/c"], Some(&before), Refuse));
+        assert_eq!((added.refused, added.channels.len()), (None, 3));
+        // Code that is not valid keeps what its channels need.
+        let broken = entry(&plan_of_channels("(", &["/a", "/c"], Some(&before), Refuse));
+        assert_eq!(broken.channels.keys().collect::<Vec<_>>(), ["a", "c"]);
     }
 
     /// What other services import is part of their contract.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::docstring::Side;
 use super::document::{Settings, document};
-use super::model::{Api, Service, Type};
+use super::model::{Access, Api, Channel, Service, Type};
 use super::project::Project;
 use super::read::{self, Selection};
 use super::schema::Version;
@@ -45,6 +45,35 @@ pub(super) fn mixed() -> Api {
         &[("account", ACCOUNT), ("models", MODELS), ("users", USERS)],
         &["public"],
     )
+}
+
+/// Channels: parameters of the path and of the query string, what is left for the body, and who may call.
+#[rstest]
+fn channels(#[values(Version::V31, Version::V30)] version: Version) {
+    let text = "from zato.server.service import *\n\nclass One(Service):\n    \"\"\" One account.\n    \"\"\"\n    name = 'a.one'\n    input = 'account_id', 'kind', '-is_new', List('tags')\n    output = 'name'\n";
+    let channel = |path: &str, methods: &[&str], access, is_limited| Channel {
+        service: "a.one".into(),
+        path: path.into(),
+        methods: methods.iter().map(ToString::to_string).collect(),
+        access,
+        is_limited,
+    };
+    let mut api = api(&[("a", text)], &["public"]);
+    api.channels = vec![
+        channel(
+            "/a/{account_id}/{kind}",
+            &["GET", "PUT"],
+            Some(Access::BasicAuth),
+            false,
+        ),
+        channel("/a", &["DELETE", "POST"], Some(Access::ApiKey), true),
+        channel("/open/{other}", &["GET"], None, false),
+        Channel {
+            service: "not.documented".into(),
+            ..channel("/x", &["GET"], None, false)
+        },
+    ];
+    insta::assert_snapshot!(format!("channels-{version:?}"), yaml(&api, version));
 }
 
 fn json(api: &Api, version: Version) -> Value {

@@ -50,7 +50,7 @@ fn row(id: i64, wanted: &WantedRow<'_>, security_id: Option<i64>) -> Row {
 }
 
 fn ids() -> BTreeMap<String, i64> {
-    [("zato-operator basic auth client".to_owned(), 5)].into()
+    [("kubernetes basic auth client".to_owned(), 5)].into()
 }
 
 /// Zato takes the first of two that match by name.
@@ -58,7 +58,7 @@ fn ids() -> BTreeMap<String, i64> {
 fn literal_paths_come_before_parameters() {
     let (literal, parameter) = (row_name("GET", "/a/b"), row_name("GET", "/a/{b}"));
     assert!(literal < parameter);
-    assert_eq!(parameter, "zato-operator 01 GET /a/{}");
+    assert_eq!(parameter, "kubernetes 01 GET /a/{}");
     assert_eq!(
         parameter,
         row_name("GET", "/a/{c}"),
@@ -91,7 +91,7 @@ fn rows_become_what_is_wanted_and_others_are_left_alone() {
     assert_eq!(steps(&rows, &found, &ids), []);
     found.push(Row {
         id: 9,
-        name: "zato-operator 0 GET /gone".into(),
+        name: "kubernetes 0 GET /gone".into(),
         ..Row::default()
     });
     let mut other = found.clone();
@@ -166,27 +166,21 @@ fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
         ]
     };
     assert_eq!(told(&done(&[], &[])), all("", ""));
-    assert_eq!(told(&done(&["zato-operator 0 POST /a"], &[])), all("", "")[..1]);
+    assert_eq!(told(&done(&["kubernetes 0 POST /a"], &[])), all("", "")[..1]);
     assert_eq!(
-        told(&done(&["zato-operator basic auth client"], &[])),
+        told(&done(&["kubernetes basic auth client"], &[])),
         all("", "")[1..]
     );
     assert_eq!(
-        told(&done(&[], &["zato-operator 0 POST /a"])),
+        told(&done(&[], &["kubernetes 0 POST /a"])),
         all("", "POST /a: why")
     );
     assert_eq!(
         told(&done(
-            &["zato-operator 0 GET /a"],
-            &["zato-operator basic auth client", "zato-operator 0 POST /a"]
+            &["kubernetes 0 GET /a"],
+            &["kubernetes basic auth client", "kubernetes 0 POST /a"]
         )),
         all("GET /c: why", "POST /a: why")
     );
-    assert!(
-        reports(
-            &rows,
-            &done(&["zato-operator 0 GET /a", "zato-operator 0 GET /c"], &[])
-        )
-        .is_empty()
-    );
+    assert!(reports(&rows, &done(&["kubernetes 0 GET /a", "kubernetes 0 GET /c"], &[])).is_empty());
 }

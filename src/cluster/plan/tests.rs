@@ -76,6 +76,30 @@ pub(crate) fn plan_with(services: &[(&str, &str)], before: &Plan, policy: Breaki
     plan(&cluster(serde_json::json!({})), inputs).unwrap()
 }
 
+/// One service with open channels, whose methods are GET, after another plan.
+pub(crate) fn plan_of_channels(
+    text: &str,
+    paths: &[&str],
+    before: Option<&Plan>,
+    policy: BreakingChangePolicy,
+) -> Plan {
+    let mut inputs = inputs(&[("s", text)]);
+    if let Some(before) = before {
+        inputs.previous = Previous {
+            index: before.index.clone(),
+            shards: before.shards.clone(),
+        };
+    }
+    let channel = |path: &&str| {
+        serde_json::from_value(serde_json::json!({"name": path.trim_start_matches('/'), "rest": {
+            "service": "a.one", "urlPath": path, "methods": ["GET"], "security": {"none": {}},
+        }}))
+    };
+    inputs.services[0].channels = paths.iter().map(|path| channel(path).unwrap()).collect();
+    inputs.services[0].openapi.breaking_change_policy = policy;
+    plan(&cluster(serde_json::json!({})), inputs).unwrap()
+}
+
 #[test]
 fn without_any_image_the_field_is_named() {
     let mut inputs = inputs(&[]);

@@ -218,6 +218,63 @@ fn a_channel_whose_secret_is_gone_stays_as_it_was() {
     assert_eq!(told(&gone["one"], &version(&["a.two"])), BTreeMap::new());
 }
 
+/// While a change is refused a new password counts all the same, another Secret does not.
+#[test]
+fn a_channel_that_is_kept_has_the_password_of_now() {
+    let with = |secret: &str, password: &str| IndexedChannel {
+        security: Some(IndexedSecurity {
+            secret: secret.into(),
+            password: Hidden(password.into()),
+            ..IndexedSecurity::default()
+        }),
+        ..IndexedChannel::default()
+    };
+    let was = BTreeMap::from([("c".to_owned(), with("s", "old"))]);
+    let mut all = claims(&[service("one", &[("c", open("/new"))], &[])], &Index::default());
+    let claims = all.get_mut("one").unwrap();
+    for (now, wanted) in [(with("s", "new"), "new"), (with("other", "new"), "old")] {
+        claims[0].told = Some(now);
+        assert_eq!(kept(claims, &was)["c"], with("s", wanted));
+    }
+}
+
+#[test]
+fn only_what_a_server_took_answers() {
+    let channels = BTreeMap::from([
+        ("good".to_owned(), IndexedChannel::default()),
+        ("bad".to_owned(), IndexedChannel::default()),
+    ]);
+    let told = |error: Option<&str>, revision: String| crate::exchange::ChannelReport {
+        revision,
+        error: error.map(Into::into),
+    };
+    let now = IndexedChannel::default().revision();
+    let report = |bad: Option<crate::exchange::ChannelReport>| {
+        let mut of_service = BTreeMap::from([("good".to_owned(), told(None, now.clone()))]);
+        of_service.extend(bad.map(|bad| ("bad".to_owned(), bad)));
+        Report {
+            channels: [("s".to_owned(), of_service)].into(),
+            ..Report::default()
+        }
+    };
+    let names =
+        |report: &Report| active("s", &channels, report).map(|active| active.into_keys().collect::<Vec<_>>());
+    assert_eq!(
+        names(&report(Some(told(None, now.clone())))).unwrap(),
+        ["bad", "good"]
+    );
+    assert_eq!(
+        names(&report(Some(told(Some("why"), now.clone())))).unwrap(),
+        ["good"]
+    );
+    assert_eq!(names(&report(Some(told(None, "old".into())))), None);
+    assert_eq!(names(&report(None)), None);
+    assert_eq!(
+        active("s", &BTreeMap::new(), &Report::default()),
+        Some(BTreeMap::new())
+    );
+}
+
 #[test]
 fn a_channel_needs_a_service_of_its_own_object() {
     let all = claims(&[service("one", &[("c", open("/a"))], &[])], &Index::default());

@@ -20,7 +20,7 @@ def announce(service, channel_id):
 
 
 class GetList(AdminService):
-    """Only what users made. One boolean is a text."""
+    """Without what begins with `zato`, whoever made it. One boolean is a text."""
     name = 'zato.http-soap.get-list'
     element = 'zato_http_soap_get_list_response'
     input = 'cluster_id', '-connection', '-transport'
@@ -29,7 +29,8 @@ class GetList(AdminService):
         given = self.request.input
         rows = self.server.odb.rows(
             """select h.*, s.name as service_name from http_soap h left join service s on s.id = h.service_id
-            where h.cluster_id=? and h.connection=? and h.transport=? and not h.is_internal order by h.name""",
+            where h.cluster_id=? and h.connection=? and h.transport=? and h.name not like 'zato%'
+            and h.name not like '/zato/sso/%' and h.name not like 'pub.zato.service.service-invoker%' order by h.name""",
             given.cluster_id, given.connection or 'channel', given.transport or 'plain_http')
         self.answer([self.listed(row) for row in rows])
 
