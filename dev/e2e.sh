@@ -31,7 +31,7 @@ export CHECKERS
 # They wait more than they work.
 RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test documents --test pods --test lifecycle --test trouble --test startup --test channels
 # These end operators: one at a time, after all others.
-RUST_TEST_THREADS=1 cargo test --locked --features e2e --test operator
+RUST_TEST_THREADS=1 cargo test --locked --features e2e --test many --test operator
 [ "${FAULTS:-}" = node ] || exit 0
 step "crashes, and an API server that fails, with real pods (about 15 min)"
 # The operator behind the proxy must be the only one.

@@ -14,12 +14,16 @@ const ADMINISTRATIVE_CHANNELS: &str = "UPDATE http_soap SET is_active = 0 WHERE 
 /// A service of Zato that calls home.
 const CHECK_UPDATES: &str = "zato.updates.check-updates";
 
+/// The key of the scheduler with which it takes its jobs from the database when it starts.
+const FROM_DATABASE: &str = "server_prefer_odb_config";
+
 /// Hardens the server of this pod.
 pub fn run() -> Result<(), Error> {
     let get = |name: &'static str| std::env::var(name).map_err(|_| Error::Environment(name));
     let (server, salt) = (get("POD_NAME")?, get("TOKEN_SALT")?);
     database(Path::new(paths::DATA), &server, &format!("{server}.{salt}"))?;
-    directory(&Path::new(paths::ENVIRONMENT).join("server"))
+    directory(&Path::new(paths::ENVIRONMENT).join("server"))?;
+    scheduler(&Path::new(paths::ENVIRONMENT).join("scheduler"))
 }
 
 fn database(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
@@ -54,15 +58,42 @@ fn directory(server: &Path) -> Result<(), Error> {
             _ => {}
         }
     }
-    let path = server.join("config/repo/server.conf");
-    let text = fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
-    let kept: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with(CHECK_UPDATES))
-        .collect();
+    rewrite(&server.join("config/repo/server.conf"), |line| {
+        (!line.trim_start().starts_with(CHECK_UPDATES)).then(|| line.to_owned())
+    })
+}
+
+/// A scheduler that starts anew and does not read the database runs no job that was there before.
+fn scheduler(folder: &Path) -> Result<(), Error> {
+    if !folder.exists() {
+        // The cluster has none.
+        return Ok(());
+    }
+    let path = folder.join("config/repo/scheduler.conf");
+    let mut is_set = false;
+    rewrite(&path, |line| {
+        if !line.trim_start().starts_with(FROM_DATABASE) {
+            return Some(line.to_owned());
+        }
+        is_set = true;
+        Some(format!("{FROM_DATABASE}=True"))
+    })?;
+    let missing = || Error::Effect(format!("{} has no {FROM_DATABASE}", path.display()));
+    is_set.then_some(()).ok_or_else(missing)
+}
+
+/// Each line of a file as `change` wants it, or without it.
+fn rewrite(path: &Path, change: impl FnMut(&str) -> Option<String>) -> Result<(), Error> {
+    let text = fs::read_to_string(path).map_err(|error| Error::file(path, error))?;
+    let kept: Vec<String> = text.lines().filter_map(change).collect();
     let new = path.with_extension("new");
     fs::write(&new, kept.join("\n") + "\n").map_err(|error| Error::file(&new, error))?;
-    fs::rename(&new, &path).map_err(|error| Error::file(&path, error))
+    // It has passwords.
+    let permissions = fs::metadata(path)
+        .map_err(|error| Error::file(path, error))?
+        .permissions();
+    fs::set_permissions(&new, permissions).map_err(|error| Error::file(&new, error))?;
+    fs::rename(&new, path).map_err(|error| Error::file(path, error))
 }
 
 #[cfg(test)]
@@ -111,6 +142,24 @@ mod tests {
             database(folder.path(), "nobody", "t"),
             Err(Error::Effect(_))
         ));
+    }
+
+    #[test]
+    fn the_scheduler_takes_its_jobs_from_the_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let scheduler_folder = folder.path().join("scheduler");
+        scheduler(&scheduler_folder).unwrap();
+        let conf = scheduler_folder.join("config/repo");
+        fs::create_dir_all(&conf).unwrap();
+        let path = conf.join("scheduler.conf");
+        fs::write(&path, "[server]\nserver_prefer_odb_config=False\n[odb]\nx=1\n").unwrap();
+        for _ in 0..2 {
+            scheduler(&scheduler_folder).unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            assert_eq!(text, "[server]\nserver_prefer_odb_config=True\n[odb]\nx=1\n");
+        }
+        fs::write(&path, "[server]\n").unwrap();
+        assert!(matches!(scheduler(&scheduler_folder), Err(Error::Effect(_))));
     }
 
     #[test]

@@ -169,6 +169,7 @@ server_port={server_port}
 server_use_tls={server_use_tls}
 server_username={server_username}
 server_password={server_password}
+server_prefer_odb_config=False
 
 [secret_keys]
 key1={key}
