@@ -1,12 +1,14 @@
 //! From an edit to the new answer: `kubectl apply` of a ZatoService until its answer comes through the load balancer,
-//! beside the limit, which is Zato's own: a file renamed into the folder of a server of its own in the same run.
-//! `make bench` runs it.
+//! beside the limit, which is Zato's own: a file renamed into the folder of a server of its own in the same run. Meanwhile
+//! the service is called 100 times a second. `make bench` runs it.
 
 #![allow(clippy::unwrap_used, dead_code)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -15,6 +17,8 @@ use support::{Namespace, code, set_code, spare_pod, start, until_ready};
 
 const EDITS: usize = 50;
 const LOOK: Duration = Duration::from_millis(10);
+/// Between two requests of the load.
+const LOAD: Duration = Duration::from_millis(10);
 /// Not under the agent's hand.
 const FOLDER: &str = "/tmp/hot";
 
@@ -38,6 +42,7 @@ async fn main() {
         })
         .await;
     let (mut edits, mut limits) = (vec![], vec![]);
+    let load = tokio::spawn(load(Way::to(&space, "service/c", 11223).await));
     for round in 0..EDITS {
         let answer = format!("answer{round:03}");
         tokio::time::sleep(phase(round)).await;
@@ -48,6 +53,7 @@ async fn main() {
         rename(&space, &answer);
         limits.push(time_to(&alone, &answer, Instant::now()).await);
     }
+    load.abort();
     edits.sort();
     limits.sort();
     println!("edit to answer, {EDITS} edits      p50       p95       longest");
@@ -61,8 +67,28 @@ async fn main() {
     }
     let ratio = |percent| at(&edits, percent).as_secs_f64() / at(&limits, percent).as_secs_f64();
     println!("  {:<24} {:>7.2}   {:>7.2}", "ratio", ratio(50), ratio(95));
+    let (sent, failed) = (SENT.load(Ordering::Relaxed), FAILED.load(Ordering::Relaxed));
+    println!("  {sent} requests in the meantime, {failed} failed");
     drop((operated, alone));
     space.delete().await;
+}
+
+static SENT: AtomicUsize = AtomicUsize::new(0);
+static FAILED: AtomicUsize = AtomicUsize::new(0);
+
+/// A request each 10 ms, whether the one before was answered or not. Never ends.
+async fn load(way: Way) {
+    let way = Arc::new(way);
+    let mut ticks = tokio::time::interval(LOAD);
+    loop {
+        ticks.tick().await;
+        let way = way.clone();
+        tokio::spawn(async move {
+            let (status, _) = way.get("/zato/api/invoke/story.greeting").await;
+            SENT.fetch_add(1, Ordering::Relaxed);
+            FAILED.fetch_add(usize::from(status != 200), Ordering::Relaxed);
+        });
+    }
 }
 
 /// The server as in the cluster's pod, with a folder of its own for hot deployment and nothing that waits for it.
