@@ -347,6 +347,29 @@ mod tests {
         );
     }
 
+    /// Who may call, by the kind of what callers send.
+    #[test]
+    fn channels_of_the_index_are_channels_of_documents() {
+        let with = |kind: Option<SecurityKind>| IndexedChannel {
+            url_path: "/a".into(),
+            methods: ["GET".to_owned()].into(),
+            security: kind.map(|kind| IndexedSecurity {
+                kind,
+                ..IndexedSecurity::default()
+            }),
+            ..IndexedChannel::default()
+        };
+        let of = |kind| Channels::from([("c".to_owned(), with(kind))]);
+        let access = |kind| channels(&of(kind))[0].access;
+        assert_eq!(access(None), None);
+        assert_eq!(access(Some(SecurityKind::BasicAuth)), Some(Access::BasicAuth));
+        assert_eq!(access(Some(SecurityKind::ApiKey)), Some(Access::ApiKey));
+        assert_eq!(
+            channel_breaks(&of(None), &of(Some(SecurityKind::ApiKey))),
+            ["GET /a: SecurityTightened: anybody -> ApiKey"]
+        );
+    }
+
     #[test]
     fn broken_callers_are_told_with_both_sides_and_a_bound() {
         let files = |text: &str| BTreeMap::from([("a.py".to_owned(), text.to_owned())]);

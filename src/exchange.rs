@@ -39,6 +39,9 @@ pub struct IndexedService {
     pub revision: String,
     /// Its files, by name.
     pub files: BTreeMap<String, IndexedFile>,
+    /// Services that servers must have once it is loaded.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub expected: BTreeSet<String>,
     /// Its channels, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, IndexedChannel>,
@@ -61,6 +64,7 @@ impl IndexedService {
         Self {
             revision: self.revision.clone(),
             files: self.files.clone(),
+            expected: self.expected.clone(),
             channels: self.channels.iter().map(bare).collect(),
             ..Self::default()
         }
@@ -184,6 +188,11 @@ pub enum LoadState {
 }
 
 impl IndexedService {
+    /// The services that its files are known to define.
+    pub fn services(&self) -> impl Iterator<Item = &String> {
+        self.files.values().flat_map(|file| &file.services)
+    }
+
     /// The size of its files.
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|file| file.bytes).sum()

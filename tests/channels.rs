@@ -236,6 +236,34 @@ async fn channels_follow_their_spec() {
     space.delete().await;
 }
 
+/// Services that must be there: one that code names is found on the server, one that is missing is told until the list or the
+/// code is mended.
+#[tokio::test]
+async fn expected_services_are_verified() {
+    let space = support::start("expected", json!({})).await;
+    let named = "from zato.server.service import Service\n\nNAME = 'story.' + 'named'\n\nclass Named(Service):\n    name = NAME\n\n    def handle(self):\n        pass\n";
+    let mut object = service("named", "c", &[("named.py", named)]);
+    object["spec"]["expectedServices"] = json!(["story.named"]);
+    space.create::<ZatoService>(&object).await.unwrap();
+    until_service_told(&space, "named", "Ready", "Deployed", "").await;
+    let expect = async |names: Value| {
+        let patch = json!({"spec": {"expectedServices": names}});
+        space.merge::<ZatoService>("named", &patch).await.unwrap();
+    };
+    expect(json!(["story.named", "story.other"])).await;
+    until_service_told(
+        &space,
+        "named",
+        "Ready",
+        "LoadFailed",
+        "service story.other of spec.expectedServices is not there",
+    )
+    .await;
+    expect(json!(["story.named"])).await;
+    until_service_told(&space, "named", "Ready", "Deployed", "").await;
+    space.delete().await;
+}
+
 /// Each with its cause and the next step, and it recovers by itself; the rest of the service works meanwhile.
 #[tokio::test]
 async fn channels_that_are_wrong_are_told() {

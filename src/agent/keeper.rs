@@ -2,7 +2,7 @@
 //!
 //! Level-based: each round looks at what is there. A restarted server or agent needs no special case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,9 @@ use super::startup::Startup;
 use super::zato::Server;
 use super::{Error, Identity, words};
 use crate::cluster::desired::paths;
-use crate::exchange::{CallableOutcome, CallableState, IndexedFile, LoadState, Phase, Report, ServiceReport};
+use crate::exchange::{
+    CallableOutcome, CallableState, IndexedFile, IndexedService, LoadState, Phase, Report, ServiceReport,
+};
 
 /// Between two rounds while something is on its way.
 const BUSY: Duration = Duration::from_millis(100);
@@ -41,6 +43,8 @@ pub struct Keeper {
     written: BTreeMap<String, Instant>,
     imports: Imports,
     services: BTreeMap<String, ServiceReport>,
+    /// What was expected of each service, and is there.
+    confirmed: BTreeMap<String, BTreeSet<String>>,
     removal: Removal,
     channels: Channels,
     startup: Startup,
@@ -70,6 +74,7 @@ impl Keeper {
             written: BTreeMap::new(),
             imports: Imports::default(),
             services: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
             removal: Removal::new(Path::new(paths::HOT)),
             channels: Channels::default(),
             startup,
@@ -166,6 +171,7 @@ impl Keeper {
         if was_serving {
             tracing::info!("the server does not answer any more");
             self.services.clear();
+            self.confirmed.clear();
             // A server that starts loads files in an order of its own.
             self.imports = Imports::default();
         }
@@ -202,9 +208,10 @@ impl Keeper {
             .retain(|name, _| wanted.index.services.contains_key(name));
         for (name, indexed) in &wanted.index.services {
             let known = self.services.get(name);
-            if known
-                .is_some_and(|known| known.revision == indexed.revision && known.state == LoadState::Loaded)
-            {
+            let is_loaded = |known: &ServiceReport| {
+                known.revision == indexed.revision && known.state == LoadState::Loaded
+            };
+            if known.is_some_and(is_loaded) && self.confirmed.get(name) == Some(&indexed.expected) {
                 continue;
             }
             let mut report = ServiceReport {
@@ -225,8 +232,35 @@ impl Keeper {
                     LoadState::Loading => report.state = LoadState::Loading,
                 }
             }
+            if report.state == LoadState::Loaded {
+                self.confirm(name, indexed, &mut report).await;
+            }
             self.services.insert(name.clone(), report);
         }
+    }
+
+    /// Whether the server has what must be there beside the services that the files are known to define.
+    async fn confirm(&mut self, name: &str, indexed: &IndexedService, report: &mut ServiceReport) {
+        self.confirmed.remove(name);
+        for service in &indexed.expected {
+            if indexed.services().any(|known| known == service) {
+                continue;
+            }
+            match self.server.is_deployed(service).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    report.state = LoadState::Failed;
+                    report.error = Some(words::missing_service(service));
+                    return;
+                }
+                // Nobody knows: asked again.
+                Err(_) => {
+                    report.state = LoadState::Loading;
+                    return;
+                }
+            }
+        }
+        self.confirmed.insert(name.to_owned(), indexed.expected.clone());
     }
 
     /// What the server has of one file, and whether it has a service of it in another version. Its own hash of the source

@@ -30,6 +30,13 @@ pub fn failed_file(file: &str, error: &str, entry: &IndexedFile, has_other: bool
     format!("{file}: {error}{meanwhile}")
 }
 
+/// A service of `spec.expectedServices` that is not there.
+pub fn missing_service(service: &str) -> String {
+    format!(
+        "service {service} of spec.expectedServices is not there: correct the list, or the name in the code"
+    )
+}
+
 /// In words: `server 8` is the step and its exit code. What the command printed holds secrets and stays where it is.
 pub fn failed_step(text: &str, create: &Path) -> String {
     let mut words = text.split_whitespace();

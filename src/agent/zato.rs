@@ -307,12 +307,25 @@ fn cause(body: &str) -> String {
     let details = details.and_then(Value::as_str).unwrap_or_default();
     let (traceback, _) = details.split_once("··· Context").unwrap_or((details, ""));
     let last = traceback.lines().rev().find(|line| !line.trim().is_empty());
-    let text: String = last.unwrap_or_default().trim().chars().take(300).collect();
+    let text: String = without_addresses(last.unwrap_or_default().trim())
+        .chars()
+        .take(300)
+        .collect();
     if text.is_empty() {
         text
     } else {
         format!(": {text}")
     }
+}
+
+/// Without places in memory: those differ each time, and what is told twice must be the same.
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split(" at 0x");
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        result += part.trim_start_matches(|character: char| character.is_ascii_hexdigit());
+    }
+    result
 }
 
 /// The family of services for definitions of a kind.
@@ -365,6 +378,11 @@ mod tests {
             ": An error has occurred"
         );
         assert_eq!((cause(""), cause("{}")), (String::new(), String::new()));
+        let missing = "ServiceMissingException: <ServiceMissingException at 0x7f1d104f35e0 cid:`Service `a` does not exist";
+        assert_eq!(
+            cause(&body(missing.into())),
+            ": ServiceMissingException: <ServiceMissingException cid:`Service `a` does not exist"
+        );
         assert_eq!(cause(&body("x".repeat(1000).into())).len(), 302);
     }
 

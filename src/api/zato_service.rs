@@ -64,6 +64,12 @@ pub struct ZatoServiceSpec {
     pub cluster_ref: ClusterReference,
     /// Where the code comes from.
     pub source: Source,
+    /// Services that must be there once the files are loaded, by their names in Zato: also those that code names. If one is
+    /// missing, `Ready` says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 200)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub expected_services: Vec<String>,
     /// Addresses of their own under which the services are called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]

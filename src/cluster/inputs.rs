@@ -122,7 +122,9 @@ fn is_deployed(services: &[Sourced], index: &Index) -> bool {
     let wanted = checked(services, index);
     let is_current = |service: &Checked<'_>| match (&service.result, index.services.get(&service.name)) {
         (Ok(version), Some(deployed)) => {
-            version.revision == deployed.revision && version.channels == deployed.channels
+            version.revision == deployed.revision
+                && version.channels == deployed.channels
+                && version.expected == deployed.expected
         }
         _ => false,
     };

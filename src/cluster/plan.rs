@@ -350,6 +350,7 @@ fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<Index
     let found = found?;
     let mut kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
     kept.channels.clone_from(&old.channels);
+    kept.expected.clone_from(&old.expected);
     if kept.revision == old.revision {
         kept.breaks.clone_from(&old.breaks);
         kept.is_unjudged = old.is_unjudged;

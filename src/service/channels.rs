@@ -205,7 +205,7 @@ pub fn active(
 }
 
 fn has(version: &IndexedService, service: &str) -> bool {
-    version.files.values().any(|file| file.services.contains(service))
+    version.services().any(|found| found == service)
 }
 
 /// The Secrets that the channels of a service name.

@@ -160,6 +160,7 @@ impl Taken {
         }
         let mut version = indexed(texts(&files))?;
         version.channels = channels::told(claims, &version);
+        version.expected = service.expected.iter().cloned().collect();
         let mut own: BTreeMap<&str, &str> = BTreeMap::new();
         for (file, entry) in &version.files {
             for name in &entry.services {

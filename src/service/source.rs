@@ -24,6 +24,8 @@ pub struct Sourced {
     pub files: Result<BTreeMap<String, String>, Refusal>,
     /// What its spec says of documents and changes.
     pub openapi: OpenApi,
+    /// Services that must be there.
+    pub expected: Vec<String>,
     /// Its channels.
     pub channels: Vec<Channel>,
     /// The Secrets that they name; none: it does not exist.
@@ -38,6 +40,7 @@ pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sou
             name: service.name_any(),
             files: files(service, context).await?,
             openapi: service.spec.openapi.clone(),
+            expected: service.spec.expected_services.clone(),
             channels: service.spec.channels.clone(),
             secrets: secrets(service, context).await?,
         });

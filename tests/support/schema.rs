@@ -94,6 +94,7 @@ fn special(path: &str) -> Option<Edit> {
             let channel = |security: Value| json!([{"name": "c", "rest": {"service": "s", "urlPath": "/a/{b}", "methods": ["GET"], "security": security}}]);
             (channel(json!({"none": {}})), channel(json!({})), false)
         }
+        "expectedServices" => (json!(["other"]), json!(["a", "a"]), false),
         "openapi/tags" => (json!(["other"]), json!([]), false),
         "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),
         _ => return None,

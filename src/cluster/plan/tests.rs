@@ -19,6 +19,7 @@ fn service(name: &str, file: &str, text: &str) -> Sourced {
         name: name.into(),
         files: Ok([(file.to_owned(), text.to_owned())].into()),
         openapi: OpenApi::default(),
+        expected: vec![],
         channels: vec![],
         secrets: BTreeMap::new(),
     }

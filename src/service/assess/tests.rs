@@ -271,6 +271,19 @@ fn whole_statuses() {
     insta::assert_yaml_snapshot!(told);
 }
 
+/// What is deployed is Ready when its channels are, too; what is not says why first.
+#[test]
+fn channels_count_for_ready() {
+    let deployed = (true, Reason::Deployed, "answers".to_owned());
+    let failed = (false, Reason::PathTaken, "taken".to_owned());
+    let active = (true, Reason::AllActive, "active".to_owned());
+    let broken = (false, Reason::SyntaxError, "broken".to_owned());
+    assert_eq!(ready(deployed.clone(), Some(&failed)), failed);
+    assert_eq!(ready(deployed.clone(), Some(&active)), deployed);
+    assert_eq!(ready(deployed.clone(), None), deployed);
+    assert_eq!(ready(broken.clone(), Some(&failed)), broken);
+}
+
 #[test]
 fn files_without_a_service_answer_nothing() {
     let plan = Plan {

@@ -18,6 +18,7 @@ fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<Call
         name: name.into(),
         files: Ok(BTreeMap::new()),
         openapi: OpenApi::default(),
+        expected: vec![],
         channels: channels.iter().map(channel).collect(),
         secrets: secrets.iter().map(secret).collect(),
     }
@@ -85,6 +86,21 @@ fn secrets_that_cannot_be_used_are_told(
     assert_eq!(told, wanted);
     assert_eq!(claim.told.is_some(), wanted.is_empty());
     assert!(!format!("{all:?}").contains("geheim"));
+}
+
+#[test]
+fn the_secrets_of_a_service_are_known() {
+    let channel = |name: &str, security: Value| json!({"name": name, "rest": rest("/a", &["GET"], security)});
+    let object = json!({
+        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"},
+        "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}, "channels": [
+            channel("a", json!({"basicAuthSecretRef": {"name": "one"}})),
+            channel("b", json!({"none": {}})),
+            channel("c", json!({"apiKeySecretRef": {"name": "two"}})),
+        ]},
+    });
+    let object: ZatoService = serde_json::from_value(object).unwrap();
+    assert_eq!(secrets(&object).collect::<Vec<_>>(), ["one", "two"]);
 }
 
 #[test]

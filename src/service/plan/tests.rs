@@ -1,7 +1,10 @@
 //! Who has which name, what fits, and what is planned of one service.
 
+mod channels;
+
 use super::*;
 use crate::api::OpenApi;
+use crate::api::zato_service::BreakingChangePolicy;
 
 fn service(name: &str, files: &[(&str, &str)]) -> Sourced {
     let owned = |(file, text): &(&str, &str)| ((*file).to_owned(), (*text).to_owned());
@@ -9,6 +12,7 @@ fn service(name: &str, files: &[(&str, &str)]) -> Sourced {
         name: name.into(),
         files: Ok(files.iter().map(owned).collect()),
         openapi: OpenApi::default(),
+        expected: vec![],
         channels: vec![],
         secrets: BTreeMap::new(),
     }
@@ -215,6 +219,7 @@ fn a_service_is_planned_by_what_is_its_own() {
         name: "mine".into(),
         files: Err(Refusal::ConfigMapNotFound("m".into())),
         openapi: OpenApi::default(),
+        expected: vec![],
         channels: vec![],
         secrets: BTreeMap::new(),
     };

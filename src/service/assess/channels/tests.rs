@@ -109,4 +109,6 @@ fn those_who_want_the_same_path_are_told() {
         "channel c answers; channel x of ZatoService y wants a path of them, too, and does not get it"
     );
     assert_eq!(judged("s", &plan(vec![], reports())), None);
+    let both = plan(vec![channel("c", None), channel("c", None)], reports());
+    assert_eq!(judged("s", &both).unwrap().2, "2 channels answer");
 }

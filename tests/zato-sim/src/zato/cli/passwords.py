@@ -12,6 +12,9 @@ from zato.common import config, crypto, odb
 # Seconds that a command waits for the server to answer.
 SERVER_TIMEOUT = 60
 
+# Seconds that the real command needs after the answer: the change acts by then.
+END_SECONDS = 0.5
+
 
 def update(arguments):
     """`update password`. The path of the dashboard has to be absolute."""
@@ -53,6 +56,7 @@ def set_password(path, name, password):
         raise ValueError('no such security definition: %s' % name)
     client.invoke('zato.security.basic-auth.change-password', {
         'id': ids[name], 'password1': password, 'password2': password})
+    time.sleep(END_SECONDS)
 
 
 class AdminClient:

@@ -37,6 +37,7 @@ startup_callable=
 service_invoker_allow_internal="pub.zato.ping", "/zato/api/invoke/{{service_name}}"
 http_server_header=Apache
 return_tracebacks=True
+return_internal_objects=False
 default_error_message="An error has occurred"
 jwt_secret=zato+secret://zato.server_conf.misc.jwt_secret
 initial_cluster_name={cluster_name}

@@ -3,16 +3,18 @@
 import json
 import logging
 import uuid
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, unquote
 
 from zato.common import config
-from zato.common.exception import BadRequest
-from zato.common.odb_rows import INVOKER_CHANNEL
-from zato.server import responses
-from zato.server.service import HTTPRequest, Request
+from zato.common.exception import HTTPException, NotFound
+from zato.server import matching, responses
+from zato.server.service import JSON, HTTPRequest, Request
 
 logger = logging.getLogger('zato.rest')
-error_logger = logging.getLogger('zato')
+
+
+class RateLimitReached(HTTPException):
+    status = 429
 
 
 class Dispatcher:
@@ -24,56 +26,66 @@ class Dispatcher:
 
     def answer(self, method, target, headers, body):
         cid = uuid.uuid4().hex[:24]
-        path, _, query_text = target.partition('?')
-        channel, params = self.server.channels.match(method, path)
-        if channel is None:
-            reply = responses.refused(self.settings, 404)
-        elif not self.server.security.is_allowed(channel, headers):
-            reply = self.unauthorized(channel, cid)
-        elif channel.limit and channel.limit.is_exceeded():
-            reply = responses.failure(429, cid, 'Error 429 Too Many Requests')
+        path, _, query = target.partition('?')
+        path = unquote(path)
+        channel, params = self.server.channels.match(method, path, headers.get('Accept'))
+        if method not in matching.METHODS:
+            reply = responses.method_not_supported(cid)
+        elif channel is None:
+            accept = headers.get('Accept')
+            logger.warning('URL not found `%s` (Method:%s; Accept:%s; CID:%s)', path, method, accept, cid)
+            reply = responses.not_found(cid)
         else:
-            query = dict(parse_qsl(query_text, keep_blank_values=True))
-            reply = self.run(channel, HTTPRequest(method, path, query, params, headers), body, cid)
+            reply = self.run(channel, HTTPRequest(method, path, flattened(query), params, headers), body, cid)
         reply.headers.setdefault('X-Zato-CID', cid)
         if path not in self.unlogged:
             logger.info('REST cha -> cid=%s; %s %s len=%d; %d len=%d', cid, method, path, len(body), reply.status,
                         len(reply.body))
         return reply
 
-    def unauthorized(self, channel, cid):
-        if channel.is_internal:
-            return responses.refused(self.settings, 401)
-        if self.server.security.definition_of(channel).sec_type == 'apikey':
-            return responses.failure(401, cid, '401 Unauthorized')
-        return responses.failure(401, cid, 'Unauthorized; cid=' + cid, {'WWW-Authenticate': 'Basic realm="zato"'})
-
     def run(self, channel, http, body, cid):
         try:
-            payload = merge(channel, http, parse_body(http, body, cid))
-            service = self.server.store.invoke(channel.service_name, Request(payload, body, http), cid)
-            return responses.of_service(service)
+            if not channel.is_active:
+                raise NotFound(cid, 'Channel inactive')
+            self.server.channels.check(channel, http.headers, cid)
+            if channel.limit and channel.limit.is_exceeded():
+                raise RateLimitReached(cid, 'Error 429 Too Many Requests')
+            # Before the payload: with priority to the query string, parameters of the path are changed in place.
+            params = channel_params(channel, http)
+            request = Request(payload_of(channel, body), body, http, params, channel.data_format or '')
+            if channel.service_name in self.server.store.deleted:
+                raise KeyError(channel.service_name)
+            service = self.server.store.invoke(channel.service_name, request, cid)
+            return responses.of_service(channel, service)
         except Exception as error:
-            error_logger.error('Caught an exception, cid:`%s`', cid, exc_info=error)
-            return responses.of_error(self.settings, error, cid, channel)
+            reply = responses.of_error(self.settings, channel, error, cid)
+            logger.info('Caught an exception, cid:`%s`, status_code:`%s`', cid, reply.status, exc_info=error)
+            return reply
 
 
-def parse_body(http, body, cid):
-    """The JSON of the body; a request without one has its query string as input."""
-    if not body.strip():
-        return dict(http.GET)
+def flattened(query):
+    """A name that is there several times has a list."""
+    return {name: values if len(values) > 1 else values[0]
+            for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+def payload_of(channel, body):
+    """What is no JSON stays as it is."""
+    if channel.data_format != JSON:
+        return body
+    if not body:
+        return ''
     try:
         return json.loads(body)
     except ValueError:
-        raise BadRequest(cid, 'Could not parse the request') from None
+        return body
 
 
-def merge(channel, http, payload):
-    """Parameters of the path and of the query string become input where the channel says so."""
-    if not channel.merge_url_params_req or not isinstance(payload, dict) or channel.name == INVOKER_CHANNEL:
-        return payload
-    by_priority = (http.params, http.GET) if channel.url_params_pri == 'qs-over-path' else (http.GET, http.params)
-    params = dict(by_priority[0], **by_priority[1])
-    if channel.params_pri == 'msg-over-channel-params':
-        return dict(params, **payload)
-    return dict(payload, **params)
+def channel_params(channel, http):
+    """Parameters of path and query string become input where the channel says so. `params_pri` means nothing."""
+    if not channel.merge_url_params_req:
+        return {}
+    if channel.url_params_pri == 'qs-over-path':
+        http.params.update(http.GET)
+        return http.params
+    return dict(http.GET, **http.params)

@@ -20,9 +20,12 @@ class Handler(BaseHTTPRequestHandler):
         """The dispatcher logs what there is to log."""
 
     def respond(self):
-        reply = self.server.dispatcher.answer(self.command, self.path, self.headers, self.read_body())
+        # As it was sent: the module makes one slash of several that a path begins with.
+        path = self.requestline.split()[1]
+        reply = self.server.dispatcher.answer(self.command, path, self.headers, self.read_body())
         self.send_response(reply.status)
-        self.send_header('Content-Type', reply.content_type)
+        if reply.content_type:
+            self.send_header('Content-Type', reply.content_type)
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if reply.is_cut_off:
@@ -35,7 +38,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != 'HEAD':
             self.wfile.write(reply.body)
 
-    do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = respond
+    def __getattr__(self, name):
+        """For every method there is; which ones are answered the dispatcher knows."""
+        if name.startswith('do_'):
+            return self.respond
+        raise AttributeError(name)
 
     def read_body(self):
         if self.headers.get('Transfer-Encoding', '').lower() == 'chunked':

@@ -12,7 +12,6 @@ import traceback
 
 from zato.common import odb as odb_module
 from zato.common.bunch import Bunch
-from zato.common.exception import BadRequest
 from zato.server import service as service_module
 from zato.server.service import Model, Service, internal
 
@@ -26,6 +25,8 @@ class Store:
         self.services = {}
         # Modules of users: path -> source, as they were when loaded last.
         self.sources = {}
+        # Names of services whose row was deleted while the server ran: their channels are errors from then on.
+        self.deleted = set()
 
     def __contains__(self, name):
         return name in self.services
@@ -33,7 +34,7 @@ class Store:
     def invoke(self, name, request, cid):
         """Runs the service; returns its instance."""
         if name not in self.services:
-            raise BadRequest(cid, 'No such service `%s`' % name)
+            raise KeyError(name)
         return service_module.run(self.services[name].class_, self.server, request, cid)
 
     def load_internal(self):
@@ -80,6 +81,7 @@ class Store:
             info = Bunch(name=class_.get_name(), class_=class_, path=path,
                          impl_name='%s.%s' % (module.__name__, class_.__name__))
             self.services[info.name] = info
+            self.deleted.discard(info.name)
             found.append(info)
         return found
 

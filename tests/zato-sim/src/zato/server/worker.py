@@ -11,12 +11,13 @@ import uuid
 from zato.common import config, odb
 from zato.server.broadcast import Broadcast
 from zato.server.cache import Caches
+from zato.server.channels import Channels
 from zato.server.dispatch import Dispatcher
 from zato.server.hot_deploy import HotDeploy
 from zato.server.listener import Listener
+from zato.server.security import Security
 from zato.server.service import Request
 from zato.server.service.model import to_plain
-from zato.server.state import Channels, Security
 from zato.server.store import Store
 
 # The code of a worker that could not boot. The master passes it on.
@@ -45,7 +46,7 @@ class Server:
         self.id, self.name, self.cluster_id = row.id, row.name, row.cluster_id
         self.is_first_start = row.up_status is None
         self.security = Security(self.odb, self.key)
-        self.channels = Channels(self.odb)
+        self.channels = Channels(self.odb, self.security)
         self.cache = Caches(self.odb)
         self.store = Store(self)
         self.broadcast = Broadcast(self)
@@ -57,6 +58,7 @@ class Server:
         services = self.store.load_internal() + self.hot_deploy.boot(self.is_first_start)
         self.store.record_boot(services)
         self.channels.load()
+        self.broadcast.start()
         if self.worker_index == 0:
             self.hot_deploy.observe()
         self.join()

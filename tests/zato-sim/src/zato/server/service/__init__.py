@@ -2,14 +2,17 @@
 
 import logging
 import re
+import traceback
 from dataclasses import dataclass
 from threading import Thread
 
 from zato.common.bunch import Bunch, bunchify
-from zato.common.exception import MethodNotAllowed
+from zato.common.exception import HTTPException, MethodNotAllowed
 from zato.server.service.model import Model, to_plain
 from zato.server.service.sio import AsIs, Bool, Date, DateTime, Decimal, Declaration, DictElement, DictList, Float, Int, \
     ListElement, Text, UUID
+
+JSON = 'json'
 
 Boolean = Bool
 Integer = Int
@@ -33,11 +36,14 @@ class HTTPRequest:
 
 
 class Request:
+    """`channel_params`: what a channel makes input of besides the body."""
 
-    def __init__(self, payload=None, raw=b'', http=None):
+    def __init__(self, payload=None, raw=b'', http=None, channel_params=None, data_format=JSON):
         self.payload = bunchify(payload)
         self.raw_request = raw
         self.http = http or HTTPRequest()
+        self.channel_params = channel_params or {}
+        self.data_format = data_format
         self.input = Bunch()
 
 
@@ -55,6 +61,10 @@ class Service:
     """Base class of all services."""
 
     name = None
+
+    # Whether an answer without its elements is an error. If so, of an error of the service only the traceback is left,
+    # as the text of another one.
+    output_is_required = False
 
     def handle(self):
         raise NotImplementedError('handle')
@@ -91,8 +101,17 @@ def run(class_, server, request, cid):
     service.request = request
     service.response = Response()
     declaration = Declaration(class_)
-    service.request.input = declaration.parse_input(request.payload, cid)
-    handler_of(service)()
+    if request.data_format != JSON and (declaration.input or declaration.output):
+        raise KeyError(request.data_format)
+    service.request.input = declaration.parse_input(request.payload, cid, request.channel_params)
+    try:
+        handler_of(service)()
+    except HTTPException:
+        raise
+    except Exception:
+        if service.output_is_required:
+            raise Exception(traceback.format_exc()) from None
+        raise
     service.response.payload = declaration.shape_output(service.response.payload)
     return service
 

@@ -34,13 +34,13 @@ def arrived(field, value, cid, path):
     hint, is_required = field.type, not is_optional(field.type)
     if is_model(hint):
         if not isinstance(value, dict):
-            raise BadRequest(cid, 'Element missing: %s' % path)
+            raise BadRequest(cid, 'Element missing: %s' % path, needs_msg=True)
         return hint.from_dict(value, cid, path)
     if value is dataclasses.MISSING:
         return left_out(field, is_required, cid, path)
     if is_list(hint):
         if is_required and not isinstance(value, list):
-            raise BadRequest(cid, 'Element is not a list: %s' % path)
+            raise BadRequest(cid, 'Element is not a list: %s' % path, needs_msg=True)
         item = first_of(hint)
         if value and is_model(item):
             return [item.from_dict(one, cid, '%s[%d]' % (path, index)) for index, one in enumerate(value)]
@@ -53,7 +53,7 @@ def left_out(field, is_required, cid, path):
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     if is_required:
-        raise BadRequest(cid, 'Element missing: %s' % path)
+        raise BadRequest(cid, 'Element missing: %s' % path, needs_msg=True)
     kind = first_of(field.type)
     if typing.get_origin(kind) not in (None, list):
         raise TypeError('%s has no empty value' % kind)

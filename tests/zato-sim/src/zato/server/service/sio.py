@@ -30,6 +30,10 @@ class Element:
             return Int.convert(self, value)
         return value if isinstance(value, (str, dict, list)) else str(value)
 
+    def left_out(self):
+        """The value of what is not required and not there."""
+        return False if self.name in by_name.bool_config else ''
+
     def give(self, value):
         """The value as it goes out."""
         if value is None and self.name not in by_name.bool_config:
@@ -66,6 +70,9 @@ class Decimal(Element):
 class Bool(Element):
     def convert(self, value):
         return to_boolean(value)
+
+    def left_out(self):
+        return False
 
     def give(self, value):
         return to_boolean(value)
@@ -146,6 +153,8 @@ class Declaration:
         inner = getattr(class_, 'SimpleIO', None)
         source = inner or class_
         self.input, self.input_model = self.read(source, 'input')
+        # The first one that is missing is told.
+        self.input.sort(key=lambda element: (not element.is_required, element.name))
         self.output, self.output_model = self.read(source, 'output')
         # Around what an inner class declares as output.
         self.response_element = getattr(inner, 'response_elem', 'response') if inner else None
@@ -158,23 +167,31 @@ class Declaration:
         return elements(declared) + elements(getattr(source, direction + '_required', None)) + elements(
             getattr(source, direction + '_optional', None), is_required=False), None
 
-    def parse_input(self, payload, cid):
+    def parse_input(self, payload, cid, channel_params):
+        """Parameters of the channel replace what the payload has by their names, and are input without a declaration,
+        too. A payload that is no dict leaves elements without a value, required ones as well."""
+        payload = payload or {}
+        is_dict = isinstance(payload, dict)
         if self.input_model:
-            return self.input_model.from_dict(payload, cid)
+            if not is_dict and not isinstance(payload, list):
+                raise TypeError('No input for a model: %r' % payload)
+            return self.input_model.from_dict(dict(payload, **channel_params) if is_dict else channel_params, cid)
         if not self.input:
-            return payload if isinstance(payload, dict) else Bunch()
-        payload = payload if isinstance(payload, dict) else {}
-        out = Bunch()
-        for element in self.input:
-            if element.name in payload:
-                value = payload[element.name]
-                # A value that cannot be converted is an error of the service, not of the caller.
-                out[element.name] = None if value is None else bunchify(element.convert(value))
-            elif element.is_required:
-                raise BadRequest(cid, 'Element missing: %s' % element.name)
-            else:
-                out[element.name] = ''
-        return out
+            return Bunch(payload, **channel_params) if is_dict else Bunch(channel_params)
+        if not is_dict:
+            return Bunch(dict.fromkeys(element.name for element in self.input), **channel_params)
+        given = dict(payload, **channel_params)
+        return Bunch(channel_params, **{element.name: self.arrived(element, given, cid) for element in self.input})
+
+    @staticmethod
+    def arrived(element, given, cid):
+        if element.name in given:
+            value = given[element.name]
+            # A value that cannot be converted is an error of the service, not of the caller.
+            return None if value is None else bunchify(element.convert(value))
+        if element.is_required:
+            raise BadRequest(cid, 'Element missing: %s' % element.name, needs_msg=True)
+        return element.left_out()
 
     def shape_output(self, payload):
         """Only what is declared goes out; a required element that was not set is an error of the service."""

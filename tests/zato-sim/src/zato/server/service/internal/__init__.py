@@ -1,27 +1,37 @@
 """The internal services: those that commands, the dashboard and other servers call."""
 
-import threading
+import sqlite3
+from contextlib import contextmanager
 
-from zato.common.exception import HTTPException
 from zato.server.service import Service
 
 # How the names of internal services begin.
 PREFIXES = ('zato.', 'pub.zato.')
 
 
-# Seconds until a change of the database counts in the memory of servers.
-DELAY = 0.2
+class NoResultFound(Exception):
+    """A row that there must be."""
+
+    def __init__(self):
+        super().__init__('No row was found for one()')
 
 
-def later(server, message, refresh):
-    """Does what a change means here, then tells the other workers and servers."""
-    def run():
-        refresh()
-        server.broadcast.send(message)
+class IntegrityError(Exception):
+    pass
 
-    timer = threading.Timer(DELAY, run)
-    timer.daemon = True
-    timer.start()
+
+# The last line of a traceback has the full names of the real ones.
+NoResultFound.__module__, IntegrityError.__module__ = 'sqlalchemy.orm.exc', 'sqlalchemy.exc'
+
+
+@contextmanager
+def constraints():
+    """Around changes that the database may refuse."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise IntegrityError('(sqlite3.IntegrityError) %s\n(Background on this error at: http://sqlalche.me/e/13/gkpj)'
+                             % error) from None
 
 
 class AdminService(Service):
@@ -36,5 +46,8 @@ class AdminService(Service):
         """The row that there must be."""
         row = self.server.odb.row(sql, *parameters)
         if row is None:
-            raise HTTPException(self.cid, 'No row was found when one was required')
+            raise NoResultFound
         return row
+
+    def cluster_id(self):
+        return self.request.input.cluster_id or self.server.cluster_id

@@ -34,7 +34,7 @@ class ServiceInvoker(Service):
         name = http.params.service_name
         if name not in self.server.store or not self.is_allowed(name):
             raise BadRequest(self.cid, 'No such service `%s`' % name)
-        invoked = Request(self.request.payload, self.request.raw_request,
+        invoked = Request(self.payload(), self.request.raw_request,
                           HTTPRequest(http.method, http.path, http.GET, headers=http.headers))
         service = self.server.store.invoke(name, invoked, self.cid)
         response = service.response
@@ -43,6 +43,12 @@ class ServiceInvoker(Service):
         payload = self.unwrapped(name, response.payload)
         is_unset = payload is None or payload == {} and not declares_output(type(service))
         self.response.payload = json.dumps('' if is_unset else payload, default=written)
+
+    def payload(self):
+        http, raw = self.request.http, self.request.raw_request
+        if http.method == 'GET' and http.GET:
+            return http.GET
+        return json.loads(raw) if raw else None
 
     def is_allowed(self, name):
         """The key lists names of services and of channels: with the name of this channel all are allowed."""

@@ -77,7 +77,7 @@ class IsDeployed(AdminService):
 
 
 class Delete(AdminService):
-    """Only the rows go: running servers go on serving."""
+    """Only the rows go, those of its channels as well: running servers go on serving, but not through the channels."""
     name = 'zato.service.delete'
     input = 'id'
 
@@ -87,6 +87,7 @@ class Delete(AdminService):
             raise ValueError('Cannot delete an internal service: %s' % row.name)
         with self.server.odb.transaction() as connection:
             delete_services(connection, 'select id from service where id=?', (row.id,))
+        self.server.broadcast.publish({'action': 'service-delete', 'name': row.name})
 
 
 class GetSlowResponseList(AdminService):
