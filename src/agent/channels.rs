@@ -21,6 +21,8 @@ const PREFIX: &str = "kubernetes ";
 const SOON: Duration = Duration::from_millis(500);
 /// Between two looks while nothing is: for changes that others make in the database.
 const LATER: Duration = Duration::from_secs(10);
+/// Between two looks while there is nothing of ours.
+const RARELY: Duration = Duration::from_hours(1);
 
 /// Keeps the channels of one server's database.
 #[derive(Default)]
@@ -44,6 +46,8 @@ struct WantedRow<'a> {
     channel: &'a IndexedChannel,
     /// The `ZatoService` and the channel's name there.
     place: (&'a str, &'a str),
+    /// Whether the files of the `ZatoService` are still being loaded.
+    is_early: bool,
 }
 
 /// What a row needs.
@@ -82,7 +86,7 @@ impl Channels {
         self.is_settled = false;
     }
 
-    /// Makes the database as the index says, when services are loaded; whether nothing is left to do now.
+    /// Makes the database as the index says, each channel when its service is loaded; whether nothing is left to do now.
     pub async fn step(
         &mut self,
         wanted: &Wanted,
@@ -94,15 +98,14 @@ impl Channels {
         if !self.looked.as_ref().is_none_or(is_due) {
             return self.is_settled;
         }
-        if services
-            .values()
-            .any(|service| service.state == LoadState::Loading)
-        {
-            return false;
-        }
-        let done = self.look(&wanted_rows(wanted), server).await;
+        let rows = wanted_rows(wanted, services);
+        let done = self.look(&rows, server).await;
         self.is_settled = done.as_ref().is_ok_and(|done| done.changed.is_empty());
-        let pause = if self.is_settled { LATER } else { SOON };
+        let pause = match (self.is_settled, rows.is_empty()) {
+            (false, _) => SOON,
+            (true, false) => LATER,
+            (true, true) => RARELY,
+        };
         self.looked = Some((revision.clone(), Instant::now() + pause));
         if let Err(error) = done {
             tracing::warn!(
@@ -125,6 +128,10 @@ impl Channels {
         for step in steps(rows, &found, &ids) {
             match step {
                 Step::Delete(row) => done.note(&row.name, server.delete_channel(row.id).await),
+                // Its service may not be there yet.
+                Step::Create(row) | Step::Edit(_, row) if row.is_early => {
+                    done.changed.insert(row.name.clone());
+                }
                 Step::Create(row) => done.note(&row.name, write(row, None, &ids, server).await),
                 Step::Edit(id, row) => done.note(&row.name, write(row, Some(id), &ids, server).await),
             }
@@ -208,20 +215,25 @@ fn definition(security: &IndexedSecurity) -> String {
     format!("{PREFIX}{kind} {}", security.secret)
 }
 
-/// The rows of all channels.
-fn wanted_rows(wanted: &Wanted) -> Vec<WantedRow<'_>> {
-    let mut rows = vec![];
+/// The rows of all channels. Of two with one address, which the operator may keep for a moment, the first counts.
+fn wanted_rows<'a>(wanted: &'a Wanted, services: &BTreeMap<String, ServiceReport>) -> Vec<WantedRow<'a>> {
+    let mut rows = BTreeMap::new();
     for (service, indexed) in &wanted.index.services {
+        let state = services.get(service).map(|service| service.state);
         for (name, channel) in &indexed.channels {
-            rows.extend(channel.methods.iter().map(|method| WantedRow {
-                name: row_name(method, &channel.url_path),
-                method,
-                channel,
-                place: (service, name),
-            }));
+            for method in &channel.methods {
+                let row = WantedRow {
+                    name: row_name(method, &channel.url_path),
+                    method,
+                    channel,
+                    place: (service, name),
+                    is_early: state.is_none_or(|state| state == LoadState::Loading),
+                };
+                rows.entry(row.name.clone()).or_insert(row);
+            }
         }
     }
-    rows
+    rows.into_values().collect()
 }
 
 /// A row's name tells what it is, so that it changes only with that. Zato takes the first one by name of several that match
@@ -294,6 +306,7 @@ fn is_same(row: &WantedRow<'_>, found: &Row, definitions: &BTreeMap<String, i64>
         ("merge_url_params_req", &found.merge_url_params_req),
         ("url_params_pri", &found.url_params_pri),
         ("params_pri", &found.params_pri),
+        ("http_accept", &found.http_accept),
         ("match_slash", &found.match_slash),
         ("is_rate_limit_active", &found.is_rate_limit_active),
         ("rate_limit_def", &found.rate_limit_def),

@@ -61,6 +61,8 @@ pub struct Row {
     pub url_params_pri: Value,
     /// Whether both come before the body.
     pub params_pri: Value,
+    /// The `Accept` header of requests that it is for.
+    pub http_accept: Value,
     /// Whether a parameter can have a slash.
     pub match_slash: Value,
     /// Whether it answers only so many requests.

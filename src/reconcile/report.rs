@@ -93,6 +93,7 @@ fn is_trouble(condition: &Condition) -> bool {
     let quiet = [
         "Starting",
         "CallablesPending",
+        "ChannelsPending",
         "Loading",
         "Deploying",
         "Fresh",

@@ -212,7 +212,12 @@ const INDEX_BYTES: usize = 900_000;
 
 /// The length of a version's entry in the index.
 fn length(version: &IndexedService) -> usize {
-    serde_json::to_string(&version.bare()).map_or(0, |text| text.len())
+    let securities = version
+        .channels
+        .values()
+        .filter_map(|channel| channel.security.as_ref());
+    let passwords: usize = securities.map(|security| security.password.0.len()).sum();
+    serde_json::to_string(&version.bare()).map_or(0, |text| text.len()) + passwords
 }
 
 fn texts(files: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> + Clone {

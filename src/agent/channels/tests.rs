@@ -42,11 +42,40 @@ fn row(id: i64, wanted: &WantedRow<'_>, security_id: Option<i64>) -> Row {
         merge_url_params_req: "True".into(),
         url_params_pri: "path-over-qs".into(),
         params_pri: "channel-params-over-msg".into(),
+        http_accept: "*/*".into(),
         match_slash: false.into(),
         is_rate_limit_active: false.into(),
         rate_limit_def: "".into(),
         security_groups: json!([]),
     }
+}
+
+fn loaded(state: LoadState) -> BTreeMap<String, ServiceReport> {
+    let report = ServiceReport {
+        state,
+        ..ServiceReport::default()
+    };
+    [("s".to_owned(), report)].into()
+}
+
+/// A channel waits for its service; one address is one row.
+#[test]
+fn rows_know_whether_their_service_is_there() {
+    let wanted = wanted(&[
+        ("one", channel("/a/{b}", &["GET"], None)),
+        ("two", channel("/a/{c}", &["GET"], None)),
+    ]);
+    let early = |services| {
+        wanted_rows(&wanted, &services)
+            .iter()
+            .map(|row| row.is_early)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(early(loaded(LoadState::Loaded)), [false]);
+    assert_eq!(early(loaded(LoadState::Failed)), [false]);
+    assert_eq!(early(loaded(LoadState::Loading)), [true]);
+    assert_eq!(early(BTreeMap::new()), [true]);
+    assert_eq!(wanted_rows(&wanted, &BTreeMap::new())[0].place, ("s", "one"));
 }
 
 fn ids() -> BTreeMap<String, i64> {
@@ -72,7 +101,7 @@ fn rows_become_what_is_wanted_and_others_are_left_alone() {
         ("open", channel("/a/{b}", &["GET", "POST"], None)),
         ("closed", channel("/c", &["GET"], Some("client"))),
     ]);
-    let rows = wanted_rows(&wanted);
+    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
     let ids = ids();
     assert_eq!(
         steps(&rows, &[], &ids),
@@ -106,10 +135,10 @@ fn rows_become_what_is_wanted_and_others_are_left_alone() {
 #[test]
 fn every_difference_is_noticed() {
     let wanted = wanted(&[("closed", channel("/c", &["GET"], Some("client")))]);
-    let rows = wanted_rows(&wanted);
+    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
     let same = row(1, &rows[0], Some(5));
     assert!(is_same(&rows[0], &same, &ids()));
-    let changes: [fn(&mut Row); 14] = [
+    let changes: [fn(&mut Row); 15] = [
         |row| row.url_path = "/d".into(),
         |row| row.method = "POST".into(),
         |row| row.service_name = "a.two".into(),
@@ -118,6 +147,7 @@ fn every_difference_is_noticed() {
         |row| row.merge_url_params_req = "False".into(),
         |row| row.url_params_pri = "qs-over-path".into(),
         |row| row.params_pri = "".into(),
+        |row| row.http_accept = "".into(),
         |row| row.match_slash = true.into(),
         |row| row.is_rate_limit_active = true.into(),
         |row| row.rate_limit_def = "*=1/m".into(),
@@ -144,7 +174,7 @@ fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
         ("closed", channel("/c", &["GET"], Some("client"))),
         ("open", channel("/a", &["GET", "POST"], None)),
     ]);
-    let rows = wanted_rows(&wanted);
+    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
     let done = |changed: &[&str], failed: &[&str]| Done {
         changed: changed.iter().map(ToString::to_string).collect(),
         failed: failed
