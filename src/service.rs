@@ -2,6 +2,7 @@
 
 pub mod assess;
 pub mod channels;
+pub mod check;
 pub mod plan;
 pub mod refusal;
 pub mod source;

@@ -4,7 +4,7 @@ use super::inputs::Inputs;
 use super::plan::{Texts, text};
 use crate::documents;
 use crate::exchange::{IndexedFile, IndexedService, RefusedRevision, hash};
-use crate::service::plan::Checked;
+use crate::service::check::Checked;
 
 /// What becomes of a valid version.
 pub enum Judged {

@@ -15,7 +15,7 @@ use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::reconcile::child::{Claim, PodState};
 use crate::reconcile::engine::{Context, Settings};
-use crate::service::plan::{Checked, checked};
+use crate::service::check::{Checked, checked};
 use crate::service::source::{self, Sourced};
 
 /// What was read.

@@ -22,7 +22,7 @@ use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
 use crate::reconcile::child::{Claim, PodState};
 use crate::service::channels;
-use crate::service::plan::{Checked, checked, indexed};
+use crate::service::check::{Checked, checked, indexed};
 
 /// What will be done.
 #[derive(Debug)]

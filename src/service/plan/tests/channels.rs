@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::zato_service::BreakingChangePolicy;
 use crate::exchange::{ChannelReport, RefusedRevision, ServiceReport};
 
 fn code(name: &str) -> String {

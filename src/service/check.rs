@@ -1,0 +1,243 @@
+//! Pure: is the code of services valid, which of two that want the same name has it, and does all of it fit?
+
+use std::collections::BTreeMap;
+
+use super::channels::{self, Claim};
+use super::refusal::Refusal;
+use super::source::Sourced;
+use crate::agent::removal;
+use crate::api::zato_service::BreakingChangePolicy;
+use crate::cluster::shards;
+use crate::documents;
+use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash, revision};
+use crate::python::{self, SyntaxError};
+
+/// A service with the outcome of its check.
+pub struct Checked<'a> {
+    /// The service's name.
+    pub name: String,
+    /// Its entry for the index (without shards), or why it has none.
+    pub result: Result<IndexedService, Refusal>,
+    /// Its channels.
+    pub claims: Vec<Claim>,
+    source: &'a Sourced,
+}
+
+impl Checked<'_> {
+    /// Its files, if they could be read.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.source.files.iter().flat_map(texts)
+    }
+
+    /// Whether it is not deployed when it breaks callers.
+    pub fn must_not_break(&self) -> bool {
+        self.source.openapi.breaking_change_policy == BreakingChangePolicy::Refuse
+    }
+
+    /// Whether every server that runs has it as it is now.
+    pub(super) fn is_loaded(&self, reports: &[(String, Option<Report>)]) -> bool {
+        let Ok(version) = &self.result else {
+            return false;
+        };
+        let mut running = reports
+            .iter()
+            .filter_map(|(_, report)| report.as_ref())
+            .peekable();
+        let has_it = |report: &Report| {
+            let found = report.services.get(&self.name);
+            found.is_some_and(|found| found.state == LoadState::Loaded && found.revision == version.revision)
+        };
+        running.peek().is_some() && running.all(has_it)
+    }
+
+    /// The channels that answer on every server that runs; none: a server is not done with them.
+    pub(super) fn active_channels(
+        &self,
+        reports: &[(String, Option<Report>)],
+    ) -> Option<documents::Channels> {
+        let wanted = &self.result.as_ref().ok()?.channels;
+        let mut active = wanted.clone();
+        for report in reports.iter().filter_map(|(_, report)| report.as_ref()) {
+            let on_server = channels::active(&self.name, wanted, report)?;
+            active.retain(|name, _| on_server.contains_key(name));
+        }
+        Some(active)
+    }
+
+    /// The names of its files, of the version now and of the one that is deployed.
+    pub(super) fn files<'a>(&'a self, deployed: &'a Index) -> impl Iterator<Item = &'a String> {
+        let versions = [self.result.as_ref().ok(), deployed.services.get(&self.name)];
+        versions
+            .into_iter()
+            .flatten()
+            .flat_map(|version| version.files.keys())
+    }
+
+    /// The text of a file.
+    pub fn text_of(&self, file: &str) -> &str {
+        let files = self.source.files.as_ref().ok();
+        files.and_then(|files| files.get(file)).map_or("", String::as_str)
+    }
+}
+
+/// Checks all services of a cluster, the oldest first, against what its servers were told last.
+///
+/// A name that is deployed is its owner's until the servers are told otherwise, so that a version which is kept never
+/// meets another one; a name that is not belongs to the older of two.
+pub fn checked<'a>(services: &'a [Sourced], deployed: &Index) -> Vec<Checked<'a>> {
+    let mut taken = Taken::of(services, deployed);
+    let mut claims = channels::claims(services, deployed);
+    services
+        .iter()
+        .map(|source| {
+            let claims = claims.remove(&source.name).unwrap_or_default();
+            Checked {
+                name: source.name.clone(),
+                result: taken.take(source, &claims),
+                claims,
+                source,
+            }
+        })
+        .collect()
+}
+
+/// Who has which name.
+#[derive(Default)]
+struct Taken {
+    /// The owner of each file.
+    files: BTreeMap<String, String>,
+    /// The owner and the file of each service.
+    services: BTreeMap<String, (String, String)>,
+    /// The bytes of code of each owner, and those of its entry in the index.
+    bytes: BTreeMap<String, (u64, usize)>,
+}
+
+impl Taken {
+    fn of(services: &[Sourced], deployed: &Index) -> Self {
+        let mut taken = Self::default();
+        for (owner, version) in &deployed.services {
+            if services.iter().any(|service| service.name == *owner) {
+                taken.reserve(owner, version);
+            }
+        }
+        taken
+    }
+
+    fn reserve(&mut self, owner: &str, version: &IndexedService) {
+        self.bytes
+            .insert(owner.to_owned(), (version.bytes(), length(version)));
+        for (file, entry) in &version.files {
+            self.files.entry(file.clone()).or_insert_with(|| owner.to_owned());
+            for name in &entry.services {
+                let place = || (owner.to_owned(), file.clone());
+                self.services.entry(name.clone()).or_insert_with(place);
+            }
+        }
+    }
+
+    fn take(&mut self, service: &Sourced, claims: &[Claim]) -> Result<IndexedService, Refusal> {
+        let (owner, files) = (&service.name, service.files.clone()?);
+        for file in files.keys() {
+            if file == removal::FILE {
+                return Err(Refusal::ReservedFile(file.clone()));
+            }
+            if files[file].len() as u64 > shards::FILE {
+                return Err(Refusal::FileTooLarge(file.clone()));
+            }
+            if let Some(other) = self.files.get(file).filter(|other| *other != owner) {
+                return Err(Refusal::FileNameTaken {
+                    file: file.clone(),
+                    other: other.clone(),
+                });
+            }
+        }
+        let mut version = indexed(texts(&files))?;
+        version.channels = channels::told(claims, &version);
+        version.expected = service.expected.iter().cloned().collect();
+        let mut own: BTreeMap<&str, &str> = BTreeMap::new();
+        for (file, entry) in &version.files {
+            for name in &entry.services {
+                self.check_name(owner, file, name, own.insert(name, file))?;
+            }
+        }
+        self.check_size(owner, &version)?;
+        self.reserve(owner, &version);
+        Ok(version)
+    }
+
+    /// What is kept of the others and this version must fit together.
+    fn check_size(&self, owner: &str, version: &IndexedService) -> Result<(), Refusal> {
+        let others = self.bytes.iter().filter(|(other, _)| *other != owner);
+        let (code, names) = others.fold((version.bytes(), length(version)), |sum, (_, one)| {
+            (sum.0 + one.0, sum.1 + one.1)
+        });
+        if code > shards::TOTAL {
+            return Err(Refusal::TooMuchCode(code, shards::TOTAL));
+        }
+        if names > INDEX_BYTES {
+            return Err(Refusal::TooManyNames(names, INDEX_BYTES));
+        }
+        Ok(())
+    }
+
+    /// `before`: the file of the same service that defines the name already.
+    fn check_name(&self, owner: &str, file: &str, name: &str, before: Option<&str>) -> Result<(), Refusal> {
+        let (file, name) = (file.to_owned(), name.to_owned());
+        if name.starts_with("zato.") || name.starts_with("pub.zato.") {
+            return Err(Refusal::InternalName { file, name });
+        }
+        let other = match (before, self.services.get(&name)) {
+            (Some(other), _) => (owner.to_owned(), other.to_owned()),
+            (None, Some(other)) if other.0 != owner => other.clone(),
+            _ => return Ok(()),
+        };
+        Err(Refusal::ServiceNameTaken {
+            file,
+            name,
+            other: other.1,
+            owner: other.0,
+        })
+    }
+}
+
+/// What fits into the Secret of the index, with room for its own fields and for what is told of changes.
+const INDEX_BYTES: usize = 900_000;
+
+/// The length of a version's entry in the index.
+fn length(version: &IndexedService) -> usize {
+    let securities = version
+        .channels
+        .values()
+        .filter_map(|channel| channel.security.as_ref());
+    let passwords: usize = securities.map(|security| security.password.0.len()).sum();
+    serde_json::to_string(&version.bare()).map_or(0, |text| text.len()) + passwords
+}
+
+/// Names and texts of files.
+pub(super) fn texts(files: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> + Clone {
+    files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+}
+
+/// The entry of a set of files, without shards.
+pub fn indexed<'a>(
+    files: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Result<IndexedService, SyntaxError> {
+    let mut entries = BTreeMap::new();
+    for (name, text) in files.clone() {
+        let entry = IndexedFile {
+            sha256: hash(text.as_bytes()),
+            bytes: text.len() as u64,
+            shard: String::new(),
+            services: python::check(name, text)?,
+        };
+        entries.insert(name.to_owned(), entry);
+    }
+    Ok(IndexedService {
+        revision: revision(files),
+        files: entries,
+        ..IndexedService::default()
+    })
+}
+
+#[cfg(test)]
+pub(in crate::service) mod tests;
