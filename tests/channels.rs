@@ -293,7 +293,7 @@ async fn channels_that_are_wrong_are_told() {
     .await;
     let label = json!({"metadata": {"labels": {"zato.io/channel-credentials": "true"}}});
     space.merge::<Secret>("client", &label).await.unwrap();
-    told("greeting", "SecretInvalid", "lacks key password").await;
+    told("greeting", "SecretInvalid", "key password is missing").await;
     let password = json!({"stringData": {"password": "x"}});
     space.merge::<Secret>("client", &password).await.unwrap();
     told("greeting", "AllActive", "channel closed answers").await;

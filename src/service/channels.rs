@@ -55,7 +55,7 @@ impl CallerSecret {
     /// A key that callers can send.
     fn get(&self, key: &str) -> Result<&Hidden, String> {
         let value = match self.keys.get(key) {
-            None => return Err(format!("lacks key {key}")),
+            None => return Err(format!("key {key} is missing: add it")),
             Some(value) => value.as_ref().filter(|value| is_sendable(&value.0)),
         };
         value.ok_or_else(|| {
@@ -93,7 +93,7 @@ pub enum Problem {
     #[error("Secret {0} does not exist: create it{1}")]
     SecretNotFound(String, &'static str),
     /// Its Secret cannot be used.
-    #[error("Secret {secret} {why}{kept}")]
+    #[error("Secret {secret}: {why}{kept}")]
     SecretInvalid {
         /// The Secret.
         secret: String,
@@ -310,7 +310,7 @@ fn one_of_its_name(
     Err(Problem::SecretInvalid {
         secret: found.secret.clone(),
         why: format!(
-            "has user name {}, and so has Secret {other}: use one of them, or another name",
+            "user name {} is also that of Secret {other}: use one of them, or another name",
             found.username
         ),
         kept: "",
@@ -347,7 +347,7 @@ fn security(rest: &RestChannel, service: &Sourced) -> Result<Option<IndexedSecur
     if !secret.is_allowed {
         let label = labels::CHANNEL_CREDENTIALS;
         return Err(invalid(format!(
-            "is not for callers of services: its owner allows it with `kubectl label secret {name} {label}=true`"
+            "services may not use it: its owner allows it with `kubectl label secret {name} {label}=true`"
         )));
     }
     let (username, password) = match kind {
@@ -359,12 +359,12 @@ fn security(rest: &RestChannel, service: &Sourced) -> Result<Option<IndexedSecur
     };
     if username.contains(':') {
         return Err(invalid(format!(
-            "key {USERNAME} has a colon, which no user name can have"
+            "key {USERNAME} has a colon, which no user name can have: choose another one"
         )));
     }
     if OF_ZATO.contains(&username.as_str()) || username.starts_with("zato.") {
         return Err(invalid(format!(
-            "key {USERNAME} is {username}, a user of Zato's own"
+            "key {USERNAME} is {username}, a user of Zato's own: choose another name"
         )));
     }
     Ok(Some(IndexedSecurity {

@@ -60,13 +60,13 @@ const BASIC: [(&str, &[u8]); 2] = [("username", b"ann"), ("password", b"geheim")
 #[rstest]
 #[case(secret("true", &BASIC), "basicAuthSecretRef", "")]
 #[case(secret("true", &[("apiKey", b"geheim")]), "apiKeySecretRef", "")]
-#[case(secret("false", &BASIC), "basicAuthSecretRef", "Secret s is not for callers of services: its owner allows it with `kubectl label secret s zato.io/channel-credentials=true`")]
-#[case(secret("true", &BASIC), "apiKeySecretRef", "Secret s lacks key apiKey")]
-#[case(secret("true", &[("username", b"ann")]), "basicAuthSecretRef", "Secret s lacks key password")]
-#[case(secret("true", &[("username", b"ann"), ("password", b"geheim\n")]), "basicAuthSecretRef", "Secret s key password must be 1 to 200 printable ASCII characters without a line break at the end")]
-#[case(secret("true", &[("username", b""), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s key username must be 1 to 200 printable ASCII characters without a line break at the end")]
-#[case(secret("true", &[("username", b"a:b"), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s key username has a colon, which no user name can have")]
-#[case(secret("true", &[("username", b"ann"), ("password", b"\xff")]), "basicAuthSecretRef", "Secret s key password must be 1 to 200 printable ASCII characters without a line break at the end")]
+#[case(secret("false", &BASIC), "basicAuthSecretRef", "Secret s: services may not use it: its owner allows it with `kubectl label secret s zato.io/channel-credentials=true`")]
+#[case(secret("true", &BASIC), "apiKeySecretRef", "Secret s: key apiKey is missing: add it")]
+#[case(secret("true", &[("username", b"ann")]), "basicAuthSecretRef", "Secret s: key password is missing: add it")]
+#[case(secret("true", &[("username", b"ann"), ("password", b"geheim\n")]), "basicAuthSecretRef", "Secret s: key password must be 1 to 200 printable ASCII characters without a line break at the end")]
+#[case(secret("true", &[("username", b""), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s: key username must be 1 to 200 printable ASCII characters without a line break at the end")]
+#[case(secret("true", &[("username", b"a:b"), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s: key username has a colon, which no user name can have: choose another one")]
+#[case(secret("true", &[("username", b"ann"), ("password", b"\xff")]), "basicAuthSecretRef", "Secret s: key password must be 1 to 200 printable ASCII characters without a line break at the end")]
 fn secrets_that_cannot_be_used_are_told(
     #[case] secret: CallerSecret,
     #[case] field: &str,
@@ -136,9 +136,9 @@ fn a_user_name_is_of_one_secret() {
         told,
         [
             "",
-            "Secret b has user name ann, and so has Secret a: use one of them, or another name",
+            "Secret b: user name ann is also that of Secret a: use one of them, or another name",
             "",
-            "Secret c key username is pubapi, a user of Zato's own"
+            "Secret c: key username is pubapi, a user of Zato's own: choose another name"
         ]
     );
 }
@@ -223,7 +223,7 @@ fn a_channel_whose_secret_is_gone_stays_as_it_was() {
     let wrong = claims(&[service("one", &channels, &[("s", Some(wrong))])], &deployed);
     assert_eq!(
         wrong["one"][0].problem.as_ref().unwrap().to_string(),
-        "Secret s lacks key username; until then the channel stays as it was"
+        "Secret s: key username is missing: add it; until then the channel stays as it was"
     );
     let first = claims(&[service("one", &channels, &[("s", None)])], &Index::default());
     assert_eq!(first["one"][0].told, None);
