@@ -173,6 +173,9 @@ pub struct ServiceReport {
     pub state: LoadState,
     /// Why it failed.
     pub error: Option<String>,
+    /// The services that were looked for.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub expected: BTreeSet<String>,
 }
 
 /// Where a revision is on its way into a server.

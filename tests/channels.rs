@@ -87,6 +87,10 @@ async fn channels_follow_their_spec() {
         ("POST", "/report", ANN, 401),
         ("GET", "/status", Login::Nobody, 200),
         ("GET", "/zato/admin/invoke", ANN, 404),
+        // Zato looks for a path behind three colons, wherever they stand.
+        ("GET", "/x:::/status", Login::Nobody, 404),
+        ("POST", "/zatox:::/zato/admin/invoke", ANN, 404),
+        ("POST", "/x%3A%3A%3A/ide-deploy", ANN, 404),
     ] {
         let (status, body) = way.call(method, path, login).await;
         assert_eq!(status, wanted, "{method} {path} {login:?}: {body}");
@@ -153,6 +157,29 @@ async fn channels_follow_their_spec() {
     is_done.store(true, Ordering::Relaxed);
     assert!(callers.await.unwrap() > 0);
 
+    // The same user in a Secret of another name.
+    let mut renamed = example("client.yaml");
+    renamed["metadata"]["name"] = "account-client-2".into();
+    renamed["stringData"]["password"] = "newer".into();
+    space.create::<Secret>(&renamed).await.unwrap();
+    let mut channels = example("service.yaml")["spec"]["channels"].clone();
+    channels[0]["rest"]["security"] = json!({"basicAuthSecretRef": {"name": "account-client-2"}});
+    set_channels(&space, "accounts", &channels).await;
+    let ann = Login::Basic("account-client", "newer");
+    space
+        .until("the password of the other Secret works", || async {
+            way.call("GET", "/account/7", ann).await.0 == 200
+        })
+        .await;
+    until_service_told(
+        &space,
+        "accounts",
+        "ChannelsActive",
+        "AllActive",
+        "3 channels answer",
+    )
+    .await;
+
     // What somebody changes in Zato's database is put back.
     let row = "from http_soap where url_path='/account/{account_id}'";
     sql(
@@ -171,7 +198,6 @@ async fn channels_follow_their_spec() {
         .await;
 
     // An edit: another path and a method more; a channel less, and what only it needed.
-    let mut channels = example("service.yaml")["spec"]["channels"].clone();
     channels.as_array_mut().unwrap().remove(1);
     channels[0]["rest"]["urlPath"] = "/v2/account/{account_id}".into();
     channels[0]["rest"]["methods"] = json!(["GET", "PUT"]);

@@ -23,6 +23,8 @@ const SOON: Duration = Duration::from_millis(500);
 const LATER: Duration = Duration::from_secs(10);
 /// Between two looks while there is nothing of ours.
 const RARELY: Duration = Duration::from_hours(1);
+/// So many looks in a row may find something to do; then it is told.
+const TRIES: u32 = 20;
 
 /// Keeps the channels of one server's database.
 #[derive(Default)]
@@ -30,6 +32,8 @@ pub struct Channels {
     /// The revision of the index at the last look, and when the next one is due.
     looked: Option<(String, Instant)>,
     is_settled: bool,
+    /// Looks in a row after which something was left to do.
+    tries: u32,
     /// The version of the Secret from which each definition has its password: Zato does not tell passwords.
     passwords: BTreeMap<String, String>,
     reports: Reports,
@@ -55,7 +59,7 @@ struct WantedRow<'a> {
 enum Step<'a> {
     Delete(&'a Row),
     Create(&'a WantedRow<'a>),
-    Edit(i64, &'a WantedRow<'a>),
+    Edit(&'a Row, &'a WantedRow<'a>),
 }
 
 /// What a look did, by the names of rows and definitions.
@@ -63,9 +67,17 @@ enum Step<'a> {
 struct Done {
     changed: BTreeSet<String>,
     failed: BTreeMap<String, String>,
+    /// Rows that wait for their service.
+    early: BTreeSet<String>,
+    /// Whether something that nobody is told of could not be done.
+    is_stuck: bool,
 }
 
 impl Done {
+    fn is_settled(&self) -> bool {
+        self.changed.is_empty() && self.early.is_empty() && !self.is_stuck
+    }
+
     fn note(&mut self, name: &str, result: Result<(), Error>) {
         match result {
             Ok(()) => drop(self.changed.insert(name.to_owned())),
@@ -84,6 +96,7 @@ impl Channels {
     pub fn forget(&mut self) {
         self.looked = None;
         self.is_settled = false;
+        self.tries = 0;
     }
 
     /// Makes the database as the index says, each channel when its service is loaded; whether nothing is left to do now.
@@ -100,11 +113,16 @@ impl Channels {
         }
         let rows = wanted_rows(wanted, services);
         let done = self.look(&rows, server).await;
-        self.is_settled = done.as_ref().is_ok_and(|done| done.changed.is_empty());
-        let pause = match (self.is_settled, rows.is_empty()) {
-            (false, _) => SOON,
-            (true, false) => LATER,
-            (true, true) => RARELY,
+        self.is_settled = done.as_ref().is_ok_and(Done::is_settled);
+        self.tries = if self.is_settled {
+            0
+        } else {
+            self.tries.saturating_add(1)
+        };
+        let pause = match &done {
+            Ok(done) if self.is_settled && rows.is_empty() && done.failed.is_empty() => RARELY,
+            Ok(_) if !self.is_settled && self.tries <= TRIES => SOON,
+            _ => LATER,
         };
         self.looked = Some((revision.clone(), Instant::now() + pause));
         if let Err(error) = done {
@@ -112,6 +130,14 @@ impl Channels {
                 error = &error as &dyn std::error::Error,
                 "channels could not be looked at: tried again"
             );
+            if self.tries > TRIES {
+                let failed = rows.iter().map(|row| (row.name.clone(), error.to_string()));
+                let done = Done {
+                    failed: failed.collect(),
+                    ..Done::default()
+                };
+                self.reports = reports(&rows, &done);
+            }
         }
         self.is_settled
     }
@@ -127,17 +153,31 @@ impl Channels {
         let found = server.channels().await?;
         for step in steps(rows, &found, &ids) {
             match step {
-                Step::Delete(row) => done.note(&row.name, server.delete_channel(row.id).await),
+                Step::Delete(row) => {
+                    let result = server.delete_channel(row.id).await;
+                    done.is_stuck |= result.is_err();
+                    done.note(&row.name, result);
+                }
                 // Its service may not be there yet.
-                Step::Create(row) | Step::Edit(_, row) if row.is_early => {
-                    done.changed.insert(row.name.clone());
+                Step::Create(row) if row.is_early => drop(done.early.insert(row.name.clone())),
+                Step::Edit(found, row) if row.is_early && found.service_name != row.channel.service => {
+                    done.early.insert(row.name.clone());
                 }
                 Step::Create(row) => done.note(&row.name, write(row, None, &ids, server).await),
-                Step::Edit(id, row) => done.note(&row.name, write(row, Some(id), &ids, server).await),
+                Step::Edit(found, row) => {
+                    done.note(&row.name, write(row, Some(found.id), &ids, server).await);
+                }
             }
         }
+        if self.tries > TRIES {
+            let stays_not = "it does not stay as it is written: who else changes it?";
+            let changed = std::mem::take(&mut done.changed);
+            done.failed
+                .extend(changed.into_iter().map(|name| (name, stays_not.to_owned())));
+            done.is_stuck = true;
+        }
         // After the channels, and only when they are all as they should be: Zato deletes those of a definition with it.
-        if done.changed.is_empty() && done.failed.is_empty() {
+        if done.is_settled() && done.failed.is_empty() {
             let is_free = |one: &Definition| !found.iter().any(|row| row.security_id == Some(one.id));
             let unused = definitions.into_iter().filter(is_free).collect();
             self.undefine(rows, unused, server, &mut done).await;
@@ -153,8 +193,8 @@ impl Channels {
         server: &Server,
         done: &mut Done,
     ) -> Result<(), Error> {
-        let found = definitions(server).await?;
-        for (name, security) in securities(rows) {
+        let (found, needed) = (definitions(server).await?, securities(rows));
+        for (name, security) in needed.clone() {
             let current = found.iter().find(|found| found.name == name);
             let is_known = self.passwords.get(&name) == Some(&security.version);
             let is_same = current.is_some_and(|current| {
@@ -164,7 +204,21 @@ impl Channels {
             if is_known && is_same {
                 continue;
             }
-            let id = current.map(|current| current.id);
+            let mut id = current.map(|current| current.id);
+            // Zato has one definition for a user name.
+            let has_it = |other: &&Definition| {
+                (other.kind, &other.username) == (security.kind, &security.username) && other.name != name
+            };
+            let needs_it = security.kind == SecurityKind::BasicAuth;
+            if let Some(other) = found.iter().find(has_it).filter(|_| needs_it) {
+                self.passwords.remove(&other.name);
+                if id.is_none() && !needed.contains_key(&other.name) {
+                    // The Secret has another name now: what it was follows, channels and all.
+                    id = Some(other.id);
+                } else {
+                    server.free_user_name(other).await?;
+                }
+            }
             let result = server.define(security, &name, id, is_same).await;
             if result.is_ok() {
                 self.passwords.insert(name.clone(), security.version.clone());
@@ -263,7 +317,7 @@ fn steps<'a>(
     for row in wanted {
         match ours.clone().find(|found| found.name == row.name) {
             None => steps.push(Step::Create(row)),
-            Some(current) if !is_same(row, current, definitions) => steps.push(Step::Edit(current.id, row)),
+            Some(current) if !is_same(row, current, definitions) => steps.push(Step::Edit(current, row)),
             Some(_) => {}
         }
     }
@@ -344,7 +398,7 @@ fn reports(rows: &[WantedRow<'_>], done: &Done) -> Reports {
         let definition = row.channel.security.as_ref().map(definition).unwrap_or_default();
         if [&row.name, &definition]
             .iter()
-            .any(|name| done.changed.contains(*name))
+            .any(|name| done.changed.contains(*name) || done.early.contains(*name))
         {
             changed.insert(row.place);
         }

@@ -218,6 +218,7 @@ impl Keeper {
                 revision: indexed.revision.clone(),
                 state: LoadState::Loaded,
                 error: None,
+                expected: indexed.expected.clone(),
             };
             for (file, entry) in &indexed.files {
                 let (state, has_other) = self.file(file, entry, wanted).await;

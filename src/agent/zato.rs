@@ -227,6 +227,17 @@ impl Server {
             .map(drop)
     }
 
+    /// Lets another definition have the user name of this one.
+    pub async fn free_user_name(&self, definition: &Definition) -> Result<(), Error> {
+        let fields = json!({
+            "cluster_id": 1, "id": definition.id, "name": definition.name, "is_active": true, "realm": "zato",
+            "username": format!("moved from {}", definition.name),
+        });
+        self.invoke("zato.security.basic-auth.edit", &fields)
+            .await
+            .map(drop)
+    }
+
     /// Deletes a definition. Zato deletes the channels that need it, too.
     pub async fn delete_definition(&self, definition: &Definition) -> Result<(), Error> {
         let service = format!("{}.delete", definitions(definition.kind));
@@ -308,7 +319,9 @@ fn cause(body: &str) -> String {
     };
     let details = details.and_then(Value::as_str).unwrap_or_default();
     let (traceback, _) = details.split_once("··· Context").unwrap_or((details, ""));
-    let last = traceback.lines().rev().find(|line| !line.trim().is_empty());
+    // The database library adds a line of its own.
+    let is_cause = |line: &&str| !line.trim().is_empty() && !line.contains("(Background on this error");
+    let last = traceback.lines().rev().find(is_cause);
     let text: String = without_addresses(last.unwrap_or_default().trim())
         .chars()
         .take(300)

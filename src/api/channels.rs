@@ -20,22 +20,21 @@ pub struct Channel {
 /// A path for HTTP requests with JSON.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!self.urlPath.matches('(?i)^/(zato|zato-lb-alive|ide-deploy)(/|$)')").message("paths below /zato and /ide-deploy are Zato's own: choose another one").field_path(".urlPath"))]
+#[x_kube(validation = Rule::new("self.urlPath.matches('^/[A-Za-z0-9_~-]+(/([A-Za-z0-9_~-]+|[{][A-Za-z_][A-Za-z0-9_]*[}]))*$')").message("urlPath begins with a slash and does not end with one; each part has letters, digits, _ ~ - only, or is one parameter such as {account_id}; the first part is no parameter").field_path(".urlPath"))]
+#[x_kube(validation = Rule::new("!self.urlPath.matches('(?i)^/(zato|zato-lb-alive|ide-deploy)(/|$)')").message("/zato, /zato-lb-alive, /ide-deploy and what is below them are Zato's own: choose another path").field_path(".urlPath"))]
 pub struct RestChannel {
     /// The service, one that the files of this `ZatoService` define.
     #[schemars(length(min = 1, max = 200))]
     pub service: String,
-    /// The path. A part in braces is a parameter that the service gets as input, such as `/account/{account_id}`.
-    #[schemars(
-        length(min = 2, max = 200),
-        regex(pattern = r"^(/([A-Za-z0-9_~-][A-Za-z0-9._~-]*|[{][A-Za-z_][A-Za-z0-9_]*[}]))+$")
-    )]
+    /// The path. A part in braces is a parameter that the service gets as input, such as `/account/{account_id}`; the first
+    /// part is none. Other parts have letters, digits, and `_ ~ -`.
+    #[schemars(length(min = 1, max = 120))]
     pub url_path: String,
-    /// The methods that it answers.
+    /// The methods that it answers: GET, POST, PUT, PATCH, DELETE.
     #[schemars(length(min = 1, max = 5))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub methods: Vec<Method>,
-    /// Who may call.
+    /// Who may call: exactly one of `basicAuthSecretRef`, `apiKeySecretRef` and `none: {}`.
     pub security: Security,
     /// How many requests it answers. Default: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,7 +124,7 @@ pub struct NoSecurity {}
 pub struct SecretReference {
     /// The Secret's name.
     #[schemars(
-        length(min = 1, max = 253),
+        length(min = 1, max = 170),
         regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
     )]
     pub name: String,

@@ -48,19 +48,20 @@ impl<'a> Gate<'a> {
             // Nobody calls what was never there.
             return Some(Judged::Deployed(version));
         };
-        if old.revision == version.revision && old.channels == version.channels {
+        let of_channels = documents::channel_breaks(&old.channels, &version.channels);
+        if old.revision == version.revision && of_channels.is_empty() {
+            // What the last change of the code broke is as it was.
             version.breaks = self.within_bounds(old.breaks.clone());
             version.is_unjudged = old.is_unjudged;
             return Some(Judged::Deployed(version));
         }
-        let of_channels = documents::channel_breaks(&old.channels, &version.channels);
         if old.revision == version.revision {
             return Some(self.conclude(service, version, of_channels));
         }
         if !is_whole(old, self.inputs) {
             // An operator was interrupted between the contents and the index, or somebody deleted the contents.
             version.is_unjudged = true;
-            return Some(Judged::Deployed(version));
+            return Some(self.conclude(service, version, of_channels));
         }
         let before = self.before();
         if self.is_harmless {
@@ -266,7 +267,18 @@ mod tests {
         assert_eq!((added.refused, added.channels.len()), (None, 3));
         // Code that is not valid keeps what its channels need.
         let broken = entry(&plan_of_channels("(", &["/a", "/c"], Some(&before), Refuse));
+        assert_eq!(broken.channels, entry(&before).channels, "none goes with Refuse");
+        let broken = entry(&plan_of_channels("(", &["/a", "/c"], Some(&before), Warn));
         assert_eq!(broken.channels.keys().collect::<Vec<_>>(), ["a", "c"]);
+        // A channel more says nothing about the code's last change.
+        let told_before = plan_of_channels(&breaking(), &["/a", "/b"], Some(&before), Warn);
+        let more = entry(&plan_of_channels(
+            &breaking(),
+            &["/a", "/b", "/c"],
+            Some(&told_before),
+            Warn,
+        ));
+        assert_eq!(more.breaks, told());
     }
 
     /// What other services import is part of their contract.

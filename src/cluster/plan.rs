@@ -298,15 +298,18 @@ fn index(cluster: &str, services: &[Checked<'_>], inputs: &Inputs) -> (Index, BT
             texts.extend(current.files.keys().map(text));
             indexed.insert(service.name.clone(), current);
         } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
-            let was = channels::kept(&service.claims, &old.channels);
-            old.channels = channels::told(&service.claims, &old);
-            if let Some(Judged::Refused(refused)) = judged {
-                old.channels = was;
-                old.refused = Some(refused);
+            let new = channels::told(&service.claims, &old);
+            let breaks = || !documents::channel_breaks(&old.channels, &new).is_empty();
+            match judged {
+                // All of it stays.
+                Some(Judged::Refused(refused)) => old.refused = Some(refused),
+                _ if service.must_not_break() && breaks() => {}
+                _ => old.channels = new,
             }
             indexed.insert(service.name.clone(), old);
         }
     }
+    channels::rotate(&mut indexed, services.iter().flat_map(|service| &service.claims));
     shards::assign(cluster, &mut indexed, &inputs.previous.index);
     let index = Index::sealed(indexed);
     // The first one always exists.

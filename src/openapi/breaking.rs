@@ -238,9 +238,11 @@ fn channels(old: &Api, new: &Api) -> Vec<Change> {
     let after = by_address(new);
     let mut changes = vec![];
     for (address, before) in by_address(old) {
+        let method = address.split(' ').next().unwrap_or_default();
+        let told = format!("{method} {}", before.path);
         let mut change = |rule, was: String, is: String| {
             changes.push(Change {
-                service: address.clone(),
+                service: told.clone(),
                 rule,
                 path: String::new(),
                 before: was,

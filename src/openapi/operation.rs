@@ -11,7 +11,7 @@ use super::model::{Access, Api, Channel, Field, Service, Type};
 use super::schema::{Schemas, object};
 
 /// What a part of a path can be: other characters find no channel in Zato.
-const PART: &str = r"^(?!\.{1,2}$)[\w $.:=~^|-]+$";
+const PART: &str = r"^(?!\.{1,2}$)[\w $.=~^|-]+$";
 
 /// An operation.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -242,12 +242,18 @@ fn servers(service: &str, plan: &Plan) -> Vec<ServiceOnServer> {
     plan.reports
         .iter()
         .filter_map(reported)
-        .map(|(pod, report)| on_server(pod, report.services.get(service)))
+        .map(|(pod, report)| {
+            let found = report.services.get(service);
+            // What was not looked for is not known.
+            let is_early = found.is_some_and(|found| found.expected != plan.expected);
+            on_server(pod, found, is_early)
+        })
         .collect()
 }
 
-fn on_server(name: String, report: Option<&ServiceReport>) -> ServiceOnServer {
+fn on_server(name: String, report: Option<&ServiceReport>, is_early: bool) -> ServiceOnServer {
     let state = match report.map(|report| report.state) {
+        Some(LoadState::Loaded) if is_early => "Loading",
         Some(LoadState::Loaded) => "Loaded",
         Some(LoadState::Failed) => "Failed",
         Some(LoadState::Loading) | None => "Loading",

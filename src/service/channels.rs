@@ -58,9 +58,13 @@ impl CallerSecret {
             None => return Err(format!("key {key} is missing: add it")),
             Some(value) => value.as_ref().filter(|value| is_sendable(&value.0)),
         };
-        value.ok_or_else(|| {
-            format!("key {key} must be 1 to {CHARACTERS} printable ASCII characters without a line break at the end")
-        })
+        let is_line = |value: &Option<Hidden>| value.as_ref().is_some_and(|value| value.0.ends_with('\n'));
+        if self.keys.get(key).is_some_and(is_line) {
+            return Err(format!(
+                "key {key} ends with a line break: write it with --from-literal"
+            ));
+        }
+        value.ok_or_else(|| format!("key {key} must be 1 to {CHARACTERS} printable ASCII characters"))
     }
 }
 
@@ -75,9 +79,15 @@ pub enum Problem {
     /// The files define no such service.
     #[error("service {0} is in no file of this ZatoService: correct the name, or add the service")]
     ServiceNotFound(String),
+    /// It contradicts itself, or others.
+    #[error("{0}")]
+    Invalid(String),
+    /// The change is refused because of what it breaks.
+    #[error("it is not deployed as the spec says: Ready says what the change breaks")]
+    Refused,
     /// Another channel answers there.
     #[error(
-        "{method} {path} is channel {channel} of ZatoService {owner}, which is older: choose another path"
+        "{method} {path} is channel {channel} of ZatoService {owner}, which comes first: choose another path"
     )]
     PathTaken {
         /// The method that both answer.
@@ -111,7 +121,8 @@ impl Problem {
     /// The reason that conditions get.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::ServiceNotFound(_) => Reason::ChannelInvalid,
+            Self::ServiceNotFound(_) | Self::Invalid(_) => Reason::ChannelInvalid,
+            Self::Refused => Reason::BreakingChange,
             Self::PathTaken { .. } => Reason::PathTaken,
             Self::SecretNotFound(..) => Reason::SecretNotFound,
             Self::SecretInvalid { .. } => Reason::SecretInvalid,
@@ -164,24 +175,23 @@ pub fn told(claims: &[Claim], version: &IndexedService) -> BTreeMap<String, Inde
         .collect()
 }
 
-/// The channels as they were, with the passwords that their Secrets have now.
-pub fn kept(
-    claims: &[Claim],
-    channels: &BTreeMap<String, IndexedChannel>,
-) -> BTreeMap<String, IndexedChannel> {
-    let mut kept = channels.clone();
-    for claim in claims {
-        let now = claim.told.as_ref().and_then(|told| told.security.as_ref());
-        let was = kept
-            .get_mut(&claim.name)
-            .and_then(|channel| channel.security.as_mut());
-        if let (Some(now), Some(was)) = (now, was)
-            && (now.kind, &now.secret) == (was.kind, &was.secret)
+/// Gives all channels of an index what the Secrets that channels name have now, also those that stay as they were.
+pub fn rotate<'a>(services: &mut BTreeMap<String, IndexedService>, claims: impl Iterator<Item = &'a Claim>) {
+    let good = claims.filter(|claim| claim.problem.is_none());
+    let told = good.filter_map(|claim| claim.told.as_ref()?.security.as_ref());
+    let now: BTreeMap<_, _> = told
+        .map(|security| ((security.kind, security.secret.as_str()), security))
+        .collect();
+    for channel in services
+        .values_mut()
+        .flat_map(|service| service.channels.values_mut())
+    {
+        if let Some(security) = &mut channel.security
+            && let Some(now) = now.get(&(security.kind, security.secret.as_str()))
         {
-            was.clone_from(now);
+            security.clone_from(now);
         }
     }
-    kept
 }
 
 /// Those of a service's channels that answer on a server, without those that Zato did not take; none: the server is not done
@@ -225,40 +235,31 @@ fn reference(security: &Security) -> Option<(SecurityKind, &SecretReference)> {
 /// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method the older
 /// one has it.
 pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Claim>> {
-    // Place of the claim that has a method and path, parameters without their names.
-    let mut taken: BTreeMap<(&'static str, String), (String, usize)> = BTreeMap::new();
+    let mut taken = Taken::of(deployed);
     let mut all: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
-    // The Secret that each user name is of: Zato knows one password for it.
-    let mut users: BTreeMap<String, String> = BTreeMap::new();
     for service in services {
         let before = deployed.services.get(&service.name);
         for channel in &service.channels {
-            let path = without_names(&channel.rest.url_path);
-            let keys = channel
-                .rest
-                .methods
-                .iter()
-                .map(|method| (method.name(), path.clone()));
-            let other = keys
-                .clone()
-                .find_map(|key| Some((key.0, taken.get(&key)?.clone())));
-            let mut claim = claim(channel, service, before, &mut users);
-            if let Some((method, (owner, index))) = other {
-                let rival = format!("channel {} of ZatoService {}", channel.name, service.name);
-                let older = all.get_mut(&owner).and_then(|claims| claims.get_mut(index));
+            let mut claim = claim(channel, service, before, &mut taken);
+            let place = (service.name.clone(), channel.name.clone());
+            if let Some((address, other)) = taken.other(&claim, &place) {
                 claim.told = None;
-                claim.problem = older.map(|older| {
-                    older.rivals.push(rival);
-                    Problem::PathTaken {
-                        method: method.into(),
-                        path: channel.rest.url_path.clone(),
-                        channel: older.name.clone(),
-                        owner,
-                    }
+                claim.problem = Some(Problem::PathTaken {
+                    method: address.0,
+                    path: channel.rest.url_path.clone(),
+                    channel: other.1.clone(),
+                    owner: other.0.clone(),
                 });
+                let rival = format!("channel {} of ZatoService {}", channel.name, service.name);
+                let claims = all.get_mut(&other.0).into_iter().flatten();
+                if let Some(other) = claims.into_iter().find(|claim| claim.name == other.1) {
+                    other.rivals.push(rival);
+                }
+            } else if let Some(why) = taken.misnamed(&channel.rest.url_path) {
+                claim.told = None;
+                claim.problem = Some(Problem::Invalid(why));
             } else {
-                let index = all.get(&service.name).map_or(0, Vec::len);
-                taken.extend(keys.map(|key| (key, (service.name.clone(), index))));
+                taken.take(&claim, &place);
             }
             all.entry(service.name.clone()).or_default().push(claim);
         }
@@ -266,20 +267,105 @@ pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Cl
     all
 }
 
-fn claim(
-    channel: &Channel,
-    service: &Sourced,
-    before: Option<&IndexedService>,
-    users: &mut BTreeMap<String, String>,
-) -> Claim {
+/// Method, and path without the names of its parameters.
+type Address = (String, String);
+/// A `ZatoService` and a channel of it.
+type Place = (String, String);
+
+/// Who has what.
+struct Taken {
+    /// Addresses.
+    places: BTreeMap<Address, Place>,
+    /// Paths as they are written.
+    paths: BTreeMap<String, String>,
+    /// The Secret that each user name is of: Zato knows one password for it.
+    users: BTreeMap<String, String>,
+    /// What servers were told last of each Secret.
+    securities: BTreeMap<(SecurityKind, String), IndexedSecurity>,
+}
+
+impl Taken {
+    /// What stays as it is because a change of it is refused is its owner's.
+    fn of(deployed: &Index) -> Self {
+        let mut taken = Self {
+            places: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            users: BTreeMap::new(),
+            securities: BTreeMap::new(),
+        };
+        for (owner, version) in &deployed.services {
+            for (name, channel) in &version.channels {
+                if version.refused.is_some() {
+                    let place = (owner.clone(), name.clone());
+                    taken
+                        .places
+                        .extend(addresses(channel).map(|address| (address, place.clone())));
+                }
+                if let Some(security) = &channel.security {
+                    let key = (security.kind, security.secret.clone());
+                    taken.securities.insert(key, security.clone());
+                }
+            }
+        }
+        taken
+    }
+
+    fn other(&self, claim: &Claim, place: &Place) -> Option<(Address, Place)> {
+        let wanted = addresses(&indexed(&claim.rest, None)).chain(claim.told.iter().flat_map(addresses));
+        let mut found =
+            wanted.filter_map(|address| Some((address.clone(), self.places.get(&address)?.clone())));
+        found.find(|(_, other)| other != place)
+    }
+
+    /// One path under two spellings would be two in a document.
+    fn misnamed(&self, path: &str) -> Option<String> {
+        let parts: Vec<&str> = path.split('/').filter(|part| part.starts_with('{')).collect();
+        if let Some(twice) = parts
+            .iter()
+            .find(|part| parts.iter().filter(|other| other == part).count() > 1)
+        {
+            return Some(format!(
+                "urlPath {path} has parameter {twice} twice: rename one of them"
+            ));
+        }
+        let other = self
+            .paths
+            .get(&without_names(path))
+            .filter(|other| *other != path)?;
+        Some(format!(
+            "urlPath {path} and {other} differ in the names of parameters alone: use the same ones"
+        ))
+    }
+
+    /// Also what the servers keep meanwhile.
+    fn take(&mut self, claim: &Claim, place: &Place) {
+        let path = &claim.rest.url_path;
+        self.paths
+            .entry(without_names(path))
+            .or_insert_with(|| path.clone());
+        let all = addresses(&indexed(&claim.rest, None)).chain(claim.told.iter().flat_map(addresses));
+        self.places.extend(all.map(|address| (address, place.clone())));
+    }
+}
+
+fn addresses(channel: &IndexedChannel) -> impl Iterator<Item = Address> + use<> {
+    let path = without_names(&channel.url_path);
+    let methods = channel.methods.clone();
+    methods.into_iter().map(move |method| (method, path.clone()))
+}
+
+fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, taken: &mut Taken) -> Claim {
     let rest = &channel.rest;
-    let security = security(rest, service).and_then(|security| one_of_its_name(security, users));
+    let security = security(rest, service)
+        .and_then(|security| one_of_its_name(security, &mut taken.users))
+        .map(|security| security.map(|security| unchanged(security, &taken.securities)));
     let (told, problem) = match security {
         Ok(security) => (Some(indexed(rest, security)), None),
         Err(problem) => {
-            let old = before
-                .and_then(|before| before.channels.get(&channel.name))
-                .cloned();
+            // One that is to be closed must not stay open.
+            let is_closed = |old: &&IndexedChannel| old.security.is_some();
+            let old = before.and_then(|before| before.channels.get(&channel.name));
+            let old = old.filter(is_closed).cloned();
             let problem = if old.is_some() { problem.keeping() } else { problem };
             (old, Some(problem))
         }
@@ -309,12 +395,22 @@ fn one_of_its_name(
     }
     Err(Problem::SecretInvalid {
         secret: found.secret.clone(),
-        why: format!(
-            "user name {} is also that of Secret {other}: use one of them, or another name",
-            found.username
-        ),
+        why: format!("its user name is also that of Secret {other}: use one of them, or another name"),
         kept: "",
     })
+}
+
+/// A Secret that was only touched makes no change.
+fn unchanged(
+    security: IndexedSecurity,
+    known: &BTreeMap<(SecurityKind, String), IndexedSecurity>,
+) -> IndexedSecurity {
+    let is_same =
+        |old: &&IndexedSecurity| (&old.username, &old.password) == (&security.username, &security.password);
+    let old = known
+        .get(&(security.kind, security.secret.clone()))
+        .filter(is_same);
+    old.cloned().unwrap_or(security)
 }
 
 fn indexed(rest: &RestChannel, security: Option<IndexedSecurity>) -> IndexedChannel {
@@ -334,7 +430,9 @@ fn indexed(rest: &RestChannel, security: Option<IndexedSecurity>) -> IndexedChan
 
 fn security(rest: &RestChannel, service: &Sourced) -> Result<Option<IndexedSecurity>, Problem> {
     let Some((kind, reference)) = reference(&rest.security) else {
-        return Ok(None);
+        // Nobody gets in because something is not known here.
+        let unknown = || Problem::Invalid("security says nothing that this operator knows".into());
+        return rest.security.none.map(|_| None).ok_or_else(unknown);
     };
     let name = &reference.name;
     let secret = service.secrets.get(name).and_then(Option::as_ref);

@@ -37,6 +37,8 @@ pub struct Plan {
     pub change: Option<Change>,
     /// Its OpenAPI documents.
     pub documents: Publication,
+    /// Services that must be there.
+    pub expected: BTreeSet<String>,
     /// Its channels, in the order of the spec.
     pub channels: Vec<PlannedChannel>,
     /// Where its channels answer.
@@ -108,9 +110,14 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let namespace = service.namespace().unwrap_or_default();
     Plan {
         channels: own.map_or_else(Vec::new, |own| planned(own, refusal.as_ref(), deployed)),
+        expected: service.spec.expected_services.iter().cloned().collect(),
         address: network::address(&service.spec.cluster_ref.name, &namespace),
         revision: files.map(|files| revision(texts(files))),
-        documents: documents(service, &all, &inputs),
+        documents: match &refusal {
+            // What answers is described already.
+            Some(Refusal::BreakingChange(_)) => Publication::waiting(inputs.documents.clone()),
+            _ => documents(service, &all, &inputs),
+        },
         change: deployed.map(|deployed| Change {
             breaks: deployed.breaks.clone(),
             is_unjudged: deployed.is_unjudged,
@@ -142,12 +149,13 @@ fn planned(
         .filter(|_| refusal.is_none())
         .or(deployed);
     let planned = |claim: &Claim| {
-        let problem = claim.problem_with(version);
-        let told = match refusal {
+        let mut problem = claim.problem_with(version);
+        let was = deployed.and_then(|was| was.channels.get(&claim.name));
+        if matches!(refusal, Some(Refusal::BreakingChange(_))) && was != claim.told.as_ref() {
             // What was there goes on.
-            Some(Refusal::BreakingChange(_)) => deployed.and_then(|was| was.channels.get(&claim.name)),
-            _ => claim.told.as_ref().filter(|_| problem.is_none()),
-        };
+            problem = problem.or(Some(Problem::Refused));
+        }
+        let told = claim.told.as_ref().filter(|_| problem.is_none());
         PlannedChannel {
             revision: told.map(IndexedChannel::revision),
             claim: claim.clone(),

@@ -122,6 +122,7 @@ fn report(identity: &Identity, wanted: Wanted) -> Report {
         revision,
         state: LoadState::Loaded,
         error: None,
+        ..ServiceReport::default()
     };
     Report {
         pod_uid: identity.pod_uid.clone(),

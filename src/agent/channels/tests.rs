@@ -127,7 +127,7 @@ fn rows_become_what_is_wanted_and_others_are_left_alone() {
     other[1].is_active = false.into();
     assert_eq!(
         steps(&rows, &other, &ids),
-        [Step::Delete(&other[4]), Step::Edit(2, &rows[1])]
+        [Step::Delete(&other[4]), Step::Edit(&other[1], &rows[1])]
     );
 }
 
@@ -181,6 +181,7 @@ fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
             .iter()
             .map(|name| ((*name).to_owned(), "why".to_owned()))
             .collect(),
+        ..Done::default()
     };
     let told = |done: &Done| {
         let reports = reports(&rows, done).remove("s").unwrap_or_default();

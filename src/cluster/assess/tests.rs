@@ -314,6 +314,7 @@ fn reported(services: &[(&str, &str, LoadState)]) -> Report {
             revision: (*revision).into(),
             state: *state,
             error: None,
+            ..crate::exchange::ServiceReport::default()
         };
         ((*name).to_owned(), service)
     };

@@ -13,7 +13,8 @@ use crate::k8s::{labels, names};
 pub(super) const CONFIGURATION_FILE: &str = "haproxy.cfg";
 
 /// Of Zato's own paths only ping and the invoke path pass, and of all others those that channels can have, in their plain
-/// form: nothing that is doubled or dotted, and encoded only what must be, so that a path is what it looks like.
+/// form: nothing that is doubled or dotted, and encoded only what must be, so that a path is what it looks like. No colon: Zato
+/// looks for a path behind three of them, wherever they stand.
 const HAPROXY: &str = "\
 global
     maxconn 1000
@@ -32,7 +33,7 @@ frontend api
     acl is_ping path /zato/ping
     acl is_invoke path_reg ^/zato/api/invoke/[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$
     acl is_of_zato path_reg -i ^/(zato|ide-deploy)(/|$)
-    acl is_plain path_reg -i ^(/([a-z0-9._~:$=-]|%(2[0-46-9a-c]|3[a-f]|40|5[bde]|60|7[b-d]|[89a-f][0-9a-f]))+)+$
+    acl is_plain path_reg -i ^(/([a-z0-9._~$=-]|%(2[0-46-9a-c]|3[b-f]|40|5[bde]|60|7[b-d]|[89a-f][0-9a-f]))+)+$
     acl is_dotted path_reg /[.]{1,2}(/|$)
     http-request return status 404 content-type text/plain string \"Not found\" unless is_ping || is_invoke || is_plain !is_of_zato !is_dotted
     http-request set-var(txn.is_invoke) bool(true) if is_invoke

@@ -291,6 +291,7 @@ fn reported(index: &Index, state: LoadState) -> Report {
             revision: index.services[name].revision.clone(),
             state,
             error: None,
+            ..crate::exchange::ServiceReport::default()
         };
         (name.clone(), report)
     };

@@ -38,13 +38,21 @@ pub fn endpoints(service: &str, plan: &Plan) -> Vec<Endpoint> {
 pub fn judged(service: &str, plan: &Plan) -> Option<Judged> {
     let first = plan.channels.first()?;
     let told = |channel: &PlannedChannel, what: &str| format!("channel {}: {what}", channel.claim.name);
-    let mut pending = None;
+    let (mut pending, mut failed) = (None, vec![]);
     for channel in &plan.channels {
         match state(service, channel, plan) {
             State::Active => {}
             State::Pending => pending = pending.or(Some(channel)),
-            State::Failed(reason, error) => return Some((false, reason, told(channel, &error))),
+            State::Failed(reason, error) => failed.push((reason, told(channel, &error))),
         }
+    }
+    let others = failed.len().saturating_sub(1);
+    if let Some((reason, message)) = failed.into_iter().next() {
+        let more = match others {
+            0 => String::new(),
+            others => format!("; {others} more are wrong: see status.endpoints"),
+        };
+        return Some((false, reason, message + &more));
     }
     if let Some(channel) = pending {
         let message = told(

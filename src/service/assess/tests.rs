@@ -14,6 +14,7 @@ fn report(revision: &str, state: LoadState) -> Report {
             revision: revision.into(),
             state,
             error,
+            ..ServiceReport::default()
         },
     )]);
     Report {
@@ -46,6 +47,7 @@ fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool
         change: Some(change(&[])),
         documents: Publication::default(),
         channels: vec![],
+        expected: std::collections::BTreeSet::new(),
         address: String::new(),
         reports: vec![("demo-server-0".into(), report)],
     };
@@ -202,6 +204,7 @@ fn two_servers(second: Report) -> Plan {
             ..Publication::default()
         },
         channels: vec![],
+        expected: std::collections::BTreeSet::new(),
         address: String::new(),
         reports: vec![
             ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),

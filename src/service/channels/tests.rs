@@ -63,10 +63,10 @@ const BASIC: [(&str, &[u8]); 2] = [("username", b"ann"), ("password", b"geheim")
 #[case(secret("false", &BASIC), "basicAuthSecretRef", "Secret s: services may not use it: its owner allows it with `kubectl label secret s zato.io/channel-credentials=true`")]
 #[case(secret("true", &BASIC), "apiKeySecretRef", "Secret s: key apiKey is missing: add it")]
 #[case(secret("true", &[("username", b"ann")]), "basicAuthSecretRef", "Secret s: key password is missing: add it")]
-#[case(secret("true", &[("username", b"ann"), ("password", b"geheim\n")]), "basicAuthSecretRef", "Secret s: key password must be 1 to 200 printable ASCII characters without a line break at the end")]
-#[case(secret("true", &[("username", b""), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s: key username must be 1 to 200 printable ASCII characters without a line break at the end")]
+#[case(secret("true", &[("username", b"ann"), ("password", b"geheim\n")]), "basicAuthSecretRef", "Secret s: key password ends with a line break: write it with --from-literal")]
+#[case(secret("true", &[("username", b""), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s: key username must be 1 to 200 printable ASCII characters")]
 #[case(secret("true", &[("username", b"a:b"), ("password", b"geheim")]), "basicAuthSecretRef", "Secret s: key username has a colon, which no user name can have: choose another one")]
-#[case(secret("true", &[("username", b"ann"), ("password", b"\xff")]), "basicAuthSecretRef", "Secret s: key password must be 1 to 200 printable ASCII characters without a line break at the end")]
+#[case(secret("true", &[("username", b"ann"), ("password", b"\xff")]), "basicAuthSecretRef", "Secret s: key password must be 1 to 200 printable ASCII characters")]
 fn secrets_that_cannot_be_used_are_told(
     #[case] secret: CallerSecret,
     #[case] field: &str,
@@ -136,7 +136,7 @@ fn a_user_name_is_of_one_secret() {
         told,
         [
             "",
-            "Secret b: user name ann is also that of Secret a: use one of them, or another name",
+            "Secret b: its user name is also that of Secret a: use one of them, or another name",
             "",
             "Secret c: key username is pubapi, a user of Zato's own: choose another name"
         ]
@@ -181,11 +181,11 @@ fn the_older_of_two_has_the_path() {
     assert_eq!((told("old", 0), told("new", 1)), (None, None));
     assert_eq!(
         told("old", 1).unwrap(),
-        "GET /a/{other} is channel first of ZatoService old, which is older: choose another path"
+        "GET /a/{other} is channel first of ZatoService old, which comes first: choose another path"
     );
     assert_eq!(
         told("new", 0).unwrap(),
-        "GET /a/{x} is channel first of ZatoService old, which is older: choose another path"
+        "GET /a/{x} is channel first of ZatoService old, which comes first: choose another path"
     );
     assert_eq!(
         all["old"][0].rivals,
@@ -234,9 +234,10 @@ fn a_channel_whose_secret_is_gone_stays_as_it_was() {
     assert_eq!(told(&gone["one"], &version(&["a.two"])), BTreeMap::new());
 }
 
-/// While a change is refused a new password counts all the same, another Secret does not.
+/// A new password counts for every channel of its Secret, also for one that stays because its change is refused; what is
+/// known of a Secret that cannot be read does not.
 #[test]
-fn a_channel_that_is_kept_has_the_password_of_now() {
+fn a_new_password_counts_everywhere() {
     let with = |secret: &str, password: &str| IndexedChannel {
         security: Some(IndexedSecurity {
             secret: secret.into(),
@@ -245,13 +246,123 @@ fn a_channel_that_is_kept_has_the_password_of_now() {
         }),
         ..IndexedChannel::default()
     };
-    let was = BTreeMap::from([("c".to_owned(), with("s", "old"))]);
     let mut all = claims(&[service("one", &[("c", open("/new"))], &[])], &Index::default());
-    let claims = all.get_mut("one").unwrap();
-    for (now, wanted) in [(with("s", "new"), "new"), (with("other", "new"), "old")] {
-        claims[0].told = Some(now);
-        assert_eq!(kept(claims, &was)["c"], with("s", wanted));
-    }
+    let claim = &mut all.get_mut("one").unwrap()[0];
+    claim.told = Some(with("s", "new"));
+    let rotated = |claim: &Claim, was: IndexedChannel| {
+        let version = IndexedService {
+            channels: [("kept".to_owned(), was)].into(),
+            ..IndexedService::default()
+        };
+        let mut services = BTreeMap::from([("other".to_owned(), version)]);
+        rotate(&mut services, std::iter::once(claim));
+        services["other"].channels["kept"].clone()
+    };
+    assert_eq!(rotated(claim, with("s", "old")), with("s", "new"));
+    assert_eq!(rotated(claim, with("t", "old")), with("t", "old"));
+    assert_eq!(
+        rotated(claim, IndexedChannel::default()),
+        IndexedChannel::default()
+    );
+    claim.problem = Some(Problem::SecretNotFound("s".into(), ""));
+    assert_eq!(rotated(claim, with("s", "old")), with("s", "old"));
+}
+
+/// A path is one text in a cluster, with each parameter once; and a channel that nobody closed is not open by mistake.
+#[test]
+fn channels_that_contradict_are_told() {
+    let post = rest("/a/{other}", &["POST"], json!({"none": {}}));
+    let channels = [
+        ("one", open("/a/{id}")),
+        ("two", post),
+        ("twice", open("/b/{id}/{id}")),
+        ("unknown", rest("/c", &["GET"], json!({"somethingNew": {}}))),
+    ];
+    let all = claims(&[service("s", &channels, &[])], &Index::default());
+    let told: Vec<_> = all["s"]
+        .iter()
+        .map(|claim| {
+            claim
+                .problem
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "",
+            "urlPath /a/{other} and /a/{id} differ in the names of parameters alone: use the same ones",
+            "urlPath /b/{id}/{id} has parameter {id} twice: rename one of them",
+            "security says nothing that this operator knows",
+        ]
+    );
+    assert!(all["s"][1..].iter().all(|claim| claim.told.is_none()));
+}
+
+/// What is kept because a change was refused, or because a Secret is gone, keeps its path from others.
+#[test]
+fn what_stays_keeps_its_path() {
+    let kept = indexed(&serde_json::from_value(open("/old")).unwrap(), None);
+    let deployed = |refused: bool| {
+        let version = IndexedService {
+            channels: [("c".to_owned(), kept.clone())].into(),
+            refused: refused.then(crate::exchange::RefusedRevision::default),
+            ..IndexedService::default()
+        };
+        Index::sealed([("moves".to_owned(), version)].into())
+    };
+    let services = [
+        service("wants", &[("x", open("/old"))], &[]),
+        service("moves", &[("c", open("/new"))], &[]),
+    ];
+    let told = |refused| claims(&services, &deployed(refused))["wants"][0].problem.clone();
+    assert_eq!(told(false), None);
+    assert!(matches!(told(true), Some(Problem::PathTaken { owner, .. }) if owner == "moves"));
+}
+
+/// A Secret that was only touched makes no change, and one that is to be closed is not kept open.
+#[test]
+fn secrets_that_are_touched_and_channels_that_are_closed() {
+    let by = || {
+        [(
+            "c",
+            rest("/a", &["GET"], json!({"basicAuthSecretRef": {"name": "s"}})),
+        )]
+    };
+    let old = |security| {
+        let channel = IndexedChannel {
+            service: "a.one".into(),
+            security,
+            ..IndexedChannel::default()
+        };
+        let version = IndexedService {
+            channels: [("c".to_owned(), channel)].into(),
+            ..IndexedService::default()
+        };
+        Index::sealed([("one".to_owned(), version)].into())
+    };
+    let known = IndexedSecurity {
+        secret: "s".into(),
+        version: "5".into(),
+        username: "ann".into(),
+        password: Hidden("geheim".into()),
+        ..IndexedSecurity::default()
+    };
+    let told = |found: Option<CallerSecret>, security| {
+        let all = claims(&[service("one", &by(), &[("s", found)])], &old(security));
+        all["one"][0].told.as_ref().and_then(|told| told.security.clone())
+    };
+    let touched = Some(secret("true", &BASIC));
+    assert_eq!(told(touched.clone(), Some(known.clone())).unwrap().version, "5");
+    let other = IndexedSecurity {
+        password: Hidden("other".into()),
+        ..known
+    };
+    assert_eq!(told(touched, Some(other)).unwrap().version, "7");
+    let all = claims(&[service("one", &by(), &[("s", None)])], &old(None));
+    assert_eq!(all["one"][0].told, None, "it was open and must be closed");
 }
 
 #[test]
@@ -309,6 +420,8 @@ fn a_channel_needs_a_service_of_its_own_object() {
 
 #[rstest]
 #[case(Problem::ServiceNotFound("s".into()), Reason::ChannelInvalid)]
+#[case(Problem::Invalid("x".into()), Reason::ChannelInvalid)]
+#[case(Problem::Refused, Reason::BreakingChange)]
 #[case(
     Problem::PathTaken { method: "GET".into(), path: "/a".into(), channel: "c".into(), owner: "o".into() },
     Reason::PathTaken

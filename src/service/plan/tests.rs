@@ -95,6 +95,7 @@ fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Opt
         revision: version(file, text).revision,
         state: LoadState::Loaded,
         error: None,
+        ..crate::exchange::ServiceReport::default()
     };
     let report = Report {
         services: BTreeMap::from([

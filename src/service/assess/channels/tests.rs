@@ -44,6 +44,7 @@ fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
         change: None,
         documents: Publication::default(),
         channels,
+        expected: std::collections::BTreeSet::new(),
         address: "http://demo.n.svc:11223".into(),
     }
 }
@@ -97,6 +98,10 @@ fn a_problem_comes_before_what_servers_say() {
         Some((false, Reason::SecretNotFound, message.into()))
     );
     insta::assert_yaml_snapshot!(endpoints("s", &plan));
+    let wrong = || channel("d", Some(Problem::SecretNotFound("x".into(), "")));
+    let several = self::plan(vec![wrong(), channel("c", None), wrong(), wrong()], vec![]);
+    let message = "channel d: Secret x does not exist: create it; 2 more are wrong: see status.endpoints";
+    assert_eq!(judged("s", &several).unwrap().2, message);
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn report(version: &IndexedService, errors: &[(&str, Option<&str>)]) -> Report {
         revision: version.revision.clone(),
         state: LoadState::Loaded,
         error: None,
+        ..ServiceReport::default()
     };
     let channel = |(name, error): &(&str, Option<&str>)| {
         let report = ChannelReport {
