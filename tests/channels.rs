@@ -19,7 +19,12 @@ use zato_operator::api::{ZatoCluster, ZatoService};
 fn example(file: &str) -> Value {
     let path = format!("{}/examples/channels/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
-    serde_saphyr::from_str(&text.replace("clusterRef: {name: accounts}", "clusterRef: {name: c}")).unwrap()
+    serde_saphyr::from_str(
+        &text
+            .replace("clusterRef: {name: bank}", "clusterRef: {name: c}")
+            .replace("  name: bank\n", "  name: accounts\n"),
+    )
+    .unwrap()
 }
 
 async fn set_channels(space: &Namespace, name: &str, channels: &Value) {
