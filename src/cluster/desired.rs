@@ -83,7 +83,9 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
     )
     .chain(exchange::shards(plan))
     .chain([
-        Manifest::owned(&exchange::index(plan)).at(Stage::Third),
+        Manifest::owned(&exchange::index(plan))
+            .at(Stage::Third)
+            .that_differs(!plan.read.shards.is_empty() && plan.read.index != plan.index),
         Manifest::owned(&exchange::report(plan)),
         Manifest::owned(&pod::stateful_set(plan)).at(Stage::Last),
     ])
@@ -186,6 +188,23 @@ mod tests {
         );
         let (index, pods) = (stage("Secret", "demo-agent"), stage("StatefulSet", "demo-server"));
         assert!(Stage::First < binding && Stage::First < shard && shard < index && index < pods);
+    }
+
+    /// A cache that is behind must not keep half of a change from being written.
+    #[test]
+    fn what_was_read_and_is_otherwise_is_sent() {
+        let before = plan_of(&[("a", "x = 1\n")]);
+        let differs = |text: &str| {
+            let children = desired(&plan_after(serde_json::json!({}), &[("a", text)], &before));
+            let names = children.into_iter().filter(|child| child.differs);
+            names.map(|child| child.name).collect::<Vec<_>>()
+        };
+        assert_eq!(differs("x = 2\n"), ["demo-code-0", "demo-agent"]);
+        assert_eq!(differs("x = 1\n"), Vec::<String>::new());
+        assert!(
+            desired(&before).iter().all(|child| !child.differs),
+            "nothing was read"
+        );
     }
 
     #[test]

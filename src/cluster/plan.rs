@@ -65,6 +65,8 @@ pub struct Plan {
     pub shards: BTreeMap<String, Texts>,
     /// The same with what the index that is there names and this one does not: until the new index is there.
     pub transition: BTreeMap<String, Texts>,
+    /// What was read of what servers were told last. Empty shards: nothing was read.
+    pub read: Previous,
     /// Settings of users, as variables of the server.
     pub variables: BTreeMap<String, String>,
     /// Services, and the revision that each has now, if it is valid and not refused.
@@ -159,6 +161,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         fingerprint: inputs.fingerprint,
         index,
         transition: transition(&shards, &inputs.previous),
+        read: inputs.previous,
         shards,
         variables,
         startup,

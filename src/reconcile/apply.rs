@@ -148,7 +148,7 @@ async fn apply_one(
     let is_current =
         |live: &Child| live.digest == wanted || context.applied.is_current(&key, wanted, live.digest);
     let is_done = |live: &Child| is_ours(live, &manifest, owner) && is_current(live);
-    if cached.as_ref().is_some_and(is_done) {
+    if !manifest.differs && cached.as_ref().is_some_and(is_done) {
         return Ok(());
     }
     // Never closed.
@@ -190,7 +190,7 @@ async fn bring(
             name: manifest.name.clone(),
         });
     }
-    if is_current(&live) {
+    if !manifest.differs && is_current(&live) {
         return Ok(None);
     }
     let sent = send(api, &manifest.name, &manifest.body).await;

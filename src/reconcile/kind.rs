@@ -29,6 +29,8 @@ pub struct Manifest {
     pub ownership: Ownership,
     /// When it is applied.
     pub stage: Stage,
+    /// Whether the API server was asked in this reconcile and has something else: then a cache that says otherwise is behind.
+    pub differs: bool,
 }
 
 /// When a child is applied: those of a stage at the same time, and only after all earlier ones succeeded.
@@ -66,6 +68,7 @@ impl Manifest {
             body: serde_json::to_value(object).unwrap_or_default(),
             ownership: Ownership::Owned,
             stage: Stage::First,
+            differs: false,
         }
     }
 
@@ -73,6 +76,12 @@ impl Manifest {
     #[must_use]
     pub fn at(self, stage: Stage) -> Self {
         Self { stage, ..self }
+    }
+
+    /// The same with what the API server was found to have.
+    #[must_use]
+    pub fn that_differs(self, differs: bool) -> Self {
+        Self { differs, ..self }
     }
 
     /// A child with data or keys.

@@ -20,6 +20,13 @@ pub(super) fn shards(plan: &Plan) -> Vec<Manifest> {
         shards.iter().map(manifest).collect::<Vec<_>>()
     };
     let mut manifests = of(&plan.transition, Stage::Second);
+    for manifest in &mut manifests {
+        let (read, wanted) = (
+            plan.read.shards.get(&manifest.name),
+            plan.transition.get(&manifest.name),
+        );
+        manifest.differs = read.is_some_and(|read| Some(read) != wanted);
+    }
     let is_other = |manifest: &Manifest| !manifests.iter().any(|other| other.body == manifest.body);
     let after: Vec<_> = of(&plan.shards, Stage::Fourth)
         .into_iter()
