@@ -178,6 +178,14 @@ pub struct ServiceReport {
     pub expected: BTreeSet<String>,
 }
 
+impl ServiceReport {
+    /// Whether the server has this version, and all that is expected of it.
+    pub fn has(&self, version: &IndexedService) -> bool {
+        self.state == LoadState::Loaded
+            && (&self.revision, &self.expected) == (&version.revision, &version.expected)
+    }
+}
+
 /// Where a revision is on its way into a server.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoadState {

@@ -32,6 +32,10 @@ async fn set_channels(space: &Namespace, name: &str, channels: &Value) {
     space.merge::<ZatoService>(name, &patch).await.unwrap();
 }
 
+async fn until_active(space: &Namespace, words: &str) {
+    until_service_told(space, "accounts", "ChannelsActive", "AllActive", words).await;
+}
+
 fn open(name: &str, path: &str) -> Value {
     json!({"name": name, "rest": {"service": "story.greeting", "urlPath": path, "methods": ["GET"], "security": {"none": {}}}})
 }
@@ -55,14 +59,7 @@ async fn channels_follow_their_spec() {
         .await
         .unwrap();
     until_ready(&space, "True", "Running").await;
-    until_service_told(
-        &space,
-        "accounts",
-        "ChannelsActive",
-        "AllActive",
-        "3 channels answer",
-    )
-    .await;
+    until_active(&space, "3 channels answer").await;
     until_service(&space, "accounts", "Ready", |ready| ready.status == "True").await;
     let status = space.get::<ZatoService>("accounts").await.status.unwrap();
     let url = format!("http://c.{}.svc:11223/account/{{account_id}}", space.name());
@@ -176,14 +173,7 @@ async fn channels_follow_their_spec() {
             way.call("GET", "/account/7", ann).await.0 == 200
         })
         .await;
-    until_service_told(
-        &space,
-        "accounts",
-        "ChannelsActive",
-        "AllActive",
-        "3 channels answer",
-    )
-    .await;
+    until_active(&space, "3 channels answer").await;
 
     // What somebody changes in Zato's database is put back.
     let row = "from http_soap where url_path='/account/{account_id}'";
@@ -213,14 +203,7 @@ async fn channels_follow_their_spec() {
                 && way.call("GET", "/account/7", ann).await.0 == 404
         })
         .await;
-    until_service_told(
-        &space,
-        "accounts",
-        "ChannelsActive",
-        "AllActive",
-        "2 channels answer",
-    )
-    .await;
+    until_active(&space, "2 channels answer").await;
     assert_eq!(
         way.call("GET", "/report", Login::Key("change-me-too")).await.0,
         404

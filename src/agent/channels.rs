@@ -3,20 +3,16 @@
 //! Level-based: each look compares all that is ours with what is wanted. What has not our prefix is somebody else's and is
 //! never touched.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use super::code::Wanted;
 use super::zato::{Definition, Error, Row, Server};
-use crate::exchange::{
-    ChannelReport, IndexedChannel, IndexedSecurity, LoadState, SecurityKind, ServiceReport,
-};
-use crate::openapi::model::without_names;
+use crate::exchange::{ChannelReport, IndexedSecurity, SecurityKind, ServiceReport};
+use rows::{PREFIX, Step, WantedRow, definition, fields, securities, steps, wanted_rows};
 
-/// What the names of all that is ours begin with. Zato's lists leave out what begins with `zato`.
-const PREFIX: &str = "kubernetes ";
 /// Between two looks while something is on its way. The server follows its database in a quarter of a second.
 const SOON: Duration = Duration::from_millis(500);
 /// Between two looks while nothing is: for changes that others make in the database.
@@ -42,26 +38,6 @@ pub struct Channels {
 /// By service and channel.
 type Reports = BTreeMap<String, BTreeMap<String, ChannelReport>>;
 
-/// One row that is wanted: a path and one method.
-#[derive(Clone, Debug, PartialEq)]
-struct WantedRow<'a> {
-    name: String,
-    method: &'a str,
-    channel: &'a IndexedChannel,
-    /// The `ZatoService` and the channel's name there.
-    place: (&'a str, &'a str),
-    /// Whether the files of the `ZatoService` are still being loaded.
-    is_early: bool,
-}
-
-/// What a row needs.
-#[derive(Debug, PartialEq)]
-enum Step<'a> {
-    Delete(&'a Row),
-    Create(&'a WantedRow<'a>),
-    Edit(&'a Row, &'a WantedRow<'a>),
-}
-
 /// What a look did, by the names of rows and definitions.
 #[derive(Default)]
 struct Done {
@@ -76,6 +52,15 @@ struct Done {
 impl Done {
     fn is_settled(&self) -> bool {
         self.changed.is_empty() && self.early.is_empty() && !self.is_stuck
+    }
+
+    /// What is changed at each look is told as what it is.
+    fn give_up(&mut self) {
+        let stays_not = "it does not stay as it is written: who else changes it?";
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        self.failed
+            .extend(changed.map(|name| (name, stays_not.to_owned())));
+        self.is_stuck = true;
     }
 
     fn note(&mut self, name: &str, result: Result<(), Error>) {
@@ -144,13 +129,13 @@ impl Channels {
 
     async fn look(&mut self, rows: &[WantedRow<'_>], server: &Server) -> Result<Done, Error> {
         let mut done = Done::default();
-        self.define(rows, server, &mut done).await?;
-        let definitions = definitions(server).await?;
-        let ids = definitions
-            .iter()
-            .map(|found| (found.name.clone(), found.id))
-            .collect();
-        let found = server.channels().await?;
+        let mut definitions = definitions(server).await?;
+        self.define(rows, &definitions, server, &mut done).await;
+        if !done.changed.is_empty() {
+            definitions = self::definitions(server).await?;
+        }
+        let ids = definitions.iter().map(|found| (found.name.clone(), found.id));
+        let (ids, found) = (ids.collect(), server.channels().await?);
         for step in steps(rows, &found, &ids) {
             match step {
                 Step::Delete(row) => {
@@ -170,17 +155,11 @@ impl Channels {
             }
         }
         if self.tries > TRIES {
-            let stays_not = "it does not stay as it is written: who else changes it?";
-            let changed = std::mem::take(&mut done.changed);
-            done.failed
-                .extend(changed.into_iter().map(|name| (name, stays_not.to_owned())));
-            done.is_stuck = true;
+            done.give_up();
         }
         // After the channels, and only when they are all as they should be: Zato deletes those of a definition with it.
         if done.is_settled() && done.failed.is_empty() {
-            let is_free = |one: &Definition| !found.iter().any(|row| row.security_id == Some(one.id));
-            let unused = definitions.into_iter().filter(is_free).collect();
-            self.undefine(rows, unused, server, &mut done).await;
+            self.undefine(rows, &definitions, &found, server, &mut done).await;
         }
         self.reports = reports(rows, &done);
         Ok(done)
@@ -190,13 +169,14 @@ impl Channels {
     async fn define(
         &mut self,
         rows: &[WantedRow<'_>],
+        found: &[Definition],
         server: &Server,
         done: &mut Done,
-    ) -> Result<(), Error> {
-        let (found, needed) = (definitions(server).await?, securities(rows));
-        for (name, security) in needed.clone() {
-            let current = found.iter().find(|found| found.name == name);
-            let is_known = self.passwords.get(&name) == Some(&security.version);
+    ) {
+        let needed = securities(rows);
+        for (name, security) in &needed {
+            let current = found.iter().find(|found| found.name == *name);
+            let is_known = self.passwords.get(name) == Some(&security.version);
             let is_same = current.is_some_and(|current| {
                 current.is_active
                     && (security.kind == SecurityKind::ApiKey || current.username == security.username)
@@ -205,51 +185,54 @@ impl Channels {
                 continue;
             }
             let mut id = current.map(|current| current.id);
-            // Zato has one definition for a user name.
-            let has_it = |other: &&Definition| {
-                (other.kind, &other.username) == (security.kind, &security.username) && other.name != name
-            };
-            let needs_it = security.kind == SecurityKind::BasicAuth;
-            if let Some(other) = found.iter().find(has_it).filter(|_| needs_it) {
+            let mut result = Ok(());
+            if let Some(other) = holder(security, name, found) {
                 self.passwords.remove(&other.name);
                 if id.is_none() && !needed.contains_key(&other.name) {
                     // The Secret has another name now: what it was follows, channels and all.
                     id = Some(other.id);
                 } else {
-                    server.free_user_name(other).await?;
+                    result = server.free_user_name(other).await;
                 }
             }
-            let result = server.define(security, &name, id, is_same).await;
+            if result.is_ok() {
+                result = server.define(security, name, id, is_same).await;
+            }
             if result.is_ok() {
                 self.passwords.insert(name.clone(), security.version.clone());
             }
-            done.note(&name, result);
+            done.note(name, result);
         }
-        Ok(())
     }
 
     /// Takes away what no channel needs any more, also none of somebody else.
     async fn undefine(
         &mut self,
         rows: &[WantedRow<'_>],
-        unused: Vec<Definition>,
+        definitions: &[Definition],
+        found: &[Row],
         server: &Server,
         done: &mut Done,
     ) {
         let needed = securities(rows);
-        for found in unused.iter().filter(|found| !needed.contains_key(&found.name)) {
-            self.passwords.remove(&found.name);
-            done.note(&found.name, server.delete_definition(found).await);
+        let is_used = |one: &Definition| {
+            needed.contains_key(&one.name) || found.iter().any(|row| row.security_id == Some(one.id))
+        };
+        for unused in definitions.iter().filter(|one| !is_used(one)) {
+            self.passwords.remove(&unused.name);
+            done.note(&unused.name, server.delete_definition(unused).await);
         }
     }
 }
 
-/// Who may call, by the names of definitions.
-fn securities<'a>(rows: &'a [WantedRow<'a>]) -> BTreeMap<String, &'a IndexedSecurity> {
-    let securities = rows.iter().filter_map(|row| row.channel.security.as_ref());
-    securities
-        .map(|security| (definition(security), security))
-        .collect()
+/// Another definition that has the user name: Zato has one for each.
+fn holder<'a>(security: &IndexedSecurity, name: &str, found: &'a [Definition]) -> Option<&'a Definition> {
+    let has_it = |other: &&Definition| {
+        (other.kind, &other.username) == (security.kind, &security.username) && other.name != name
+    };
+    // Zato makes one up for each key.
+    let is_basic = security.kind == SecurityKind::BasicAuth;
+    found.iter().find(has_it).filter(|_| is_basic)
 }
 
 /// Our definitions.
@@ -258,119 +241,6 @@ async fn definitions(server: &Server) -> Result<Vec<Definition>, Error> {
     all.extend(server.definitions(SecurityKind::ApiKey).await?);
     all.retain(|found| found.name.starts_with(PREFIX));
     Ok(all)
-}
-
-/// The name of a definition: one for each Secret and kind.
-fn definition(security: &IndexedSecurity) -> String {
-    let kind = match security.kind {
-        SecurityKind::BasicAuth => "basic auth",
-        SecurityKind::ApiKey => "API key",
-    };
-    format!("{PREFIX}{kind} {}", security.secret)
-}
-
-/// The rows of all channels. Of two with one address, which the operator may keep for a moment, the first counts.
-fn wanted_rows<'a>(wanted: &'a Wanted, services: &BTreeMap<String, ServiceReport>) -> Vec<WantedRow<'a>> {
-    let mut rows = BTreeMap::new();
-    for (service, indexed) in &wanted.index.services {
-        let state = services.get(service).map(|service| service.state);
-        for (name, channel) in &indexed.channels {
-            for method in &channel.methods {
-                let row = WantedRow {
-                    name: row_name(method, &channel.url_path),
-                    method,
-                    channel,
-                    place: (service, name),
-                    is_early: state.is_none_or(|state| state == LoadState::Loading),
-                };
-                rows.entry(row.name.clone()).or_insert(row);
-            }
-        }
-    }
-    rows.into_values().collect()
-}
-
-/// A row's name tells what it is, so that it changes only with that. Zato takes the first one by name of several that match
-/// a path: literal parts (0) come before parameters (1).
-fn row_name(method: &str, path: &str) -> String {
-    let plain = without_names(path);
-    let order = plain
-        .split('/')
-        .skip(1)
-        .map(|part| if part == "{}" { '1' } else { '0' });
-    format!("{PREFIX}{} {method} {plain}", order.collect::<String>())
-}
-
-/// What there is to do, what goes first: a path must be free before it is taken.
-fn steps<'a>(
-    wanted: &'a [WantedRow<'a>],
-    found: &'a [Row],
-    definitions: &BTreeMap<String, i64>,
-) -> Vec<Step<'a>> {
-    let ours = found.iter().filter(|row| row.name.starts_with(PREFIX));
-    let is_wanted = |row: &&Row| wanted.iter().any(|wanted| wanted.name == row.name);
-    let mut steps: Vec<_> = ours
-        .clone()
-        .filter(|row| !is_wanted(row))
-        .map(Step::Delete)
-        .collect();
-    for row in wanted {
-        match ours.clone().find(|found| found.name == row.name) {
-            None => steps.push(Step::Create(row)),
-            Some(current) if !is_same(row, current, definitions) => steps.push(Step::Edit(current, row)),
-            Some(_) => {}
-        }
-    }
-    steps
-}
-
-/// The fields of a row. All of them are given always: Zato resets what an edit leaves out.
-fn fields(row: &WantedRow<'_>, security_id: &Value) -> Value {
-    json!({
-        "cluster_id": 1, "name": row.name, "is_active": true, "is_internal": false, "connection": "channel",
-        "transport": "plain_http", "url_path": row.channel.url_path, "method": row.method,
-        "service": row.channel.service, "data_format": "json", "security_id": security_id,
-        // One that says less is taken for another channel, but answers at the same place.
-        "http_accept": "*/*",
-        // Parameters of the path become input, and nothing that a caller sends can replace them.
-        "merge_url_params_req": true, "url_params_pri": "path-over-qs", "params_pri": "channel-params-over-msg",
-        "match_slash": false, "security_groups": [],
-        "is_rate_limit_active": !row.channel.rate_limit.is_empty(), "rate_limit_type": "APPROXIMATE",
-        "rate_limit_def": row.channel.rate_limit, "rate_limit_check_parent_def": false,
-    })
-}
-
-fn is_same(row: &WantedRow<'_>, found: &Row, definitions: &BTreeMap<String, i64>) -> bool {
-    let security = row.channel.security.as_ref();
-    let security_id = security.and_then(|security| definitions.get(&definition(security)).copied());
-    let plain = fields(row, &Value::Null);
-    // Zato gives some of them back as text.
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-            .to_lowercase()
-    };
-    let compared = [
-        ("url_path", &found.url_path),
-        ("method", &found.method),
-        ("service", &found.service_name),
-        ("data_format", &found.data_format),
-        ("is_active", &found.is_active),
-        ("merge_url_params_req", &found.merge_url_params_req),
-        ("url_params_pri", &found.url_params_pri),
-        ("params_pri", &found.params_pri),
-        ("http_accept", &found.http_accept),
-        ("match_slash", &found.match_slash),
-        ("is_rate_limit_active", &found.is_rate_limit_active),
-        ("rate_limit_def", &found.rate_limit_def),
-        ("security_groups", &found.security_groups),
-    ];
-    let same = |(name, found): &(&str, &Value)| text(&plain[*name]) == text(found);
-    // A channel whose definition is missing would be open to everybody.
-    security.is_some() == security_id.is_some()
-        && found.security_id == security_id
-        && compared.iter().all(same)
 }
 
 async fn write(

@@ -2,7 +2,7 @@
 //!
 //! Level-based: each round looks at what is there. A restarted server or agent needs no special case.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -43,8 +43,6 @@ pub struct Keeper {
     written: BTreeMap<String, Instant>,
     imports: Imports,
     services: BTreeMap<String, ServiceReport>,
-    /// What was expected of each service, and is there.
-    confirmed: BTreeMap<String, BTreeSet<String>>,
     removal: Removal,
     channels: Channels,
     startup: Startup,
@@ -74,7 +72,6 @@ impl Keeper {
             written: BTreeMap::new(),
             imports: Imports::default(),
             services: BTreeMap::new(),
-            confirmed: BTreeMap::new(),
             removal: Removal::new(Path::new(paths::HOT)),
             channels: Channels::default(),
             startup,
@@ -171,7 +168,6 @@ impl Keeper {
         if was_serving {
             tracing::info!("the server does not answer any more");
             self.services.clear();
-            self.confirmed.clear();
             // A server that starts loads files in an order of its own.
             self.imports = Imports::default();
         }
@@ -208,10 +204,7 @@ impl Keeper {
             .retain(|name, _| wanted.index.services.contains_key(name));
         for (name, indexed) in &wanted.index.services {
             let known = self.services.get(name);
-            let is_loaded = |known: &ServiceReport| {
-                known.revision == indexed.revision && known.state == LoadState::Loaded
-            };
-            if known.is_some_and(is_loaded) && self.confirmed.get(name) == Some(&indexed.expected) {
+            if known.is_some_and(|known| known.has(indexed)) {
                 continue;
             }
             let mut report = ServiceReport {
@@ -234,15 +227,14 @@ impl Keeper {
                 }
             }
             if report.state == LoadState::Loaded {
-                self.confirm(name, indexed, &mut report).await;
+                self.confirm(indexed, &mut report).await;
             }
             self.services.insert(name.clone(), report);
         }
     }
 
     /// Whether the server has what must be there beside the services that the files are known to define.
-    async fn confirm(&mut self, name: &str, indexed: &IndexedService, report: &mut ServiceReport) {
-        self.confirmed.remove(name);
+    async fn confirm(&self, indexed: &IndexedService, report: &mut ServiceReport) {
         for service in &indexed.expected {
             if indexed.services().any(|known| known == service) {
                 continue;
@@ -261,7 +253,6 @@ impl Keeper {
                 }
             }
         }
-        self.confirmed.insert(name.to_owned(), indexed.expected.clone());
     }
 
     /// What the server has of one file, and whether it has a service of it in another version. Its own hash of the source

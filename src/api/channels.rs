@@ -60,18 +60,6 @@ pub enum TimeUnit {
     Day,
 }
 
-impl RateLimit {
-    /// As Zato reads it.
-    pub fn definition(self) -> String {
-        let unit = match self.per {
-            TimeUnit::Minute => "m",
-            TimeUnit::Hour => "h",
-            TimeUnit::Day => "d",
-        };
-        format!("*={}/{unit}", self.requests)
-    }
-}
-
 /// A method of HTTP.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "UPPERCASE")]
@@ -82,19 +70,6 @@ pub enum Method {
     Put,
     Patch,
     Delete,
-}
-
-impl Method {
-    /// As it stands in a request.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
 }
 
 /// Who may call: exactly one of the members.

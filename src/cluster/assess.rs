@@ -183,15 +183,15 @@ fn doing(phase: Option<Phase>) -> &'static str {
     }
 }
 
-fn is_loaded(report: &Report, service: &str, revision: &str) -> bool {
-    let found = report.services.get(service);
-    found.is_some_and(|found| found.state == LoadState::Loaded && found.revision == revision)
-}
-
 fn counts(plan: &Plan) -> ServiceCounts {
-    let current = |(name, revision): &(&String, &Option<String>)| match (revision, &plan.report) {
-        (Some(revision), Some(report)) => is_loaded(report, name, revision),
-        _ => false,
+    let has_it = |report: &Report, name: &String| {
+        let (found, version) = (report.services.get(name)?, plan.index.services.get(name)?);
+        Some(found.has(version))
+    };
+    // What servers are told is the spec's version where there is a revision.
+    let current = |(name, revision): &(&String, &Option<String>)| {
+        let report = plan.report.as_ref().filter(|_| revision.is_some());
+        report.and_then(|report| has_it(report, name)) == Some(true)
     };
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let (total, loaded) = (

@@ -49,14 +49,14 @@ impl<'a> Gate<'a> {
             return Some(Judged::Deployed(version));
         };
         let of_channels = documents::channel_breaks(&old.channels, &version.channels);
-        if old.revision == version.revision && of_channels.is_empty() {
+        if old.revision == version.revision {
+            if !of_channels.is_empty() {
+                return Some(self.conclude(service, version, of_channels));
+            }
             // What the last change of the code broke is as it was.
             version.breaks = self.within_bounds(old.breaks.clone());
             version.is_unjudged = old.is_unjudged;
             return Some(Judged::Deployed(version));
-        }
-        if old.revision == version.revision {
-            return Some(self.conclude(service, version, of_channels));
         }
         if !is_whole(old, self.inputs) {
             // An operator was interrupted between the contents and the index, or somebody deleted the contents.

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::model::{Api, Channel, Field, Service, Type, without_names};
+use super::model::{Api, Channel, Field, Service, Type};
+use super::names::without_names;
 use super::widening::{Difference, differences};
 
 /// A way to break a caller.

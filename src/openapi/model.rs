@@ -44,12 +44,6 @@ impl Channel {
     }
 }
 
-/// `/a/{b}` as `/a/{}`: how a parameter is called cannot be seen from outside, and Zato tells no paths apart by it.
-pub fn without_names(path: &str) -> String {
-    let part = |part: &str| if part.starts_with('{') { "{}" } else { part }.to_owned();
-    path.split('/').map(part).collect::<Vec<_>>().join("/")
-}
-
 /// What callers send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {

@@ -66,6 +66,12 @@ pub fn module(path: &Path) -> String {
     }
 }
 
+/// `/a/{b}` as `/a/{}`: how a parameter is called cannot be seen from outside, and Zato tells no paths apart by it.
+pub fn without_names(path: &str) -> String {
+    let part = |part: &str| if part.starts_with('{') { "{}" } else { part }.to_owned();
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
 /// A name that is safe in a reference: punctuation and white space become underscores.
 pub fn safe(name: &str) -> String {
     name.chars()

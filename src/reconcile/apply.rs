@@ -314,4 +314,32 @@ mod tests {
         assert_eq!(sent.len(), 1);
         assert!(created(403, status(403, "Forbidden")).await.0.is_err());
     }
+    /// A cache that is behind says that a child is as wanted: what was read decides.
+    #[tokio::test]
+    async fn what_was_found_otherwise_is_sent_whatever_the_cache_says() {
+        for (differs, count) in [(false, 0), (true, 1)] {
+            let manifest = desired::desired(&plan::tests::plan_of(&[])).remove(0);
+            let manifest = manifest.that_differs(differs);
+            let owner = OwnerReference {
+                uid: "u".into(),
+                ..OwnerReference::default()
+            };
+            let cached = Child {
+                name: manifest.name.clone(),
+                namespace: "n".into(),
+                uid: "of the child".into(),
+                controller: Some("u".into()),
+                cluster: None,
+                is_deleted: false,
+                digest: Digest::default(),
+                content: Content::None,
+            };
+            let (client, sent) = client(200, serde_json::json!({"metadata": {"name": "x"}}));
+            let api = Api::<Full>::namespaced_with(client, "n", &manifest.resource);
+            bring(&api, &manifest, &owner, Some(cached), |_| true)
+                .await
+                .unwrap();
+            assert_eq!(sent.lock().unwrap().len(), count, "{differs}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::stores::Scope;
 use super::waker::Waker;
 use crate::k8s::{labels, names};
-use crate::service::channels::CallerSecret;
+use crate::service::channels::secret::CallerSecret;
 use crate::service::source::Content;
 
 /// What was read of ConfigMaps and Secrets.

@@ -14,7 +14,7 @@ use super::child::{Child, Content};
 use super::stores::Guarded;
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::startup;
-use crate::service::channels;
+use crate::service::channels::secret;
 
 /// Objects that must be looked at because something that they depend on changed.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ impl Waker {
         for guard in self.services.state() {
             let Ok(service) = guard.0.as_ref() else { continue };
             let is_there = service.metadata.namespace.as_deref() == Some(namespace);
-            if is_there && channels::secrets(service).any(|found| found == name) {
+            if is_there && secret::secrets(service).any(|found| found == name) {
                 self.cluster(namespace, &service.spec.cluster_ref.name);
                 self.services(namespace, &service.spec.cluster_ref.name);
             }

@@ -1,77 +1,14 @@
 //! Pure: the channels of services: what is wrong with each, and what servers are told of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod secret;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::ResourceExt;
+use std::collections::BTreeMap;
 
 use super::source::Sourced;
-use crate::api::ZatoService;
-use crate::api::channels::{Channel, RateLimit, RestChannel, SecretReference, Security};
+use crate::api::channels::{Channel, Method, RateLimit, RestChannel, TimeUnit};
 use crate::api::conditions::Reason;
-use crate::exchange::{Hidden, Index, IndexedChannel, IndexedSecurity, IndexedService, Report, SecurityKind};
-use crate::k8s::labels;
-use crate::openapi::model::without_names;
-
-/// The key of the user name in a Secret, as in Secrets of type `kubernetes.io/basic-auth`.
-const USERNAME: &str = "username";
-/// The key of the password.
-const PASSWORD: &str = "password";
-/// The key of an API key.
-const API_KEY: &str = "apiKey";
-/// Users that every cluster has.
-const OF_ZATO: [&str; 3] = ["admin.invoke", "pubapi", "ide_publisher"];
-/// How long what callers send may be.
-const CHARACTERS: usize = 200;
-
-/// What callers of channels send, as it stands in a Secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CallerSecret {
-    /// Its resource version.
-    version: String,
-    /// Whether its owner lets services use it.
-    is_allowed: bool,
-    /// Its keys; none: no text.
-    keys: BTreeMap<String, Option<Hidden>>,
-}
-
-impl CallerSecret {
-    /// From a Secret. What its owner does not let services use is not kept in memory.
-    pub fn of(secret: Secret) -> Self {
-        let label = secret.labels().get(labels::CHANNEL_CREDENTIALS);
-        let is_allowed = label.is_some_and(|value| value == "true");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().map(Hidden);
-        let keys = secret.data.clone().filter(|_| is_allowed).unwrap_or_default();
-        Self {
-            version: secret.resource_version().unwrap_or_default(),
-            is_allowed,
-            keys: keys
-                .into_iter()
-                .map(|(key, value)| (key, text(value.0)))
-                .collect(),
-        }
-    }
-
-    /// A key that callers can send.
-    fn get(&self, key: &str) -> Result<&Hidden, String> {
-        let value = match self.keys.get(key) {
-            None => return Err(format!("key {key} is missing: add it")),
-            Some(value) => value.as_ref().filter(|value| is_sendable(&value.0)),
-        };
-        let is_line = |value: &Option<Hidden>| value.as_ref().is_some_and(|value| value.0.ends_with('\n'));
-        if self.keys.get(key).is_some_and(is_line) {
-            return Err(format!(
-                "key {key} ends with a line break: write it with --from-literal"
-            ));
-        }
-        value.ok_or_else(|| format!("key {key} must be 1 to {CHARACTERS} printable ASCII characters"))
-    }
-}
-
-/// Other characters reach Zato in a way that depends on the client.
-fn is_sendable(text: &str) -> bool {
-    !text.is_empty() && text.len() <= CHARACTERS && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-}
+use crate::exchange::{Index, IndexedChannel, IndexedSecurity, IndexedService, Report, SecurityKind};
+use crate::openapi::names::without_names;
 
 /// Why a channel is not as its spec says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,22 +37,17 @@ pub enum Problem {
         owner: String,
     },
     /// Its Secret does not exist.
-    #[error("Secret {0} does not exist: create it{1}")]
-    SecretNotFound(String, &'static str),
+    #[error("Secret {0} does not exist: create it")]
+    SecretNotFound(String),
     /// Its Secret cannot be used.
-    #[error("Secret {secret}: {why}{kept}")]
+    #[error("Secret {secret}: {why}")]
     SecretInvalid {
         /// The Secret.
         secret: String,
         /// What is wrong and what to do.
         why: String,
-        /// What happens meanwhile.
-        kept: &'static str,
     },
 }
-
-/// A deleted or damaged Secret must take no address away.
-const KEPT: &str = "; until then the channel stays as it was";
 
 impl Problem {
     /// The reason that conditions get.
@@ -124,20 +56,8 @@ impl Problem {
             Self::ServiceNotFound(_) | Self::Invalid(_) => Reason::ChannelInvalid,
             Self::Refused => Reason::BreakingChange,
             Self::PathTaken { .. } => Reason::PathTaken,
-            Self::SecretNotFound(..) => Reason::SecretNotFound,
+            Self::SecretNotFound(_) => Reason::SecretNotFound,
             Self::SecretInvalid { .. } => Reason::SecretInvalid,
-        }
-    }
-
-    fn keeping(self) -> Self {
-        match self {
-            Self::SecretNotFound(secret, _) => Self::SecretNotFound(secret, KEPT),
-            Self::SecretInvalid { secret, why, .. } => Self::SecretInvalid {
-                secret,
-                why,
-                kept: KEPT,
-            },
-            other => other,
         }
     }
 }
@@ -158,6 +78,11 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Whether servers keep what they had until the problem is mended.
+    pub fn is_kept(&self) -> bool {
+        self.problem.is_some() && self.told.is_some()
+    }
+
     /// What is wrong, given the version of the files that servers have or get.
     pub fn problem_with(&self, version: Option<&IndexedService>) -> Option<Problem> {
         let is_there = version.is_some_and(|version| has(version, &self.rest.service));
@@ -216,20 +141,6 @@ pub fn active(
 
 fn has(version: &IndexedService, service: &str) -> bool {
     version.services().any(|found| found == service)
-}
-
-/// The Secrets that the channels of a service name.
-pub fn secrets(service: &ZatoService) -> impl Iterator<Item = &str> {
-    let channels = service.spec.channels.iter();
-    channels.filter_map(|channel| Some(reference(&channel.rest.security)?.1.name.as_str()))
-}
-
-fn reference(security: &Security) -> Option<(SecurityKind, &SecretReference)> {
-    let basic = security.basic_auth_secret_ref.as_ref();
-    let key = security.api_key_secret_ref.as_ref();
-    basic
-        .map(|reference| (SecurityKind::BasicAuth, reference))
-        .or(key.map(|reference| (SecurityKind::ApiKey, reference)))
 }
 
 /// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method the older
@@ -356,18 +267,17 @@ fn addresses(channel: &IndexedChannel) -> impl Iterator<Item = Address> + use<> 
 
 fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, taken: &mut Taken) -> Claim {
     let rest = &channel.rest;
-    let security = security(rest, service)
-        .and_then(|security| one_of_its_name(security, &mut taken.users))
-        .map(|security| security.map(|security| unchanged(security, &taken.securities)));
+    let security = secret::security(rest, service)
+        .and_then(|security| secret::one_of_its_name(security, &mut taken.users))
+        .map(|security| security.map(|security| secret::unchanged(security, &taken.securities)));
     let (told, problem) = match security {
         Ok(security) => (Some(indexed(rest, security)), None),
         Err(problem) => {
+            let old = before.and_then(|before| before.channels.get(&channel.name));
             // One that is to be closed must not stay open.
             let is_closed = |old: &&IndexedChannel| old.security.is_some();
-            let old = before.and_then(|before| before.channels.get(&channel.name));
-            let old = old.filter(is_closed).cloned();
-            let problem = if old.is_some() { problem.keeping() } else { problem };
-            (old, Some(problem))
+            // A deleted or damaged Secret must take no address away.
+            (old.filter(is_closed).cloned(), Some(problem))
         }
     };
     Claim {
@@ -379,99 +289,36 @@ fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, 
     }
 }
 
-/// Of several Secrets with one user name the first counts.
-fn one_of_its_name(
-    security: Option<IndexedSecurity>,
-    users: &mut BTreeMap<String, String>,
-) -> Result<Option<IndexedSecurity>, Problem> {
-    let Some(found) = security.as_ref().filter(|found| !found.username.is_empty()) else {
-        return Ok(security);
-    };
-    let other = users
-        .entry(found.username.clone())
-        .or_insert_with(|| found.secret.clone());
-    if *other == found.secret {
-        return Ok(security);
-    }
-    Err(Problem::SecretInvalid {
-        secret: found.secret.clone(),
-        why: format!("its user name is also that of Secret {other}: use one of them, or another name"),
-        kept: "",
-    })
-}
-
-/// A Secret that was only touched makes no change.
-fn unchanged(
-    security: IndexedSecurity,
-    known: &BTreeMap<(SecurityKind, String), IndexedSecurity>,
-) -> IndexedSecurity {
-    let is_same =
-        |old: &&IndexedSecurity| (&old.username, &old.password) == (&security.username, &security.password);
-    let old = known
-        .get(&(security.kind, security.secret.clone()))
-        .filter(is_same);
-    old.cloned().unwrap_or(security)
-}
-
 fn indexed(rest: &RestChannel, security: Option<IndexedSecurity>) -> IndexedChannel {
-    let methods: BTreeSet<String> = rest
-        .methods
-        .iter()
-        .map(|method| method.name().to_owned())
-        .collect();
+    let methods = rest.methods.iter().map(|method| name(*method).to_owned());
     IndexedChannel {
         service: rest.service.clone(),
         url_path: rest.url_path.clone(),
-        methods,
+        methods: methods.collect(),
         security,
-        rate_limit: rest.rate_limit.map(RateLimit::definition).unwrap_or_default(),
+        rate_limit: rest.rate_limit.map(definition).unwrap_or_default(),
     }
 }
 
-fn security(rest: &RestChannel, service: &Sourced) -> Result<Option<IndexedSecurity>, Problem> {
-    let Some((kind, reference)) = reference(&rest.security) else {
-        // Nobody gets in because something is not known here.
-        let unknown = || Problem::Invalid("security says nothing that this operator knows".into());
-        return rest.security.none.map(|_| None).ok_or_else(unknown);
-    };
-    let name = &reference.name;
-    let secret = service.secrets.get(name).and_then(Option::as_ref);
-    let secret = secret.ok_or_else(|| Problem::SecretNotFound(name.clone(), ""))?;
-    let invalid = |why| Problem::SecretInvalid {
-        secret: name.clone(),
-        why,
-        kept: "",
-    };
-    if !secret.is_allowed {
-        let label = labels::CHANNEL_CREDENTIALS;
-        return Err(invalid(format!(
-            "services may not use it: its owner allows it with `kubectl label secret {name} {label}=true`"
-        )));
+/// A method as it stands in a request.
+pub fn name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
     }
-    let (username, password) = match kind {
-        SecurityKind::BasicAuth => (
-            secret.get(USERNAME).map_err(invalid)?.0.clone(),
-            secret.get(PASSWORD).map_err(invalid)?,
-        ),
-        SecurityKind::ApiKey => (String::new(), secret.get(API_KEY).map_err(invalid)?),
+}
+
+/// A limit as Zato reads it.
+fn definition(limit: RateLimit) -> String {
+    let unit = match limit.per {
+        TimeUnit::Minute => "m",
+        TimeUnit::Hour => "h",
+        TimeUnit::Day => "d",
     };
-    if username.contains(':') {
-        return Err(invalid(format!(
-            "key {USERNAME} has a colon, which no user name can have: choose another one"
-        )));
-    }
-    if OF_ZATO.contains(&username.as_str()) || username.starts_with("zato.") {
-        return Err(invalid(format!(
-            "key {USERNAME} is {username}, a user of Zato's own: choose another name"
-        )));
-    }
-    Ok(Some(IndexedSecurity {
-        kind,
-        secret: name.clone(),
-        version: secret.version.clone(),
-        username,
-        password: password.clone(),
-    }))
+    format!("*={}/{unit}", limit.requests)
 }
 
 #[cfg(test)]

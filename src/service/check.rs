@@ -9,7 +9,7 @@ use crate::agent::removal;
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::cluster::shards;
 use crate::documents;
-use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash, revision};
+use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash, revision};
 use crate::python::{self, SyntaxError};
 
 /// A service with the outcome of its check.
@@ -44,8 +44,10 @@ impl Checked<'_> {
             .filter_map(|(_, report)| report.as_ref())
             .peekable();
         let has_it = |report: &Report| {
-            let found = report.services.get(&self.name);
-            found.is_some_and(|found| found.state == LoadState::Loaded && found.revision == version.revision)
+            report
+                .services
+                .get(&self.name)
+                .is_some_and(|found| found.has(version))
         };
         running.peek().is_some() && running.all(has_it)
     }

@@ -52,8 +52,14 @@ pub struct PlannedChannel {
     pub claim: Claim,
     /// What is wrong.
     pub problem: Option<Problem>,
+}
+
+impl PlannedChannel {
     /// The revision that servers should report.
-    pub revision: Option<String>,
+    pub fn revision(&self) -> Option<String> {
+        let told = self.claim.told.as_ref().filter(|_| self.problem.is_none());
+        told.map(IndexedChannel::revision)
+    }
 }
 
 /// The step from a version to the one that is deployed.
@@ -108,16 +114,17 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let refusal = own.and_then(|checked| checked.result.as_ref().err().cloned());
     let refusal = refusal.or_else(|| breaking_change(own?, deployed?));
     let namespace = service.namespace().unwrap_or_default();
+    let address = network::address(&service.spec.cluster_ref.name, &namespace);
     Plan {
         channels: own.map_or_else(Vec::new, |own| planned(own, refusal.as_ref(), deployed)),
         expected: service.spec.expected_services.iter().cloned().collect(),
-        address: network::address(&service.spec.cluster_ref.name, &namespace),
         revision: files.map(|files| revision(texts(files))),
         documents: match &refusal {
             // What answers is described already.
             Some(Refusal::BreakingChange(_)) => Publication::waiting(inputs.documents.clone()),
-            _ => documents(service, &all, &inputs),
+            _ => documents(service, &all, &inputs, &address),
         },
+        address,
         change: deployed.map(|deployed| Change {
             breaks: deployed.breaks.clone(),
             is_unjudged: deployed.is_unjudged,
@@ -155,9 +162,7 @@ fn planned(
             // What was there goes on.
             problem = problem.or(Some(Problem::Refused));
         }
-        let told = claim.told.as_ref().filter(|_| problem.is_none());
         PlannedChannel {
-            revision: told.map(IndexedChannel::revision),
             claim: claim.clone(),
             problem,
         }
@@ -174,7 +179,7 @@ fn breaking_change(own: &Checked<'_>, deployed: &IndexedService) -> Option<Refus
 
 /// The document of the services of this object's files, when servers have them and what they import. Models may be in files
 /// of others.
-fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs) -> Publication {
+fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs, address: &str) -> Publication {
     let (name, history) = (service.name_any(), inputs.documents.clone());
     let (loaded, behind): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.is_loaded(&inputs.reports));
     let Some(own) = loaded.iter().find(|one| one.name == name) else {
@@ -195,9 +200,7 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs) -> Pub
     };
     let mut api = documents::services(&project, Some(files), &service.spec.openapi.tags);
     api.channels = documents::channels(&channels);
-    let namespace = service.namespace().unwrap_or_default();
-    let address = network::address(&service.spec.cluster_ref.name, &namespace);
-    Publication::of(history, &api, address, |version| {
+    Publication::of(history, &api, address.to_owned(), |version| {
         names::service_document(&name, version)
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::channels::{self, CallerSecret};
+use super::channels::secret::{self, CallerSecret};
 use super::refusal::Refusal;
 use crate::api::channels::Channel;
 use crate::api::{OpenApi, ZatoService};
@@ -54,7 +54,7 @@ async fn secrets(
 ) -> Result<BTreeMap<String, Option<Arc<CallerSecret>>>, Error> {
     let namespace = service.namespace().unwrap_or_default();
     let mut found = BTreeMap::new();
-    for name in channels::secrets(service) {
+    for name in secret::secrets(service) {
         let secret = context
             .references
             .secret(&context.client, &namespace, name)

@@ -19,14 +19,13 @@ pub(super) fn shards(plan: &Plan) -> Vec<Manifest> {
             |(name, texts): (&String, &Texts)| Manifest::owned(&shard(plan, name, texts)).at(stage);
         shards.iter().map(manifest).collect::<Vec<_>>()
     };
-    let mut manifests = of(&plan.transition, Stage::Second);
-    for manifest in &mut manifests {
-        let (read, wanted) = (
-            plan.read.shards.get(&manifest.name),
-            plan.transition.get(&manifest.name),
-        );
-        manifest.differs = read.is_some_and(|read| Some(read) != wanted);
-    }
+    let is_other_than_read = |manifest: Manifest| {
+        let (read, wanted) = (&plan.read.shards, plan.transition.get(&manifest.name));
+        let differs = read.get(&manifest.name).is_some_and(|read| Some(read) != wanted);
+        manifest.that_differs(differs)
+    };
+    let transition = of(&plan.transition, Stage::Second).into_iter();
+    let mut manifests: Vec<_> = transition.map(is_other_than_read).collect();
     let is_other = |manifest: &Manifest| !manifests.iter().any(|other| other.body == manifest.body);
     let after: Vec<_> = of(&plan.shards, Stage::Fourth)
         .into_iter()

@@ -3,7 +3,8 @@
 use super::Judged;
 use crate::api::channels::Endpoint;
 use crate::api::conditions::Reason;
-use crate::exchange::{ChannelReport, Phase};
+use crate::exchange::{ChannelReport, Phase, Report};
+use crate::service::channels::name;
 use crate::service::plan::{Plan, PlannedChannel};
 
 /// Where a channel is.
@@ -25,7 +26,7 @@ pub fn endpoints(service: &str, plan: &Plan) -> Vec<Endpoint> {
         Endpoint {
             channel: channel.claim.name.clone(),
             url: format!("{}{}", plan.address, rest.url_path),
-            methods: rest.methods.iter().map(|method| method.name().into()).collect(),
+            methods: rest.methods.iter().map(|method| name(*method).into()).collect(),
             service: rest.service.clone(),
             state: state.into(),
             error,
@@ -73,13 +74,19 @@ pub fn judged(service: &str, plan: &Plan) -> Option<Judged> {
 
 fn state(service: &str, channel: &PlannedChannel, plan: &Plan) -> State {
     if let Some(problem) = &channel.problem {
-        return State::Failed(problem.reason(), problem.to_string());
+        let kept = if channel.claim.is_kept() {
+            "; until then the channel stays as it was"
+        } else {
+            ""
+        };
+        return State::Failed(problem.reason(), format!("{problem}{kept}"));
     }
     let reports = plan.reports.iter().filter_map(|(_, report)| report.as_ref());
     let running = reports.filter(|report| matches!(report.phase, Phase::Loading | Phase::Serving));
-    let of = |name: &str, report: &crate::exchange::Report| {
+    let revision = channel.revision();
+    let of = |name: &str, report: &Report| {
         let found = report.channels.get(service)?.get(name)?;
-        (Some(&found.revision) == channel.revision.as_ref()).then(|| found.clone())
+        (Some(&found.revision) == revision.as_ref()).then(|| found.clone())
     };
     let found: Vec<Option<ChannelReport>> = running.map(|report| of(&channel.claim.name, report)).collect();
     if let Some(error) = found.iter().flatten().find_map(|report| report.error.clone()) {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::api::channels::RestChannel;
 use crate::documents::Publication;
-use crate::exchange::Report;
+use crate::exchange::{IndexedChannel, Report};
 use crate::service::channels::{Claim, Problem};
 use crate::service::plan::ClusterState;
 
@@ -18,15 +18,11 @@ fn channel(name: &str, problem: Option<Problem>) -> PlannedChannel {
     let claim = Claim {
         name: name.into(),
         rest,
-        told: None,
+        told: Some(IndexedChannel::default()),
         problem: None,
         rivals: vec![],
     };
-    PlannedChannel {
-        claim,
-        problem,
-        revision: Some("now".into()),
-    }
+    PlannedChannel { claim, problem }
 }
 
 fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
@@ -50,8 +46,9 @@ fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
 }
 
 fn report(phase: Phase, revision: &str, error: Option<&str>) -> Report {
+    let now = IndexedChannel::default().revision();
     let channel = ChannelReport {
-        revision: revision.into(),
+        revision: if revision == "now" { now } else { revision.into() },
         error: error.map(Into::into),
     };
     let of_service = BTreeMap::from([("c".to_owned(), channel)]);
@@ -89,7 +86,7 @@ fn truth_table_of_channels(
 
 #[test]
 fn a_problem_comes_before_what_servers_say() {
-    let problem = Problem::SecretNotFound("x".into(), "");
+    let problem = Problem::SecretNotFound("x".into());
     let channels = vec![channel("c", None), channel("d", Some(problem))];
     let plan = plan(channels, vec![Some(report(Phase::Serving, "now", None))]);
     let message = "channel d: Secret x does not exist: create it";
@@ -98,10 +95,26 @@ fn a_problem_comes_before_what_servers_say() {
         Some((false, Reason::SecretNotFound, message.into()))
     );
     insta::assert_yaml_snapshot!(endpoints("s", &plan));
-    let wrong = || channel("d", Some(Problem::SecretNotFound("x".into(), "")));
+    let wrong = || channel("d", Some(Problem::SecretNotFound("x".into())));
     let several = self::plan(vec![wrong(), channel("c", None), wrong(), wrong()], vec![]);
     let message = "channel d: Secret x does not exist: create it; 2 more are wrong: see status.endpoints";
     assert_eq!(judged("s", &several).unwrap().2, message);
+}
+
+#[test]
+fn what_stays_meanwhile_is_told() {
+    let problem = || Some(Problem::SecretNotFound("x".into()));
+    let mut kept = channel("c", problem());
+    kept.claim.problem = problem();
+    let message = |channel| judged("s", &plan(vec![channel], vec![])).unwrap().2;
+    assert_eq!(
+        message(kept),
+        "channel c: Secret x does not exist: create it; until then the channel stays as it was"
+    );
+    assert_eq!(
+        message(channel("c", problem())),
+        "channel c: Secret x does not exist: create it"
+    );
 }
 
 #[test]

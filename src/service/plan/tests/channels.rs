@@ -83,7 +83,7 @@ fn documents_have_the_channels_that_answer() {
     );
     assert_eq!(paths(&found), ["/a", "/b", "/zato/api/invoke/api.z"]);
     assert_eq!(found.address, "http://c.n.svc:11223");
-    let told = |channel: &PlannedChannel| channel.revision.clone().unwrap();
+    let told = |channel: &PlannedChannel| channel.revision().unwrap();
     let wanted: Vec<_> = version.channels.values().map(IndexedChannel::revision).collect();
     assert_eq!(found.channels.iter().map(told).collect::<Vec<_>>(), wanted);
     let found = planned(
@@ -112,14 +112,14 @@ fn a_change_that_is_refused_leaves_channels() {
     };
     let deployed = Index::sealed([("mine".to_owned(), refused)].into());
     let found = planned(&source, &deployed, None);
-    let told = found.channels.iter().map(|channel| channel.revision.is_some());
+    let told = found.channels.iter().map(|channel| channel.revision().is_some());
     assert_eq!(told.collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]
 fn a_channel_of_no_service_is_not_told() {
     let found = planned(&with(&["/a"], &code("api.other")), &Index::default(), None);
-    assert_eq!(found.channels[0].revision, None);
+    assert_eq!(found.channels[0].revision(), None);
     assert!(matches!(
         found.channels[0].problem,
         Some(Problem::ServiceNotFound(_))

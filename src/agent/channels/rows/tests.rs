@@ -1,0 +1,169 @@
+//! What is done about rows that differ.
+
+use super::*;
+use crate::exchange::{Index, IndexedService};
+
+pub fn channel(path: &str, methods: &[&str], secret: Option<&str>) -> IndexedChannel {
+    IndexedChannel {
+        service: "a.one".into(),
+        url_path: path.into(),
+        methods: methods.iter().map(ToString::to_string).collect(),
+        security: secret.map(|secret| IndexedSecurity {
+            secret: secret.into(),
+            ..IndexedSecurity::default()
+        }),
+        rate_limit: String::new(),
+    }
+}
+
+pub fn wanted(channels: &[(&str, IndexedChannel)]) -> Wanted {
+    let owned = |(name, channel): &(&str, IndexedChannel)| ((*name).to_owned(), channel.clone());
+    let service = IndexedService {
+        channels: channels.iter().map(owned).collect(),
+        ..IndexedService::default()
+    };
+    Wanted {
+        index: Index::sealed([("s".to_owned(), service)].into()),
+        files: BTreeMap::new(),
+    }
+}
+
+pub fn loaded(state: LoadState) -> BTreeMap<String, ServiceReport> {
+    let report = ServiceReport {
+        state,
+        ..ServiceReport::default()
+    };
+    [("s".to_owned(), report)].into()
+}
+
+/// As Zato answers: some of it as text.
+fn row(id: i64, wanted: &WantedRow<'_>, security_id: Option<i64>) -> Row {
+    Row {
+        id,
+        name: wanted.name.clone(),
+        security_id,
+        url_path: wanted.channel.url_path.clone().into(),
+        method: wanted.method.into(),
+        service_name: wanted.channel.service.clone().into(),
+        data_format: "json".into(),
+        is_active: true.into(),
+        merge_url_params_req: "True".into(),
+        url_params_pri: "path-over-qs".into(),
+        params_pri: "channel-params-over-msg".into(),
+        http_accept: "*/*".into(),
+        match_slash: false.into(),
+        is_rate_limit_active: false.into(),
+        rate_limit_def: "".into(),
+        security_groups: json!([]),
+    }
+}
+
+/// A channel waits for its service; one address is one row.
+#[test]
+fn rows_know_whether_their_service_is_there() {
+    let wanted = wanted(&[
+        ("one", channel("/a/{b}", &["GET"], None)),
+        ("two", channel("/a/{c}", &["GET"], None)),
+    ]);
+    let early = |services| {
+        wanted_rows(&wanted, &services)
+            .iter()
+            .map(|row| row.is_early)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(early(loaded(LoadState::Loaded)), [false]);
+    assert_eq!(early(loaded(LoadState::Failed)), [false]);
+    assert_eq!(early(loaded(LoadState::Loading)), [true]);
+    assert_eq!(early(BTreeMap::new()), [true]);
+    assert_eq!(wanted_rows(&wanted, &BTreeMap::new())[0].place, ("s", "one"));
+}
+
+fn ids() -> BTreeMap<String, i64> {
+    [("kubernetes basic auth client".to_owned(), 5)].into()
+}
+
+/// Zato takes the first of two that match by name.
+#[test]
+fn literal_paths_come_before_parameters() {
+    let (literal, parameter) = (row_name("GET", "/a/b"), row_name("GET", "/a/{b}"));
+    assert!(literal < parameter);
+    assert_eq!(parameter, "kubernetes 01 GET /a/{}");
+    assert_eq!(
+        parameter,
+        row_name("GET", "/a/{c}"),
+        "how it is called makes no other path"
+    );
+}
+
+#[test]
+fn rows_become_what_is_wanted_and_others_are_left_alone() {
+    let wanted = wanted(&[
+        ("open", channel("/a/{b}", &["GET", "POST"], None)),
+        ("closed", channel("/c", &["GET"], Some("client"))),
+    ]);
+    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
+    let ids = ids();
+    assert_eq!(
+        steps(&rows, &[], &ids),
+        rows.iter().map(Step::Create).collect::<Vec<_>>()
+    );
+    let mut found: Vec<_> = rows
+        .iter()
+        .zip(1..)
+        .map(|(wanted, id)| row(id, wanted, wanted.channel.security.as_ref().map(|_| 5)))
+        .collect();
+    found.push(Row {
+        id: 8,
+        name: "of a user".into(),
+        ..Row::default()
+    });
+    assert_eq!(steps(&rows, &found, &ids), []);
+    found.push(Row {
+        id: 9,
+        name: "kubernetes 0 GET /gone".into(),
+        ..Row::default()
+    });
+    let mut other = found.clone();
+    other[1].is_active = false.into();
+    assert_eq!(
+        steps(&rows, &other, &ids),
+        [Step::Delete(&other[4]), Step::Edit(&other[1], &rows[1])]
+    );
+}
+
+/// Each field that somebody could change by hand, and above all who may call.
+#[test]
+fn every_difference_is_noticed() {
+    let wanted = wanted(&[("closed", channel("/c", &["GET"], Some("client")))]);
+    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
+    let same = row(1, &rows[0], Some(5));
+    assert!(is_same(&rows[0], &same, &ids()));
+    let changes: [fn(&mut Row); 15] = [
+        |row| row.url_path = "/d".into(),
+        |row| row.method = "POST".into(),
+        |row| row.service_name = "a.two".into(),
+        |row| row.data_format = "".into(),
+        |row| row.is_active = false.into(),
+        |row| row.merge_url_params_req = "False".into(),
+        |row| row.url_params_pri = "qs-over-path".into(),
+        |row| row.params_pri = "".into(),
+        |row| row.http_accept = "".into(),
+        |row| row.match_slash = true.into(),
+        |row| row.is_rate_limit_active = true.into(),
+        |row| row.rate_limit_def = "*=1/m".into(),
+        |row| row.security_groups = json!([1]),
+        |row| row.security_id = None,
+        |row| row.security_id = Some(6),
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut other = same.clone();
+        change(&mut other);
+        assert!(!is_same(&rows[0], &other, &ids()), "{number}");
+    }
+    let mut open = same;
+    open.security_id = None;
+    assert!(
+        !is_same(&rows[0], &open, &BTreeMap::new()),
+        "a definition that is missing opens nothing"
+    );
+}
