@@ -198,6 +198,14 @@ async fn a_right_that_is_taken_away_is_told() {
     space.delete().await;
 }
 
+/// Whether all objects of a kind are in one namespace.
+async fn is_alone<K: support::Kind>(space: &Namespace) -> bool {
+    let all = Api::<K>::all(client().await);
+    let all = all.list_metadata(&ListParams::default()).await.unwrap();
+    all.iter()
+        .all(|found| found.namespace().as_deref() == Some(space.name()))
+}
+
 /// An operator that starts anew finds everything as it is wanted, and writes nothing.
 #[tokio::test]
 async fn a_restart_writes_nothing() {
@@ -215,15 +223,8 @@ async fn a_restart_writes_nothing() {
         .await;
     // Those of other stories are on their way out.
     until(
-        "no other cluster (one that a failed story left must be deleted by hand)",
-        || async {
-            let all = Api::<ZatoCluster>::all(client().await)
-                .list_metadata(&ListParams::default())
-                .await
-                .unwrap();
-            all.iter()
-                .all(|found| found.namespace().as_deref() == Some(space.name()))
-        },
+        "no other object (one that a failed story left must be deleted by hand)",
+        || async { is_alone::<ZatoCluster>(&space).await && is_alone::<ZatoService>(&space).await },
     )
     .await;
 
