@@ -86,7 +86,15 @@ async fn many_services_do_not_disturb_one_another() {
         println!("an edit answers after {:?}", begin.elapsed());
         until_service(&space, &name(number), "Ready", |ready| ready.status == "True").await;
     }
-    let status = space.get::<ZatoCluster>("c").await.status.unwrap();
-    assert_eq!(status.services.unwrap().summary, format!("{0}/{0}", COUNT + 1));
+    // The cluster's count is written after the services' conditions.
+    let all = format!("{0}/{0}", COUNT + 1);
+    space
+        .until("the cluster counts all as ready", || async {
+            let status = space.get::<ZatoCluster>("c").await.status;
+            status
+                .and_then(|status| status.services)
+                .is_some_and(|services| services.summary == all)
+        })
+        .await;
     space.delete().await;
 }
