@@ -6,6 +6,7 @@ pub mod desired;
 pub mod gate;
 pub mod inputs;
 pub mod plan;
+pub mod put_back;
 pub mod settings;
 pub mod shards;
 pub mod startup;

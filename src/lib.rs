@@ -20,5 +20,6 @@ pub mod k8s;
 pub mod openapi;
 pub mod python;
 pub mod reconcile;
+pub mod revisions;
 pub mod service;
 pub mod telemetry;

@@ -229,7 +229,10 @@ async fn prune(
     context: &Context,
 ) -> Result<(), Error> {
     for (resource, live) in context.stores.children_of(namespace, owner) {
-        let is_wanted = if matches!(live.content, Content::Document(_) | Content::Startup) {
+        let is_wanted = if matches!(
+            live.content,
+            Content::Document(_) | Content::Revision(_) | Content::Startup
+        ) {
             !dropped.iter().any(|(_, name)| *name == live.name)
         } else {
             let is = |(kind, wanted): &(String, String)| *kind == resource.kind && *wanted == live.name;
