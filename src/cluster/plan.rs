@@ -21,6 +21,7 @@ use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, has
 use crate::k8s::names;
 use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
+use crate::reconcile::apply::Sent;
 use crate::reconcile::child::{Claim, PodState};
 use crate::service::check::{Checked, checked, indexed};
 use crate::service::{channels, jobs};
@@ -106,6 +107,14 @@ impl Plan {
         let is_settled = self.is_stopped || self.is_current();
         let is_gone = move |name: &&String| is_settled && Some(*name) != wanted.as_ref();
         self.startups.iter().filter(is_gone)
+    }
+
+    /// A StatefulSet that was changed just now says nothing yet about its pods.
+    pub fn note(&mut self, sent: &[Sent]) {
+        let Some(set) = &mut self.stateful_set else { return };
+        let changed = sent.iter().filter(|sent| sent.kind == "StatefulSet");
+        let generation = changed.filter_map(|sent| sent.generation).max();
+        set.metadata.generation = set.metadata.generation.max(generation);
     }
 
     /// Whether the pod that runs is the one that is wanted.
@@ -307,18 +316,17 @@ fn index(cluster: &str, services: &[Checked<'_>], inputs: &Inputs) -> (Index, BT
             current.good = put_back::good(deployed, &current, &service.name, inputs.report.as_ref());
             let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
             texts.extend(current.files.keys().map(text));
-            indexed.insert(service.name.clone(), current);
+            indexed.insert(service.name.clone(), *current);
         } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
             let new = channels::told(&service.claims, &old);
             let breaks = || !documents::channel_breaks(&old.channels, &new).is_empty();
-            match judged {
+            if let Some(Judged::Refused(refused)) = judged {
                 // All of it stays.
-                Some(Judged::Refused(refused)) => old.refused = Some(refused),
-                _ => {
-                    old.jobs = jobs::told(&service.jobs, &old);
-                    if !(service.must_not_break() && breaks()) {
-                        old.channels = new;
-                    }
+                old.refused = Some(refused);
+            } else {
+                old.jobs = jobs::told(&service.jobs, &old);
+                if !(service.must_not_break() && breaks()) {
+                    old.channels = new;
                 }
             }
             indexed.insert(service.name.clone(), old);
