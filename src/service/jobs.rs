@@ -102,10 +102,8 @@ fn indexed(job: &Job, before: Option<&IndexedJob>, now: Timestamp) -> Result<Ind
             "its time has passed: give a later one, or take the job away".into(),
         ));
     }
-    let payload = match &job.payload {
-        None => String::new(),
-        Some(payload) => serde_json::to_string(payload).unwrap_or_default(),
-    };
+    // Nothing at all would be replaced by something of Zato's own.
+    let payload = serde_json::to_string(&job.payload.clone().unwrap_or_default()).unwrap_or_default();
     if payload.len() > PAYLOAD {
         let why = format!(
             "payload has {} bytes, and {PAYLOAD} fit: make it smaller",
