@@ -30,7 +30,9 @@ pub enum Error {
     #[error("the server does not answer: {0}")]
     Http(#[from] reqwest::Error),
     /// The scheduler does not answer.
-    #[error("Zato's scheduler does not answer: {0}")]
+    #[error(
+        "Zato's scheduler does not answer ({0}): see the log of container scheduler; deleting the pod starts it anew"
+    )]
     Scheduler(#[source] reqwest::Error),
     /// What a request needs is not there.
     #[error("{0} is not in the server's database")]

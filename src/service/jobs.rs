@@ -25,9 +25,9 @@ pub enum Problem {
     /// Its time, or what its service gets, cannot be.
     #[error("{0}")]
     Invalid(String),
-    /// The change that it came with is refused because of what it breaks.
-    #[error("it is not on the scheduler as the spec says: Ready says what the change breaks")]
-    Refused,
+    /// The change that it came with is not deployed, for this reason.
+    #[error("it is not on the scheduler as the spec says: Ready says why")]
+    Refused(Reason),
 }
 
 impl Problem {
@@ -35,7 +35,7 @@ impl Problem {
     pub fn reason(&self) -> Reason {
         match self {
             Self::ServiceNotFound(_) | Self::Invalid(_) => Reason::JobInvalid,
-            Self::Refused => Reason::BreakingChange,
+            Self::Refused(reason) => *reason,
         }
     }
 }
@@ -97,6 +97,7 @@ fn indexed(job: &Job, before: Option<&IndexedJob>, now: Timestamp) -> Result<Ind
     let before = before.filter(|before| before.schedule == schedule);
     if let (Schedule::At(time), None) = (&schedule, before)
         && *time <= now.as_second()
+        && !job.suspend
     {
         return Err(Problem::Invalid(
             "its time has passed: give a later one, or take the job away".into(),

@@ -28,8 +28,7 @@ pub(super) fn index(
         }
         let judged = gate.judge(service);
         if let Some(Judged::Deployed(mut current)) = judged {
-            let deployed = inputs.previous.index.services.get(&service.name);
-            current.good = put_back::good(deployed, &current, &service.name, inputs.report.as_ref());
+            current.good = put_back::good(&service.name, &current, inputs);
             let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
             texts.extend(current.files.keys().map(text));
             indexed.insert(service.name.clone(), *current);
