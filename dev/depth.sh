@@ -4,10 +4,11 @@
 #   depth.sh mutants   every change that cargo-mutants makes is noticed by a test; fails when one is not; options of
 #                      cargo-mutants may follow, such as --file src/cluster/plan.rs or --iterate
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-CORE=(src/cluster/plan.rs src/cluster/assess.rs src/cluster/desired.rs 'src/cluster/desired/**/*.rs' src/cluster/trouble.rs
+CORE=(src/cluster/plan.rs src/cluster/plan/contents.rs src/cluster/put_back.rs src/revisions.rs src/cluster/assess.rs src/cluster/desired.rs 'src/cluster/desired/**/*.rs' src/cluster/trouble.rs
   src/cluster/gate.rs src/cluster/settings.rs src/cluster/shards.rs src/cluster/startup.rs src/documents.rs
   src/service/plan.rs src/service/check.rs src/service/assess.rs src/service/refusal.rs src/service/channels.rs src/service/channels/secret.rs src/service/assess/channels.rs
-  src/cluster/assess/callables.rs)
+  src/cluster/assess/callables.rs
+  src/service/jobs.rs src/service/jobs/cron.rs src/service/assess/jobs.rs src/agent/jobs/rows.rs src/agent/look.rs)
 
 lines() {
   PATH=$(dev/tools.sh cargo-tarpaulin@0.37.5):$PATH

@@ -1,4 +1,5 @@
-//! Two hundred ZatoServices in one cluster, one of them broken and one that takes long: they do not disturb one another.
+//! Two hundred ZatoServices in one cluster, one of them broken and one that takes long: they do not disturb one another. And
+//! more code than fits.
 //! `make e2e` brings everything up.
 
 // Helpers of tests are tests, too. Not every story uses every word.
@@ -6,13 +7,15 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use serde_json::json;
 use support::way::Way;
-use support::{Namespace, condition, service, until_service, until_service_told};
+use support::{Namespace, condition, service, until_ready, until_service, until_service_told};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 const COUNT: usize = 200;
@@ -97,5 +100,48 @@ async fn many_services_do_not_disturb_one_another() {
                 .is_some_and(|services| services.summary == all)
         })
         .await;
+    space.delete().await;
+}
+
+/// Code fills the shards of a cluster up to a clear refusal; what was there goes on, and room that is made is taken.
+#[tokio::test]
+async fn code_fills_up_to_a_clear_refusal() {
+    let space = support::start("full", json!({})).await;
+    until_ready(&space, "True", "Running").await;
+    let file = format!("# {}\n", "x".repeat(200 * 1024 - 3));
+    let fill = |number: usize| format!("full-{number}");
+    for number in 0..8 {
+        let files: BTreeMap<_, _> = (0..4)
+            .map(|part| (format!("full_{number}_{part}.py"), file.clone()))
+            .collect();
+        let config_map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": fill(number)}, "data": files,
+        });
+        space.create::<ConfigMap>(&config_map).await.unwrap();
+        let mut object = service(&fill(number), "c", &[]);
+        object["spec"]["source"] = json!({"configMaps": [{"name": fill(number)}]});
+        space.create::<ZatoService>(&object).await.unwrap();
+    }
+    // Those that came at the same second have no order of their own.
+    let refused = space
+        .until_some("one of them is refused, the others are Ready", || async {
+            let (good, others) = ready(&space).await;
+            (good == 8).then(|| others[0].clone())
+        })
+        .await;
+    until_service_told(
+        &space,
+        &refused,
+        "Ready",
+        "TooMuchCode",
+        "and 6291456 fit: make files smaller",
+    )
+    .await;
+    let way = Way::to(&space, "service/c", 11223).await;
+    assert!(way.answers("first").await);
+    let other = (0..8).map(fill).find(|name| *name != refused).unwrap();
+    space.remove::<ZatoService>(&other).await;
+    until_service(&space, &refused, "Ready", |ready| ready.status == "True").await;
+    drop(way);
     space.delete().await;
 }

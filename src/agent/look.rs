@@ -161,3 +161,75 @@ pub fn reports<'a>(all: impl Iterator<Item = Told<'a>>, done: &Done) -> Reports 
     reports.retain(|_, of_service| !of_service.is_empty());
     reports
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(changed: &[&str], early: &[&str], is_stuck: bool) -> Done {
+        let names = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+        Done {
+            changed: names(changed),
+            early: names(early),
+            is_stuck,
+            ..Done::default()
+        }
+    }
+
+    /// How soon the next look is due, in words.
+    fn next(pace: &Pace) -> &'static str {
+        let (_, next) = pace.looked.clone().unwrap();
+        match next.saturating_duration_since(Instant::now()) {
+            pause if pause <= SOON => "soon",
+            pause if pause <= LATER => "later",
+            _ => "rarely",
+        }
+    }
+
+    #[test]
+    fn a_look_follows_what_was_found() {
+        let mut pace = Pace::default();
+        assert!(pace.is_due("r") && !pace.is_settled());
+        assert_eq!(pace.conclude("x", "r", 0, Ok(Done::default())), None);
+        assert_eq!((pace.is_settled(), next(&pace)), (true, "rarely"));
+        assert!(!pace.is_due("r") && pace.is_due("another"));
+        pace.conclude("x", "r", 1, Ok(Done::default()));
+        assert_eq!((pace.is_settled(), next(&pace)), (true, "later"));
+        pace.conclude("x", "r", 1, Ok(done(&["a"], &[], false)));
+        assert_eq!((pace.is_settled(), next(&pace)), (false, "soon"));
+        pace.forget();
+        assert!(pace.is_due("r"));
+    }
+
+    /// What never ends is told; what only waits for something else is not.
+    #[test]
+    fn what_is_changed_again_and_again_is_too_long() {
+        let mut pace = Pace::default();
+        for _ in 0..100 {
+            pace.conclude("x", "r", 1, Ok(done(&[], &["a"], false)));
+        }
+        assert!(!pace.is_too_long() && !pace.is_settled());
+        for _ in 0..=TRIES {
+            assert!(!pace.is_too_long());
+            pace.conclude("x", "r", 1, Ok(done(&["a"], &[], false)));
+        }
+        assert!(pace.is_too_long());
+        assert_eq!(next(&pace), "later");
+        let mut last = done(&["a"], &[], false);
+        last.give_up();
+        assert!(last.failed["a"].starts_with("it does not stay") && last.changed.is_empty());
+        pace.conclude("x", "r", 1, Ok(Done::default()));
+        assert!(!pace.is_too_long());
+    }
+
+    #[test]
+    fn an_error_that_lasts_is_told() {
+        let mut pace = Pace::default();
+        let mut fail = || pace.conclude("x", "r", 1, Err(Error::Missing("it".into())));
+        for _ in 0..TRIES {
+            assert_eq!(fail(), None);
+        }
+        assert_eq!(fail().as_deref(), Some("it is not in the server's database"));
+        assert_eq!(next(&pace), "later");
+    }
+}
