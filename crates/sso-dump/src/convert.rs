@@ -199,7 +199,13 @@ impl Converter {
         Ok(())
     }
 
-    fn text(&mut self, column: &Column, limit: Limit, row: &Row<'_>, field: &mut Cow<'_, str>) -> Result<(), String> {
+    fn text(
+        &mut self,
+        column: &Column,
+        limit: Limit,
+        row: &Row<'_>,
+        field: &mut Cow<'_, str>,
+    ) -> Result<(), String> {
         if column.is_bytes && field.starts_with("\\\\x") {
             // Its backslash is escaped still.
             if let Some(text) = repaired(&field[1..]) {
@@ -240,7 +246,8 @@ pub fn repaired(text: &str) -> Option<Cow<'static, str>> {
     let bytes = unhex(text.strip_prefix("\\x")?)?;
     // What Zato puts there is a token of Fernet; nothing else is touched.
     let text = String::from_utf8(bytes).ok()?;
-    let is_token = text.starts_with("gAAAA") && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_token =
+        text.starts_with("gAAAA") && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     is_token.then_some(Cow::Owned(text))
 }
 

@@ -146,10 +146,14 @@ impl Database {
         };
         let database = path.trim_start_matches('/').to_owned();
         if database.is_empty() || url.username().is_empty() {
-            return Err(wrong("it names no user or no database, as in postgresql://user@host/database"));
+            return Err(wrong(
+                "it names no user or no database, as in postgresql://user@host/database",
+            ));
         }
         let mut server = Server {
-            host: decoded(url.host_str().unwrap_or_default())?.trim_matches(['[', ']']).to_owned(),
+            host: decoded(url.host_str().unwrap_or_default())?
+                .trim_matches(['[', ']'])
+                .to_owned(),
             port: url.port().unwrap_or(port),
             user: decoded(url.username())?,
             password,
@@ -193,7 +197,9 @@ impl Database {
 impl Server {
     fn is_local(&self) -> bool {
         let address = self.host.parse::<std::net::IpAddr>();
-        self.host == "localhost" || self.host.starts_with('/') || address.is_ok_and(|address| address.is_loopback())
+        self.host == "localhost"
+            || self.host.starts_with('/')
+            || address.is_ok_and(|address| address.is_loopback())
     }
 
     fn of(self, kind: Kind) -> Database {
@@ -216,7 +222,11 @@ impl Server {
             }
             ("sslrootcert", file) => self.tls = Tls::Verified(Some(file.into())),
             ("schema", name) => self.schema = Some(name.to_owned()),
-            _ => return Err(Error::Usage(format!("the URL has a parameter that is not known: {key}"))),
+            _ => {
+                return Err(Error::Usage(format!(
+                    "the URL has a parameter that is not known: {key}"
+                )));
+            }
         }
         Ok(())
     }
@@ -252,7 +262,12 @@ fn of_directory(path: &Path, password: Option<Zeroizing<String>>) -> Result<Plac
         let kind = match engine.split('+').next().unwrap_or_default() {
             "postgresql" => Kind::Postgresql,
             "mysql" => Kind::Mysql,
-            _ => return Err(Error::Usage(format!("{}: [odb] has no engine that is known", path.display()))),
+            _ => {
+                return Err(Error::Usage(format!(
+                    "{}: [odb] has no engine that is known",
+                    path.display()
+                )));
+            }
         };
         let port = entry("port").parse();
         let mut server = Server {
@@ -289,9 +304,18 @@ mod tests {
             told("postgresql://zato@db.example.com/odb").unwrap(),
             "postgresql://zato@db.example.com:5432/odb"
         );
-        assert_eq!(told("mysql://a%40b@[::1]:33/odb").unwrap(), "mysql://a@b@::1:33/odb");
+        assert_eq!(
+            told("mysql://a%40b@[::1]:33/odb").unwrap(),
+            "mysql://a@b@::1:33/odb"
+        );
         assert_eq!(told("sqlite:///opt/zato.db").unwrap(), "sqlite:/opt/zato.db");
-        for wrong in ["x", "http://a@b/c", "mysql://host/db", "mysql://user@host", "mysql://u@h/d?ssl=1"] {
+        for wrong in [
+            "x",
+            "http://a@b/c",
+            "mysql://host/db",
+            "mysql://user@host",
+            "mysql://u@h/d?ssl=1",
+        ] {
             assert!(told(wrong).is_err(), "{wrong}");
         }
         let error = told("mysql://user:hunter2@host/db").unwrap_err().to_string();

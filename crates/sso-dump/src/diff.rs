@@ -122,7 +122,8 @@ struct Forward {
 
 impl Visitor for Forward {
     fn header(&mut self, header: &Header) -> Result<(), Error> {
-        self.sender.send_blocking(Message::Header(Box::new(header.clone())))
+        self.sender
+            .send_blocking(Message::Header(Box::new(header.clone())))
     }
 
     fn part(&mut self, part: Part) -> Result<(), Error> {

@@ -64,7 +64,8 @@ pub(crate) async fn send(
         Database::Sqlite(path) => {
             let (path, control) = (path.clone(), control.clone());
             let options = sqlite::dump::Options { without_orphans };
-            let reading = tokio::task::spawn_blocking(move || sqlite::dump::dump(&path, options, sender, &control));
+            let reading =
+                tokio::task::spawn_blocking(move || sqlite::dump::dump(&path, options, sender, &control));
             joined(reading.await)
         }
         Database::Postgresql(server) => {
@@ -81,7 +82,11 @@ pub(crate) async fn send(
 }
 
 /// Writes what is received to an archive. Blocks.
-pub(crate) fn write<W: Write>(mut messages: Receiver<Message>, options: Options, output: W) -> Result<(Manifest, W), Error> {
+pub(crate) fn write<W: Write>(
+    mut messages: Receiver<Message>,
+    options: Options,
+    output: W,
+) -> Result<(Manifest, W), Error> {
     let Some(Message::Facts(facts)) = messages.blocking_recv() else {
         return Err(Error::Stopped);
     };

@@ -89,10 +89,20 @@ fn damaged(name: &str, line: u64, why: &str) -> Error {
 fn told(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(code, Some(message)) => {
-            let is_harmless = ["UNIQUE constraint", "CHECK constraint", "NOT NULL constraint", "no such table", "not authorized"]
-                .iter()
-                .any(|start| message.starts_with(start));
-            if is_harmless { message.clone() } else { code.to_string() }
+            let is_harmless = [
+                "UNIQUE constraint",
+                "CHECK constraint",
+                "NOT NULL constraint",
+                "no such table",
+                "not authorized",
+            ]
+            .iter()
+            .any(|start| message.starts_with(start));
+            if is_harmless {
+                message.clone()
+            } else {
+                code.to_string()
+            }
         }
         _ => "SQLite cannot run this statement".into(),
     }

@@ -40,7 +40,9 @@ fn after<'a>(message: &'a str, word: &str) -> &'a str {
 
 fn quoted_left_out(message: &str) -> String {
     let pieces = message.split('\'').enumerate();
-    pieces.map(|(place, piece)| if place % 2 == 0 { piece } else { ".." }).collect()
+    pieces
+        .map(|(place, piece)| if place % 2 == 0 { piece } else { ".." })
+        .collect()
 }
 
 async fn connect(database: &Database, server: &Server) -> Result<Conn, Error> {
@@ -55,7 +57,10 @@ async fn connect(database: &Database, server: &Server) -> Result<Conn, Error> {
         options.ip_or_hostname(&server.host).tcp_port(server.port)
     };
     if let Tls::Verified(authorities) = &server.tls {
-        let authorities = authorities.iter().map(|path| path.clone().into()).collect::<Vec<_>>();
+        let authorities = authorities
+            .iter()
+            .map(|path| path.clone().into())
+            .collect::<Vec<_>>();
         let own = !authorities.is_empty();
         let tls = SslOpts::default()
             .with_root_certs(authorities)
@@ -76,7 +81,15 @@ const FOUND: &str = "SELECT table_name, column_name, data_type, character_maximu
 
 /// The columns of all tables of single sign-on.
 async fn found(connection: &mut Conn) -> mysql_async::Result<Vec<Found>> {
-    type Column = (String, String, String, Option<u64>, Option<u64>, Option<u64>, bool);
+    type Column = (
+        String,
+        String,
+        String,
+        Option<u64>,
+        Option<u64>,
+        Option<u64>,
+        bool,
+    );
     let one = |(table, column, type_name, characters, octets, fraction, is_nullable): Column| {
         // The length of a TEXT is one of bytes, that of a VARCHAR one of characters.
         let is_varchar = type_name.eq_ignore_ascii_case("varchar");
@@ -94,7 +107,8 @@ async fn found(connection: &mut Conn) -> mysql_async::Result<Vec<Found>> {
 }
 
 async fn has_table(connection: &mut Conn, name: &str) -> mysql_async::Result<bool> {
-    let query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+    let query =
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
     let count: Option<u64> = connection.exec_first(query, (name,)).await?;
     Ok(count.unwrap_or_default() > 0)
 }
@@ -126,7 +140,9 @@ pub async fn target(database: &Database, server: &Server) -> Result<(Target, Vec
     let target = Target {
         kind: Kind::Mysql,
         limits,
-        definitions: definitions(&mut connection, sql::DEFINITIONS).await.map_err(&failed)?,
+        definitions: definitions(&mut connection, sql::DEFINITIONS)
+            .await
+            .map_err(&failed)?,
     };
     let counts = counts(&mut connection).await.map_err(failed)?;
     let _ = connection.disconnect().await;

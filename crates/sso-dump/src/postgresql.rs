@@ -36,7 +36,10 @@ fn told(error: &tokio_postgres::Error) -> String {
     } else {
         message
     };
-    let table = server.table().map(|table| format!(" in {table}")).unwrap_or_default();
+    let table = server
+        .table()
+        .map(|table| format!(" in {table}"))
+        .unwrap_or_default();
     format!("{}{table} (SQLSTATE {code})", message.trim_end())
 }
 
@@ -70,7 +73,8 @@ async fn connect(database: &Database, server: &Server) -> Result<Client, Error> 
         }
     };
     let schema = server.schema.as_deref().filter(|schema| !schema.is_empty());
-    let schema = schema.map(|schema| format!("SET search_path TO {};", sql::quoted(Kind::Postgresql, schema)));
+    let schema =
+        schema.map(|schema| format!("SET search_path TO {};", sql::quoted(Kind::Postgresql, schema)));
     let settings = format!(
         "{} SET datestyle = 'ISO'; SET statement_timeout = 0; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = 0",
         schema.unwrap_or_default()
@@ -130,7 +134,9 @@ async fn found(client: &Client) -> Result<Vec<Found>, tokio_postgres::Error> {
 }
 
 async fn has(client: &Client, relation: &str) -> Result<bool, tokio_postgres::Error> {
-    let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&relation]).await?;
+    let row = client
+        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&relation])
+        .await?;
     Ok(row.get(0))
 }
 
@@ -184,7 +190,9 @@ pub async fn target(database: &Database, server: &Server) -> Result<(Target, Vec
 async fn counts(client: &Client) -> Result<Vec<u64>, tokio_postgres::Error> {
     let mut counts = Vec::new();
     for table in &TABLES {
-        let row = client.query_one(&sql::count(Kind::Postgresql, table), &[]).await?;
+        let row = client
+            .query_one(&sql::count(Kind::Postgresql, table), &[])
+            .await?;
         counts.push(row.get::<_, i64>(0).unsigned_abs());
     }
     Ok(counts)

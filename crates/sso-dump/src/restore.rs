@@ -68,7 +68,11 @@ pub async fn restore(
     });
     let checking = pass.clone();
     let checked = joined(tokio::task::spawn_blocking(move || checking.check()).await)?;
-    let Checked { manifest, report, rows } = checked;
+    let Checked {
+        manifest,
+        report,
+        rows,
+    } = checked;
     judge(&manifest, &existing, database, &options)?;
     let restored = Restored {
         rows,
@@ -114,7 +118,9 @@ fn judge(manifest: &Manifest, existing: &[u64], database: &Database, options: &O
         return Ok(());
     }
     let found = TABLES.iter().zip(existing).filter(|(_, rows)| **rows > 0);
-    let found: Vec<_> = found.map(|(table, rows)| format!("{}: {rows}", table.name)).collect();
+    let found: Vec<_> = found
+        .map(|(table, rows)| format!("{}: {rows}", table.name))
+        .collect();
     Err(Error::NotEmpty {
         database: database.to_string(),
         found: found.join(", "),
@@ -122,7 +128,12 @@ fn judge(manifest: &Manifest, existing: &[u64], database: &Database, options: &O
     })
 }
 
-async fn write(pass: Arc<Pass>, restored: &Restored, database: &Database, control: &Control) -> Result<(), Error> {
+async fn write(
+    pass: Arc<Pass>,
+    restored: &Restored,
+    database: &Database,
+    control: &Control,
+) -> Result<(), Error> {
     let (sender, receiver) = channel();
     let has_orphans = !restored.manifest.header.source.orphans.is_empty();
     let replaces = restored.deleted.iter().any(|&rows| rows > 0);
@@ -143,7 +154,10 @@ async fn load(
     match database {
         Database::Sqlite(path) => {
             let (path, control) = (path.clone(), control.clone());
-            let options = sqlite::restore::Options { replaces, has_orphans };
+            let options = sqlite::restore::Options {
+                replaces,
+                has_orphans,
+            };
             let writing = tokio::task::spawn_blocking(move || {
                 sqlite::restore::restore(&path, options, &mut receiver, &control)
             });
@@ -152,7 +166,9 @@ async fn load(
         Database::Postgresql(server) => {
             postgresql::restore::restore(database, server, replaces, receiver, control).await
         }
-        Database::Mysql(server) => mysql::restore::restore(database, server, replaces, receiver, control).await,
+        Database::Mysql(server) => {
+            mysql::restore::restore(database, server, replaces, receiver, control).await
+        }
     }
 }
 
@@ -256,7 +272,8 @@ impl Visitor for Rows<'_> {
         let (Some(converter), table) = (&mut self.converter, &TABLES[part.table]) else {
             return Err(Error::Stopped);
         };
-        let text = std::str::from_utf8(&part.lines).map_err(|_| Error::Damaged("rows are not UTF-8".into()))?;
+        let text =
+            std::str::from_utf8(&part.lines).map_err(|_| Error::Damaged("rows are not UTF-8".into()))?;
         while self.place < part.table {
             self.place += 1;
             if let Some(sender) = &mut self.sender {
@@ -277,7 +294,9 @@ impl Visitor for Rows<'_> {
             }
         }
         if self.sender.is_none() {
-            self.pass.control.tell("check", part.table, self.counts[part.table])?;
+            self.pass
+                .control
+                .tell("check", part.table, self.counts[part.table])?;
         }
         self.pass.control.check()
     }

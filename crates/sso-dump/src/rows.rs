@@ -261,9 +261,18 @@ fn check(kind: Type, field: &str) -> Result<(), &'static str> {
         // As a number is written, and in no other way: the same row is the same line.
         Type::Integer if is_number(field) => Ok(()),
         Type::Integer => Err("not a number"),
-        Type::Timestamp if !field.is_empty() && field.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') => Ok(()),
+        Type::Timestamp
+            if !field.is_empty()
+                && field
+                    .bytes()
+                    .all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') =>
+        {
+            Ok(())
+        }
         Type::Timestamp => Err("not a date"),
-        Type::Varchar(_) | Type::Text if field.contains(['\r', '\0']) => Err("a character without its escape"),
+        Type::Varchar(_) | Type::Text if field.contains(['\r', '\0']) => {
+            Err("a character without its escape")
+        }
         Type::Varchar(_) | Type::Text if field.contains('\\') => unescape(field).map(drop),
         Type::Varchar(_) | Type::Text => Ok(()),
     }

@@ -350,7 +350,10 @@ mod tests {
         for (place, table) in TABLES.iter().enumerate() {
             assert_eq!(table.columns[0], required("id", Integer));
             for reference in table.references {
-                let to = TABLES.iter().position(|other| other.name == reference.table).unwrap();
+                let to = TABLES
+                    .iter()
+                    .position(|other| other.name == reference.table)
+                    .unwrap();
                 assert!(to <= place, "{} refers to {}", table.name, reference.table);
                 assert!(table.position(reference.column).is_some());
                 assert!(TABLES[to].position(reference.to).is_some());

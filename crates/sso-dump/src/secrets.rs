@@ -156,7 +156,12 @@ mod tests {
 
     #[test]
     fn no_key_is_told_without_a_value() {
-        for text in ["", "[zato]\nkey1=x", "[secret_keys]\n#key1=x\n", "[secret_keys]\nkey1=short"] {
+        for text in [
+            "",
+            "[zato]\nkey1=x",
+            "[secret_keys]\n#key1=x\n",
+            "[secret_keys]\nkey1=short",
+        ] {
             let error = Secrets::parse(Zeroizing::new(text.into()), "x/secrets.conf").unwrap_err();
             assert!(matches!(error, Error::Key(_)));
             assert!(error.to_string().contains("x/secrets.conf") && !error.to_string().contains("short"));

@@ -28,8 +28,8 @@ pub fn error(path: &Path, doing: &str) -> impl Fn(rusqlite::Error) -> Error {
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
-    let connection =
-        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(error(path, "open"))?;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(error(path, "open"))?;
     connection.busy_timeout(PATIENCE).map_err(error(path, "open"))?;
     Ok(connection)
 }
@@ -40,7 +40,9 @@ pub fn scratch() -> Result<Connection, Error> {
     let scratch = Connection::open(file.path()).map_err(error(file.path(), "open"))?;
     file.close().map_err(Error::io("a temporary file"))?;
     scratch
-        .execute_batch("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;")
+        .execute_batch("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; \
+             PRAGMA foreign_keys=OFF;",
+        )
         .map_err(error(Path::new("a temporary file"), "open"))?;
     Ok(scratch)
 }

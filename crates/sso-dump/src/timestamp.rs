@@ -15,17 +15,15 @@ pub fn is_plain(text: &str) -> bool {
         return false;
     };
     let fraction = rest.strip_prefix('.').unwrap_or_default();
-    let is_fraction =
-        rest.is_empty() || (1..=6).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let is_fraction = rest.is_empty()
+        || (1..=6).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
     is_fraction && is_date(seconds.as_bytes())
 }
 
 fn is_date(text: &[u8]) -> bool {
     let number = |from: usize, to: usize| {
         text.get(from..to)?.iter().try_fold(0_i16, |sum, digit| {
-            digit
-                .is_ascii_digit()
-                .then(|| sum * 10 + i16::from(digit - b'0'))
+            digit.is_ascii_digit().then(|| sum * 10 + i16::from(digit - b'0'))
         })
     };
     let small = |from: usize| number(from, from + 2).and_then(|number| i8::try_from(number).ok());

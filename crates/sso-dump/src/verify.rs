@@ -77,14 +77,21 @@ fn scratch_target() -> Target {
     };
     Target {
         kind: Kind::Sqlite,
-        limits: TABLES.iter().map(|table| vec![limit; table.columns.len()]).collect(),
+        limits: TABLES
+            .iter()
+            .map(|table| vec![limit; table.columns.len()])
+            .collect(),
         definitions: Vec::new(),
     }
 }
 
 fn rehearse(pass: &Pass) -> Result<restore::Restored, Error> {
     let place = Path::new("a temporary database");
-    let Checked { manifest, report, rows } = pass.check()?;
+    let Checked {
+        manifest,
+        report,
+        rows,
+    } = pass.check()?;
     let mut scratch = sqlite::scratch()?;
     for statement in sql::create(Kind::Sqlite) {
         scratch

@@ -52,7 +52,11 @@ impl Visitor for Ignore {
 }
 
 /// Reads an archive to its end.
-pub fn read(input: impl Read, identities: &Identities, visitor: &mut impl Visitor) -> Result<Contents, Error> {
+pub fn read(
+    input: impl Read,
+    identities: &Identities,
+    visitor: &mut impl Visitor,
+) -> Result<Contents, Error> {
     let mut tar = tar::Archive::new(GzDecoder::new(seal::open(input, identities)?));
     let mut state = State::default();
     for entry in tar.entries().map_err(damaged)? {
@@ -132,8 +136,12 @@ impl State {
                 self.header = Some(header);
             }
             SECRETS => {
-                let text = String::from_utf8(content).map_err(|_| Error::Damaged(format!("{SECRETS} is no text")))?;
-                self.secrets = Some(Secrets::parse(Zeroizing::new(text), "secrets.conf of the archive")?);
+                let text = String::from_utf8(content)
+                    .map_err(|_| Error::Damaged(format!("{SECRETS} is no text")))?;
+                self.secrets = Some(Secrets::parse(
+                    Zeroizing::new(text),
+                    "secrets.conf of the archive",
+                )?);
             }
             // For people.
             _ => {}
@@ -178,7 +186,9 @@ impl State {
 
     fn finish(self) -> Result<Contents, Error> {
         let (Some(manifest), Some(header)) = (self.manifest, self.header) else {
-            return Err(Error::Damaged(format!("it is cut: {MANIFEST}, its last member, is missing")));
+            return Err(Error::Damaged(format!(
+                "it is cut: {MANIFEST}, its last member, is missing"
+            )));
         };
         let differs = |what: &str| Err(Error::Damaged(format!("{what} are not as its manifest says")));
         if manifest.header != header {

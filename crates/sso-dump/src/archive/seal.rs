@@ -41,7 +41,9 @@ impl Identities {
         };
         let identities: Vec<_> = lines(text).map(parse).collect::<Result<_, _>>()?;
         if identities.is_empty() {
-            return Err(Error::Key(format!("{place} has no identity of age (AGE-SECRET-KEY-1..)")));
+            return Err(Error::Key(format!(
+                "{place} has no identity of age (AGE-SECRET-KEY-1..)"
+            )));
         }
         Ok(Self(identities))
     }
@@ -72,7 +74,9 @@ impl<W: Write> Sealing<W> {
         let Seal::Recipients(recipients) = seal else {
             return Ok(Self::Plain(output));
         };
-        let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+        let recipients = recipients
+            .iter()
+            .map(|recipient| recipient as &dyn age::Recipient);
         let encryptor = Encryptor::with_recipients(recipients)
             .map_err(|why| Error::Usage(format!("no recipient to seal the archive for: {why}")))?;
         let output = encryptor
@@ -113,12 +117,16 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 /// Opens the outermost layer, whichever it is.
 pub fn open<'a>(input: impl Read + 'a, identities: &Identities) -> Result<Box<dyn Read + 'a>, Error> {
     let mut input = BufReader::with_capacity(128 * 1024, input);
-    let start = input.fill_buf().map_err(Error::io("the archive cannot be read"))?;
+    let start = input
+        .fill_buf()
+        .map_err(Error::io("the archive cannot be read"))?;
     if start.starts_with(GZIP) {
         return Ok(Box::new(input));
     }
     if !start.starts_with(AGE) {
-        return Err(Error::Damaged("it begins like no archive of Zato's single sign-on".into()));
+        return Err(Error::Damaged(
+            "it begins like no archive of Zato's single sign-on".into(),
+        ));
     }
     if identities.0.is_empty() {
         return Err(Error::Key(

@@ -92,7 +92,9 @@ impl<W: Write> Writer<W> {
             if self.key_check.looked_at == LOOKED_AT {
                 return;
             }
-            let Ok(row) = Row::parse(table, line) else { continue };
+            let Ok(row) = Row::parse(table, line) else {
+                continue;
+            };
             self.key_check.looked_at += 1;
             let password = unescape(row.fields[place]).unwrap_or_default();
             let password = crate::convert::repaired(&password).unwrap_or(password);

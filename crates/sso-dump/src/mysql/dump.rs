@@ -17,7 +17,12 @@ use crate::schema::{Column, TABLES, Table, Type, sql};
 use crate::stream::{Control, Facts, Message, Sender};
 
 /// Sends all rows.
-pub async fn dump(database: &Database, server: &Server, mut sender: Sender, control: &Control) -> Result<(), Error> {
+pub async fn dump(
+    database: &Database,
+    server: &Server,
+    mut sender: Sender,
+    control: &Control,
+) -> Result<(), Error> {
     let failed = error(database, "read");
     let mut connection = connect(database, server).await?;
     for statement in [
@@ -74,9 +79,8 @@ async fn send(
     let mut count = 0;
     while let Some(row) = rows.next().await.map_err(&failed)? {
         let mut writer = LineWriter::new(sender.lines());
-        write_row(&mut writer, table, &row).map_err(|why| {
-            database.error("read", format!("{} row {}: {why}", table.name, count + 1))
-        })?;
+        write_row(&mut writer, table, &row)
+            .map_err(|why| database.error("read", format!("{} row {}: {why}", table.name, count + 1)))?;
         writer.finish();
         count += 1;
         let part = sender.count();

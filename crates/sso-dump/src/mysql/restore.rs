@@ -33,7 +33,10 @@ pub async fn restore(
     };
     control.unless_stopped(work).await?;
     // From here on there is an answer to wait for: stopping would leave unknown what happened.
-    connection.query_drop("COMMIT").await.map_err(error(database, "commit"))?;
+    connection
+        .query_drop("COMMIT")
+        .await
+        .map_err(error(database, "commit"))?;
     let _ = connection.disconnect().await;
     Ok(())
 }
@@ -41,13 +44,24 @@ pub async fn restore(
 async fn begin(connection: &mut Conn, database: &Database, replaces: bool) -> Result<(), Error> {
     let failed = error(database, "write");
     connection.query_drop(SETTINGS).await.map_err(&failed)?;
-    connection.query_drop("START TRANSACTION").await.map_err(&failed)?;
+    connection
+        .query_drop("START TRANSACTION")
+        .await
+        .map_err(&failed)?;
     for table in &TABLES {
         // The gap of an empty table is locked, too: nobody else writes until the end.
-        let lock = format!("SELECT id FROM {} ORDER BY id FOR UPDATE", sql::quoted(Kind::Mysql, table.name));
+        let lock = format!(
+            "SELECT id FROM {} ORDER BY id FOR UPDATE",
+            sql::quoted(Kind::Mysql, table.name)
+        );
         connection.query_drop(lock).await.map_err(&failed)?;
     }
-    if counts(connection).await.map_err(&failed)?.iter().all(|&rows| rows == 0) {
+    if counts(connection)
+        .await
+        .map_err(&failed)?
+        .iter()
+        .all(|&rows| rows == 0)
+    {
         return Ok(());
     }
     if !replaces {
@@ -99,19 +113,28 @@ async fn write(connection: &mut Conn, database: &Database, part: Part) -> Result
     if written == part.rows {
         return Ok(());
     }
-    Err(database.error("write", format!("{} took {written} of {} rows", table.name, part.rows)))
+    Err(database.error(
+        "write",
+        format!("{} took {written} of {} rows", table.name, part.rows),
+    ))
 }
 
 async fn refuse_orphans(connection: &mut Conn, database: &Database) -> Result<(), Error> {
     for table in &TABLES {
         for condition in sql::orphans(Kind::Mysql, table) {
-            let query = format!("SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})", table.name);
+            let query = format!(
+                "SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})",
+                table.name
+            );
             let found: Option<bool> = connection
                 .query_first(query)
                 .await
                 .map_err(error(database, "look at foreign keys"))?;
             if found.unwrap_or_default() {
-                return Err(database.error("write", format!("a row of {} refers to one that is not there", table.name)));
+                return Err(database.error(
+                    "write",
+                    format!("a row of {} refers to one that is not there", table.name),
+                ));
             }
         }
     }

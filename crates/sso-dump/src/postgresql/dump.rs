@@ -16,7 +16,12 @@ use crate::schema::{TABLES, Table, Type, sql};
 use crate::stream::{Control, Facts, Message, Sender};
 
 /// Sends all rows.
-pub async fn dump(database: &Database, server: &Server, mut sender: Sender, control: &Control) -> Result<(), Error> {
+pub async fn dump(
+    database: &Database,
+    server: &Server,
+    mut sender: Sender,
+    control: &Control,
+) -> Result<(), Error> {
     let failed = error(database, "read");
     let client = connect(database, server).await?;
     client
@@ -84,9 +89,8 @@ async fn send(
                     &open
                 }
             };
-            translate(table, line, sender.lines()).map_err(|why| {
-                database.error("read", format!("{} row {}: {why}", table.name, count + 1))
-            })?;
+            translate(table, line, sender.lines())
+                .map_err(|why| database.error("read", format!("{} row {}: {why}", table.name, count + 1)))?;
             open.clear();
             count += 1;
             let part = sender.count();
@@ -103,7 +107,8 @@ async fn send(
 
 /// COPY's text is a line of ours but for booleans and three escapes.
 fn translate(table: &Table, line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
-    let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8: the database has no encoding of its own")?;
+    let line =
+        std::str::from_utf8(line).map_err(|_| "is not UTF-8: the database has no encoding of its own")?;
     let mut fields = line.split('\t');
     for column in table.columns {
         let field = fields.next().ok_or("has too few fields")?;

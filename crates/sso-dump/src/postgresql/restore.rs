@@ -29,21 +29,35 @@ pub async fn restore(
         receive(&client, database, &mut parts, control).await?;
         for table in &TABLES {
             let query = sql::set_sequence(table);
-            client.batch_execute(&query).await.map_err(error(database, "set sequences"))?;
+            client
+                .batch_execute(&query)
+                .await
+                .map_err(error(database, "set sequences"))?;
         }
         Ok(())
     };
     control.unless_stopped(work).await?;
     // From here on there is an answer to wait for: stopping would leave unknown what happened.
-    client.batch_execute("COMMIT").await.map_err(error(database, "commit"))
+    client
+        .batch_execute("COMMIT")
+        .await
+        .map_err(error(database, "commit"))
 }
 
 async fn begin(client: &Client, database: &Database, replaces: bool) -> Result<(), Error> {
     let failed = error(database, "write");
     let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
-    let start = format!("BEGIN; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", names.join(", "));
+    let start = format!(
+        "BEGIN; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+        names.join(", ")
+    );
     client.batch_execute(&start).await.map_err(&failed)?;
-    if counts(client).await.map_err(&failed)?.iter().all(|&rows| rows == 0) {
+    if counts(client)
+        .await
+        .map_err(&failed)?
+        .iter()
+        .all(|&rows| rows == 0)
+    {
         return Ok(());
     }
     if !replaces {
@@ -81,11 +95,19 @@ impl Copy {
         if part.lines.is_empty() {
             return Ok(());
         }
-        self.sink.send(part.lines.into()).await.map_err(error(database, "write"))
+        self.sink
+            .send(part.lines.into())
+            .await
+            .map_err(error(database, "write"))
     }
 
     async fn finish(mut self, database: &Database) -> Result<(), Error> {
-        let rows = self.sink.as_mut().finish().await.map_err(error(database, "write"))?;
+        let rows = self
+            .sink
+            .as_mut()
+            .finish()
+            .await
+            .map_err(error(database, "write"))?;
         if rows == self.rows {
             return Ok(());
         }

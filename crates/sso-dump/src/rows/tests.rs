@@ -78,10 +78,16 @@ fn wrong_fields_are_told_without_their_values() {
         fault("1\t\\N\t\\N\t3\t"),
         "column user_id: NULL, which the column does not take"
     );
-    assert_eq!(fault("1\ta\\q\t2\t3\t"), "column opaque1: an escape that is not known");
+    assert_eq!(
+        fault("1\ta\\q\t2\t3\t"),
+        "column opaque1: an escape that is not known"
+    );
     assert_eq!(
         fault("1\t\\N\t2\t3\tuser_id"),
         "the last field names a column that is not of text"
     );
-    assert_eq!(fault("1\txy\t2\t3\topaque1=b"), "the last field does not fit the row");
+    assert_eq!(
+        fault("1\txy\t2\t3\topaque1=b"),
+        "the last field does not fit the row"
+    );
 }

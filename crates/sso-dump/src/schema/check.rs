@@ -106,13 +106,9 @@ fn is_of(kind: Kind, wanted: Type, name: &str) -> bool {
         (Type::Boolean, _) => &["boolean"],
         (Type::Timestamp, Kind::Postgresql) => &["timestamp without time zone"],
         (Type::Timestamp, _) => &["datetime"],
-        (Type::Varchar(_) | Type::Text, _) => &[
-            "character varying",
-            "varchar",
-            "text",
-            "mediumtext",
-            "longtext",
-        ],
+        (Type::Varchar(_) | Type::Text, _) => {
+            &["character varying", "varchar", "text", "mediumtext", "longtext"]
+        }
     };
     names.contains(&name.as_str())
 }
@@ -174,7 +170,13 @@ mod tests {
         found.retain(|column| column.table != "zato_sso_password_reset");
         found[0].table = "zato_sso_device".into();
         let told = limits(Kind::Sqlite, &found).unwrap_err();
-        assert!(told.contains(&"table zato_sso_password_reset is missing".to_owned()), "{told:?}");
-        assert!(told.contains(&"table zato_sso_device is not known".to_owned()), "{told:?}");
+        assert!(
+            told.contains(&"table zato_sso_password_reset is missing".to_owned()),
+            "{told:?}"
+        );
+        assert!(
+            told.contains(&"table zato_sso_device is not known".to_owned()),
+            "{told:?}"
+        );
     }
 }

@@ -97,11 +97,7 @@ fn create_table(kind: Kind, table: &Table) -> String {
             quoted(kind, reference.to)
         )
     }));
-    let tail = if kind == Kind::Mysql {
-        " ENGINE=InnoDB"
-    } else {
-        ""
-    };
+    let tail = if kind == Kind::Mysql { " ENGINE=InnoDB" } else { "" };
     format!(
         "CREATE TABLE {} (\n  {}\n){tail}",
         quoted(kind, table.name),

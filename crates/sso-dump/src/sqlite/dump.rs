@@ -4,7 +4,10 @@
 //! the source, nor hold its lock for longer than a copy takes.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::ValueRef;
@@ -66,6 +69,13 @@ fn copy(path: &Path, control: &Control) -> Result<Connection, Error> {
     let source = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let failed = error(path, "copy");
     let mut copy = scratch()?;
+    let mode: String = source
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(&failed)?;
+    if mode == "wal" {
+        copy_tables(&copy, path).map_err(failed)?;
+        return Ok(copy);
+    }
     let backup = Backup::new(&source, &mut copy).map_err(&failed)?;
     let (mut beginnings, mut remaining) = (0, i32::MAX);
     loop {
@@ -90,6 +100,30 @@ fn copy(path: &Path, control: &Control) -> Result<Connection, Error> {
     Ok(copy)
 }
 
+/// With a write-ahead log a reader holds up nobody, but a page by page copy would need a log of its own: rows are copied.
+fn copy_tables(copy: &Connection, path: &Path) -> rusqlite::Result<()> {
+    // What a URI holds of a path.
+    let uri = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+    copy.execute("ATTACH ? AS source", [format!("file:{uri}?mode=ro")])?;
+    copy.execute_batch("BEGIN")?;
+    let mut statement = copy.prepare(
+        "SELECT type, name, sql FROM source.sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index') \
+         AND (tbl_name LIKE 'zato\\_sso\\_%' ESCAPE '\\' OR tbl_name IN ('cluster', 'sec_base')) ORDER BY type DESC",
+    )?;
+    let made = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<Vec<(String, String, String)>>>()?;
+    drop(statement);
+    for (kind, name, make) in made {
+        copy.execute_batch(&make)?;
+        if kind == "table" {
+            let name = sql::quoted(Kind::Sqlite, &name);
+            copy.execute_batch(&format!("INSERT INTO main.{name} SELECT * FROM source.{name}"))?;
+        }
+    }
+    copy.execute_batch("COMMIT; DETACH source")
+}
+
 fn delete_orphans(copy: &Connection) -> rusqlite::Result<()> {
     loop {
         let mut deleted = 0;
@@ -110,7 +144,9 @@ fn facts(copy: &Connection, path: &Path) -> rusqlite::Result<Facts> {
         let mut sum = 0;
         for condition in sql::orphans(Kind::Sqlite, table) {
             let query = format!("SELECT count(*) FROM {} AS c WHERE {condition}", table.name);
-            sum += copy.query_one(&query, [], |row| row.get::<_, i64>(0))?.unsigned_abs();
+            sum += copy
+                .query_one(&query, [], |row| row.get::<_, i64>(0))?
+                .unsigned_abs();
         }
         if sum > 0 {
             orphans.insert(table.name.to_owned(), sum);
@@ -118,7 +154,9 @@ fn facts(copy: &Connection, path: &Path) -> rusqlite::Result<Facts> {
     }
     let clusters = if has_table(copy, "cluster")? {
         let mut statement = copy.prepare(sql::CLUSTERS)?;
-        statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+        statement
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?
     } else {
         Vec::new()
     };
@@ -152,7 +190,10 @@ fn send(
                 let id: i64 = row.get(0).unwrap_or_default();
                 Database::Sqlite(path.to_owned()).error(
                     "read",
-                    format!("{} id {id}: {} {why}; mend or delete this row", table.name, column.name),
+                    format!(
+                        "{} id {id}: {} {why}; mend or delete this row",
+                        table.name, column.name
+                    ),
                 )
             })?;
         }
@@ -190,5 +231,8 @@ fn write(writer: &mut LineWriter<'_>, column: &Column, value: ValueRef<'_>) -> R
 
 /// Whatever it means, it needs no escape.
 fn is_simple(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\' || *byte == b' ')
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && *byte != b'\\' || *byte == b' ')
 }

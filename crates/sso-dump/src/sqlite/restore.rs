@@ -30,7 +30,12 @@ pub struct Options {
 }
 
 /// Writes what is received, in the form of lines. Blocks: for a thread of its own.
-pub fn restore(path: &Path, options: Options, parts: &mut Receiver<Message>, control: &Control) -> Result<(), Error> {
+pub fn restore(
+    path: &Path,
+    options: Options,
+    parts: &mut Receiver<Message>,
+    control: &Control,
+) -> Result<(), Error> {
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     fill(&mut connection, path, options, parts, control)
 }
@@ -44,19 +49,29 @@ pub fn fill(
     control: &Control,
 ) -> Result<(), Error> {
     let failed = error(path, "write");
-    connection.pragma_update(None, "cache_size", -CACHE).map_err(&failed)?;
+    connection
+        .pragma_update(None, "cache_size", -CACHE)
+        .map_err(&failed)?;
     // Looked at as a whole at the end: groups may come before their parents.
-    connection.pragma_update(None, "foreign_keys", false).map_err(&failed)?;
+    connection
+        .pragma_update(None, "foreign_keys", false)
+        .map_err(&failed)?;
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(&failed)?;
-    if counts(&transaction).map_err(&failed)?.iter().any(|&rows| rows > 0) {
+    if counts(&transaction)
+        .map_err(&failed)?
+        .iter()
+        .any(|&rows| rows > 0)
+    {
         if !options.replaces {
             let database = Database::Sqlite(path.to_owned());
             return Err(database.error("write", "somebody else wrote rows meanwhile; nothing was written"));
         }
         for table in TABLES.iter().rev() {
-            transaction.execute(&sql::delete(Kind::Sqlite, table), []).map_err(&failed)?;
+            transaction
+                .execute(&sql::delete(Kind::Sqlite, table), [])
+                .map_err(&failed)?;
         }
     }
     let indexes = drop_indexes(&transaction).map_err(&failed)?;
@@ -76,10 +91,13 @@ pub fn fill(
 fn drop_indexes(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<String>> {
     let mut made = Vec::new();
     for table in &TABLES {
-        let mut statement = transaction
-            .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?")?;
+        let mut statement = transaction.prepare(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?",
+        )?;
         let indexes = statement
-            .query_map([table.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+            .query_map([table.name], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?
             .collect::<Result<Vec<_>, _>>()?;
         for (name, sql) in indexes {
             transaction.execute_batch(&format!("DROP INDEX {}", sql::quoted(Kind::Sqlite, &name)))?;
@@ -126,7 +144,10 @@ fn write(statement: &mut Statement<'_>, table: &'static Table, part: &Part) -> r
             return Err(rusqlite::Error::InvalidQuery);
         };
         for (at, column) in table.columns.iter().enumerate() {
-            statement.raw_bind_parameter(at + 1, Field::new(column.kind, row.fields[at], row.storage(column.name)))?;
+            statement.raw_bind_parameter(
+                at + 1,
+                Field::new(column.kind, row.fields[at], row.storage(column.name)),
+            )?;
         }
         statement.raw_execute()?;
     }
@@ -163,7 +184,9 @@ impl ToSql for Field<'_> {
         Ok(match (self.kind, self.storage) {
             _ if self.is_null => ToSqlOutput::Borrowed(ValueRef::Null),
             (Type::Integer | Type::Boolean, _) => {
-                let number = std::str::from_utf8(&self.bytes).ok().and_then(|text| text.parse::<i64>().ok());
+                let number = std::str::from_utf8(&self.bytes)
+                    .ok()
+                    .and_then(|text| text.parse::<i64>().ok());
                 ToSqlOutput::from(number.ok_or(rusqlite::Error::InvalidQuery)?)
             }
             (_, Storage::Text | Storage::HexText) => ToSqlOutput::Borrowed(ValueRef::Text(&self.bytes)),
@@ -176,10 +199,19 @@ fn refuse_orphans(transaction: &Transaction<'_>, path: &Path) -> Result<(), Erro
     let failed = error(path, "look at foreign keys");
     for table in &TABLES {
         for condition in sql::orphans(Kind::Sqlite, table) {
-            let query = format!("SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})", table.name);
-            if transaction.query_one(&query, [], |row| row.get(0)).map_err(&failed)? {
+            let query = format!(
+                "SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})",
+                table.name
+            );
+            if transaction
+                .query_one(&query, [], |row| row.get(0))
+                .map_err(&failed)?
+            {
                 let database = Database::Sqlite(path.to_owned());
-                return Err(database.error("write", format!("a row of {} refers to one that is not there", table.name)));
+                return Err(database.error(
+                    "write",
+                    format!("a row of {} refers to one that is not there", table.name),
+                ));
             }
         }
     }
