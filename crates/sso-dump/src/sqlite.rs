@@ -40,7 +40,7 @@ pub fn scratch() -> Result<Connection, Error> {
     let scratch = Connection::open(file.path()).map_err(error(file.path(), "open"))?;
     file.close().map_err(Error::io("a temporary file"))?;
     scratch
-        .execute_batch("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; \
+        .execute_batch("PRAGMA main.locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; \
              PRAGMA foreign_keys=OFF;",
         )
         .map_err(error(Path::new("a temporary file"), "open"))?;
