@@ -7,10 +7,12 @@
 //! Formats only grow: an unknown field is ignored, a missing one has a default.
 
 mod channels;
+mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use channels::{ChannelReport, Hidden, IndexedChannel, IndexedSecurity, SecurityKind};
+pub use channels::{Hidden, IndexedChannel, IndexedSecurity, SecurityKind};
+pub use jobs::{IndexedJob, Schedule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +47,9 @@ pub struct IndexedService {
     /// Its channels, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, IndexedChannel>,
+    /// Its jobs, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub jobs: BTreeMap<String, IndexedJob>,
     /// What its callers lost with this revision, as the operator tells it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<String>,
@@ -66,6 +71,7 @@ impl IndexedService {
             files: self.files.clone(),
             expected: self.expected.clone(),
             channels: self.channels.iter().map(bare).collect(),
+            jobs: self.jobs.clone(),
             ..Self::default()
         }
     }
@@ -111,10 +117,27 @@ pub struct Report {
     pub services: BTreeMap<String, ServiceReport>,
     /// The channels of each service of the index, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub channels: BTreeMap<String, BTreeMap<String, ChannelReport>>,
+    pub channels: BTreeMap<String, BTreeMap<String, PartReport>>,
+    /// The jobs of each service of the index, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub jobs: BTreeMap<String, BTreeMap<String, PartReport>>,
     /// What the startup callables did, in the order in which they began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub callables: Vec<CallableOutcome>,
+}
+
+/// What a server has of a channel or a job.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PartReport {
+    /// The revision that this is about.
+    pub revision: String,
+    /// Why the server does not have it, if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Whether it was there and is not needed any more: a job that ran once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_over: bool,
 }
 
 /// What a startup callable did in one phase: a line of the wrapper's file, too.

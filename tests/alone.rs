@@ -19,7 +19,7 @@ use support::process::Process;
 use support::schema::Edit;
 use support::{
     Namespace, client, cluster, hook, install_definitions, kubeconfig, schema, service, settled, until,
-    until_ready,
+    until_ready, until_told,
 };
 use webhook::Webhook;
 use zato_operator::api::{ZatoCluster, ZatoService};
@@ -35,6 +35,14 @@ async fn health(operator: &Process, path: &str) -> (u16, String) {
         Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
         Err(_) => (0, String::new()),
     }
+}
+
+/// Whether a spec of the kinds that the API server publishes has a field; none: it publishes nothing yet.
+async fn publishes(field: &str) -> Option<bool> {
+    let request = http::Request::get("/openapi/v3/apis/zato.io/v1alpha1").body(vec![]);
+    let document: Value = client().await.request(request.unwrap()).await.ok()?;
+    let mut schemas = document["components"]["schemas"].as_object()?.values();
+    Some(schemas.any(|schema| !schema["properties"]["spec"]["properties"][field].is_null()))
 }
 
 /// A definition of an older version is told before anything is done, and what it lacks.
@@ -53,6 +61,11 @@ async fn an_older_definition_is_told() {
     api.patch("zatoclusters.zato.io", &params, &Patch::Apply(&older))
         .await
         .unwrap();
+    // What is published follows: an operator that found the newer one would not look again.
+    until("the older definition", || async {
+        publishes("config").await == Some(false)
+    })
+    .await;
     let operator = Process::start(&kubeconfig(), IDENTITY);
     until("the missing field told", || async {
         let (status, text) = health(&operator, "/readyz").await;
@@ -203,12 +216,11 @@ async fn a_webhook_that_says_no() {
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
-    let message = until_ready(&space, "False", "AdmissionDenied").await;
+    until_ready(&space, "False", "AdmissionDenied").await;
     let said = "admission webhook \"refuses.example.com\" denied the request: services cost money here";
-    assert!(
-        message.starts_with("Service c-server: ") && message.contains(said),
-        "{message}"
-    );
+    // That it did not answer in time is told, too.
+    let message = until_told(&space, said).await;
+    assert!(message.starts_with("Service c-server: "), "{message}");
     hook::remove(&space).await;
     space.there::<StatefulSet>("c-server").await;
     space.delete().await;

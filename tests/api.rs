@@ -12,20 +12,25 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Servi
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Namespace, cluster, condition, service, until_service, until_service_told};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n";
 
+/// A cluster whose pod never starts: its volume has a class that does not exist.
+fn waiting(name: &str) -> Value {
+    cluster(
+        name,
+        json!({"database": {"sqlite": {"storage": {"storageClassName": "none-such"}}}}),
+    )
+}
+
 /// A child that is deleted or edited comes back; what users add to it stays; nothing is written without a reason.
 #[tokio::test]
 async fn children_are_kept_as_wanted() {
     let space = Namespace::new("children").await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
+    space.create::<ZatoCluster>(&waiting("c")).await.unwrap();
     space.there::<StatefulSet>("c-server").await;
 
     let mine = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"note": "mine"}}});
@@ -76,10 +81,7 @@ async fn children_are_kept_as_wanted() {
 #[tokio::test]
 async fn code_travels_and_bad_code_does_not() {
     let space = Namespace::new("code").await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
+    space.create::<ZatoCluster>(&waiting("c")).await.unwrap();
     space
         .create::<ZatoService>(&service("s", "c", &[("a.py", GOOD)]))
         .await
@@ -136,16 +138,13 @@ async fn code_travels_and_bad_code_does_not() {
 #[tokio::test]
 async fn code_comes_from_config_maps() {
     let space = Namespace::new("sources").await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
+    space.create::<ZatoCluster>(&waiting("c")).await.unwrap();
     let object = json!({
         "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"},
         "spec": {"clusterRef": {"name": "c"}, "source": {"configMaps": [{"name": "one"}, {"name": "two"}]}},
     });
     space.create::<ZatoService>(&object).await.unwrap();
-    let config_map = |name: &str, data: serde_json::Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
+    let config_map = |name: &str, data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
     space
         .create::<ConfigMap>(&config_map("one", json!({"one.py": GOOD})))
         .await
@@ -231,10 +230,7 @@ async fn code_comes_from_config_maps() {
 #[tokio::test]
 async fn a_breaking_change_is_told_or_refused() {
     let space = Namespace::new("breaks").await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
+    space.create::<ZatoCluster>(&waiting("c")).await.unwrap();
     let version = |input: &str| format!("{GOOD}    input = {input}\n");
     space
         .create::<ZatoService>(&service("s", "c", &[("a.py", &version("'x'"))]))
@@ -310,11 +306,9 @@ async fn an_unsafe_file_name_is_told() {
 #[tokio::test]
 async fn keys_and_data_are_never_lost() {
     let space = Namespace::new("keys").await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
-    space.there::<PersistentVolumeClaim>("c-data").await;
+    space.create::<ZatoCluster>(&waiting("c")).await.unwrap();
+    // The last one that is made.
+    space.there::<StatefulSet>("c-server").await;
     let secret = space.get::<Secret>("c-zato").await;
     space.remove::<ZatoCluster>("c").await;
     space
@@ -333,10 +327,7 @@ async fn keys_and_data_are_never_lost() {
         .await;
     let claim = claim.uid();
 
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
+    space.create::<ZatoCluster>(&waiting("c")).await.unwrap();
     space.there::<StatefulSet>("c-server").await;
     assert_eq!(space.get::<Secret>("c-zato").await.data, secret.data);
     assert_eq!(space.get::<PersistentVolumeClaim>("c-data").await.uid(), claim);
@@ -374,7 +365,7 @@ async fn keys_and_data_are_never_lost() {
         .unwrap();
     space
         .until("the restored key taken", || async {
-            reason().await.as_deref() == Some("Starting")
+            reason().await.as_deref() == Some("Unschedulable")
         })
         .await;
     space.delete().await;
@@ -387,10 +378,7 @@ async fn clusters_and_strangers_are_left_alone() {
     let stranger = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b-load-balancer"}, "data": {"k": "v"}});
     space.create::<ConfigMap>(&stranger).await.unwrap();
     for name in ["a", "b"] {
-        space
-            .create::<ZatoCluster>(&cluster(name, json!({})))
-            .await
-            .unwrap();
+        space.create::<ZatoCluster>(&waiting(name)).await.unwrap();
     }
     space
         .until("the taken name told", || async {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::ResourceExt;
 use serde_json::{Value, json};
 use support::way::{Login, Way};
-use support::{Namespace, cluster, service, sql, until_ready, until_service, until_service_told};
+use support::{
+    Namespace, cluster, service, sql, until_other_pod, until_ready, until_service, until_service_told,
+};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 /// A file of the example, for the cluster "c".
@@ -204,10 +205,11 @@ async fn channels_follow_their_spec() {
         })
         .await;
     until_active(&space, "2 channels answer").await;
-    assert_eq!(
-        way.call("GET", "/report", Login::Key("change-me-too")).await.0,
-        404
-    );
+    space
+        .until("the removed channel does not answer", || async {
+            way.call("GET", "/report", Login::Key("change-me-too")).await.0 == 404
+        })
+        .await;
     space
         .until("the key is gone", || async {
             sql(
@@ -220,16 +222,9 @@ async fn channels_follow_their_spec() {
         .await;
 
     // Another pod has all of it.
-    let old = space.get::<Pod>("c-server-0").await.uid();
+    let old = space.get::<Pod>("c-server-0").await.metadata.uid;
     space.remove::<Pod>("c-server-0").await;
-    space
-        .until("another pod is ready", || async {
-            space
-                .find::<Pod>("c-server-0")
-                .await
-                .is_some_and(|pod| pod.uid() != old)
-        })
-        .await;
+    until_other_pod(&space, old.as_deref()).await;
     until_ready(&space, "True", "Running").await;
     let way = Way::to(&space, "service/c", 11223).await;
     space
@@ -246,7 +241,12 @@ async fn channels_follow_their_spec() {
             sql(&space, text).trim() == "0"
         })
         .await;
-    assert_eq!(way.call("GET", "/v2/account/7", ann).await.0, 404);
+    // The server follows its database a moment later.
+    space
+        .until("the channel does not answer", || async {
+            way.call("GET", "/v2/account/7", ann).await.0 == 404
+        })
+        .await;
     space.delete().await;
 }
 

@@ -66,16 +66,21 @@ async fn documents_are_published() {
     until_loaded(&space, &["accounts", "other"]).await;
 
     space
-        .until("the first documents", || async {
-            of_service(&space, "accounts").await.is_some() && of_cluster(&space).await.is_some()
+        .until("the document of the cluster", || async {
+            of_cluster(&space).await.is_some()
         })
         .await;
-    let (first, document) = of_service(&space, "accounts").await.unwrap();
+    // When it was published stands in the status only after it was.
+    let (first, document) = space
+        .until_some("the first document", || async {
+            let found = of_service(&space, "accounts").await;
+            found.filter(|(document, _)| document.published.is_some())
+        })
+        .await;
     assert_eq!(
         (first.version, first.config_map.as_str()),
         (1, "accounts-openapi-1")
     );
-    assert!(first.published.is_some());
     let path = "/zato/api/invoke/api.get.user.account";
     assert_eq!(
         document["paths"].as_object().unwrap().keys().collect::<Vec<_>>(),
@@ -186,12 +191,9 @@ async fn documents_say_what_services_do() {
     space.create::<ZatoService>(&live).await.unwrap();
     until_ready(&space, "True", "Running").await;
     until_loaded(&space, &["live"]).await;
-    space
-        .until("the document", || async {
-            of_service(&space, "live").await.is_some()
-        })
+    let (_, document) = space
+        .until_some("the document", || of_service(&space, "live"))
         .await;
-    let (_, document) = of_service(&space, "live").await.unwrap();
     assert!(
         document["paths"]["/account/{account_id}"]["put"].is_object()
             && document["paths"]["/rename"]["get"].is_object()

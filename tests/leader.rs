@@ -4,7 +4,8 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::time::Instant;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -13,8 +14,6 @@ use serde_json::{Value, json};
 use support::process::Process;
 use support::{Namespace, client, cluster, install_definitions, kubeconfig, until};
 use zato_operator::api::ZatoCluster;
-
-const LIMIT: Duration = Duration::from_secs(12);
 
 fn start(user: &str) -> Process {
     let kubeconfig = kubeconfig().parent().unwrap().join(format!("{user}.kubeconfig"));
@@ -64,25 +63,24 @@ fn writes(user: &str) -> usize {
 async fn leadership_changes_hands() {
     install_definitions().await;
     let space = Namespace::new("leader").await;
-    let mut a = start("operator-a");
+    let a = Mutex::new(start("operator-a"));
     leads("operator-a").await;
     let mut b = start("operator-b");
     makes(&space, "one").await;
 
     let begin = Instant::now();
-    a.signal("TERM");
+    a.lock().unwrap().signal("TERM");
+    until("the end of the first one", || async { !a.lock().unwrap().runs() }).await;
+    assert_ne!(
+        holder().await.as_deref(),
+        Some("operator-a"),
+        "it was not handed over"
+    );
     leads("operator-b").await;
     println!("SIGTERM: another one leads after {:?}", begin.elapsed());
-    assert!(
-        begin.elapsed() < LIMIT,
-        "it was not handed over, but taken when it was over"
-    );
     makes(&space, "two").await;
 
-    let a = {
-        a.kill();
-        start("operator-a")
-    };
+    let a = start("operator-a");
     // It must wait already, else its own start is measured.
     until("the second one waits", || async {
         let answer = reqwest::get(format!("http://127.0.0.1:{}/readyz", a.port)).await;
@@ -102,7 +100,7 @@ async fn leadership_changes_hands() {
     let before = writes("operator-a");
     makes(&space, "four").await;
     a.signal("CONT");
-    let a = std::sync::Mutex::new(a);
+    let a = Mutex::new(a);
     until("the end of the frozen one", || async {
         !a.lock().unwrap().runs()
     })

@@ -61,13 +61,14 @@ async fn many_services_do_not_disturb_one_another() {
         .await;
     println!("{COUNT} ZatoServices are made after {:?}", begin.elapsed());
     // The one of `start`, too.
-    space
-        .until("all but the broken one are Ready", || async {
-            ready(&space).await.0 == COUNT
+    let others = space
+        .until_some("all but the broken one are Ready", || async {
+            let (count, others) = ready(&space).await;
+            (count == COUNT).then_some(others)
         })
         .await;
     println!("all but the broken one are Ready after {:?}", begin.elapsed());
-    assert_eq!(ready(&space).await.1, [name(7)]);
+    assert_eq!(others, [name(7)]);
     until_service_told(&space, &name(7), "Ready", "LoadFailed", "no_such_module").await;
 
     // One more edit is as fast as if the others were not there, and reaches the one that was broken, too.

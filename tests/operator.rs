@@ -5,15 +5,18 @@
 
 mod support;
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::core::ObjectMeta;
 use serde_json::json;
 use support::operator::{self, count};
-use support::{Namespace, client, cluster, condition, service, until};
+use support::{Namespace, client, cluster, condition, service, until, until_service, until_some};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 const PATCHES: &str = "zato_operator_requests_total{method=\"PATCH\"}";
@@ -33,11 +36,22 @@ async fn waiting_cluster(space: &Namespace, name: &str) {
 }
 
 async fn other_leader(old: &str) -> String {
-    until("another leader", || async {
-        operator::leader().await.is_some_and(|leader| leader != old)
+    until_some("another leader", || async {
+        operator::leader().await.filter(|leader| leader != old)
     })
-    .await;
-    operator::leader().await.unwrap()
+    .await
+}
+
+/// Whether two operators are ready, no other one is left, and one of them leads.
+async fn is_complete() -> bool {
+    let (pods, leader) = (operator::pods().await, operator::leader().await);
+    let is_ready = |pod: &Pod| {
+        let mut conditions = pod.status.iter().flat_map(|s| s.conditions.iter().flatten());
+        pod.metadata.deletion_timestamp.is_none()
+            && conditions.any(|c| c.type_ == "Ready" && c.status == "True")
+    };
+    let leads = |pod: &Pod| leader.as_ref() == Some(&pod.name_any());
+    pods.len() == 2 && pods.iter().all(is_ready) && pods.iter().any(leads)
 }
 
 /// All replicas are ready, one leads; when it is deleted, killed or frozen another one does its work, and one that comes
@@ -46,29 +60,18 @@ async fn other_leader(old: &str) -> String {
 async fn one_leads_and_another_takes_over() {
     let space = Namespace::new("leads").await;
     waiting_cluster(&space, "before").await;
-    let all_ready = || async {
-        let pods = operator::pods().await;
-        let ready = |pod: &&k8s_openapi::api::core::v1::Pod| {
-            let conditions = pod.status.iter().flat_map(|s| s.conditions.iter().flatten());
-            pod.metadata.deletion_timestamp.is_none()
-                && conditions
-                    .clone()
-                    .any(|c| c.type_ == "Ready" && c.status == "True")
-        };
-        pods.len() == 2 && pods.iter().filter(ready).count() == 2
-    };
-    until("two ready operators", all_ready).await;
+    until("two ready operators", is_complete).await;
 
     let deleted = operator::leader().await.unwrap();
     operator::delete(&deleted).await;
     let killed = other_leader(&deleted).await;
     waiting_cluster(&space, "after-delete").await;
-    until("two ready operators", all_ready).await;
+    until("two ready operators", is_complete).await;
 
     assert!(operator::signal(&killed, "KILL"));
     // The same pod may lead again: the kubelet starts it at once, and it is the one that the Lease names.
     waiting_cluster(&space, "after-kill").await;
-    until("two ready operators", all_ready).await;
+    until("two ready operators", is_complete).await;
 
     let frozen = operator::leader().await.unwrap();
     let restarts = operator::restarts(&frozen).await;
@@ -112,6 +115,7 @@ async fn helm_leaves_clusters_alone() {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/zato-operator");
     let space = support::start("helm", json!({})).await;
     support::until_ready(&space, "True", "Running").await;
+    until_service(&space, "greeting", "Ready", |ready| ready.status == "True").await;
     let (pod, key) = (
         space.get::<Pod>("c-server-0").await.uid(),
         space.get::<Secret>("c-zato").await.data,
@@ -132,10 +136,12 @@ async fn helm_leaves_clusters_alone() {
         values,
         "--wait",
         "--timeout",
-        "2m",
+        "5m",
     ];
 
     helm_or_fail(&[&install[..], &["--set", "logLevel=debug"]].concat());
+    // Helm waits for those that come, not for those that go: one of them may be about to hand over.
+    until("two ready operators", is_complete).await;
     assert!(helm_or_fail(&["test", "zato-operator", "--logs"]).contains("the operator has what it needs"));
     helm_or_fail(&["uninstall", "zato-operator", "--wait"]);
     assert_eq!(space.get::<Pod>("c-server-0").await.uid(), pod);
@@ -155,6 +161,20 @@ async fn helm_leaves_clusters_alone() {
     assert_eq!(space.get::<Pod>("c-server-0").await.uid(), pod);
     drop(way);
     space.delete().await;
+}
+
+/// Whether the operator may create Services.
+async fn may_create_services() -> bool {
+    let review = json!({"metadata": {}, "spec": {
+        "user": "system:serviceaccount:zato-system:zato-operator",
+        "resourceAttributes": {"verb": "create", "resource": "services"},
+    }});
+    let reviews = Api::<SubjectAccessReview>::all(client().await);
+    let answer = reviews
+        .create(&PostParams::default(), &serde_json::from_value(review).unwrap())
+        .await
+        .unwrap();
+    answer.status.unwrap().allowed
 }
 
 /// A right that somebody took away is named, in the condition and by `helm test`; with it all goes on.
@@ -179,7 +199,10 @@ async fn a_right_that_is_taken_away_is_told() {
     }
     // As Helm itself does it: else its next upgrade would meet a field of somebody else.
     let helms = PatchParams::apply("helm").force();
+    assert!(may_create_services().await);
     roles.patch(name, &helms, &Patch::Apply(&less)).await.unwrap();
+    // The API server takes a moment: until then the operator would do all that it must not do.
+    until("the right is gone", || async { !may_create_services().await }).await;
     let space = Namespace::new("rights").await;
     let spec = json!({"database": {"sqlite": {"storage": {"storageClassName": "none-such"}}}});
     space.create::<ZatoCluster>(&cluster("c", spec)).await.unwrap();
@@ -206,6 +229,13 @@ async fn is_alone<K: support::Kind>(space: &Namespace) -> bool {
         .all(|found| found.namespace().as_deref() == Some(space.name()))
 }
 
+/// How many changes and creations a pod asked for.
+async fn written(pod: &str) -> (u64, u64) {
+    let patches = until_some("the PATCHes", || count(pod, PATCHES)).await;
+    let posts = until_some("the POSTs", || count(pod, POSTS)).await;
+    (patches, posts)
+}
+
 /// An operator that starts anew finds everything as it is wanted, and writes nothing.
 #[tokio::test]
 async fn a_restart_writes_nothing() {
@@ -216,9 +246,10 @@ async fn a_restart_writes_nothing() {
     space
         .until("everything written", || async {
             let cluster = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
-            let told = space.get::<ZatoService>("s").await.status.is_some();
-            // The status of the cluster is written after its children.
-            told && cluster.services.is_some_and(|services| services.total == 1)
+            let service = space.get::<ZatoService>("s").await.status.unwrap_or_default();
+            // The status of the cluster is written after its children, that of the service once more when the index has it.
+            condition(&service.conditions, "Compatible").is_some()
+                && cluster.services.is_some_and(|services| services.total == 1)
         })
         .await;
     // Those of other stories are on their way out.
@@ -229,6 +260,13 @@ async fn a_restart_writes_nothing() {
     .await;
 
     let old = operator::leader().await.unwrap();
+    // What is still to be written would be written by the next one.
+    until("the end of writes", || async {
+        let before = written(&old).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        written(&old).await == before
+    })
+    .await;
     operator::delete(&old).await;
     let new = other_leader(&old).await;
     for kind in ["ZatoCluster", "ZatoService"] {
@@ -238,8 +276,7 @@ async fn a_restart_writes_nothing() {
         })
         .await;
     }
-    let (patches, posts) = (count(&new, PATCHES).await, count(&new, POSTS).await);
-    assert_eq!((patches, posts), (Some(0), Some(0)));
+    assert_eq!(written(&new).await, (0, 0));
 
     space
         .merge::<ZatoCluster>("c", &json!({"spec": {"dashboard": {"enabled": false}}}))

@@ -6,7 +6,7 @@
 
 mod support;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -14,27 +14,13 @@ use kube::ResourceExt;
 use serde_json::json;
 use support::way::Way;
 use support::{
-    Namespace, cluster, code, condition, service, set_code, sql, start, until_ready, until_service,
+    Namespace, cluster, code, service, set_code, sql, start, until_other_pod, until_ready, until_service,
 };
 use zato_operator::api::{ZatoCluster, ZatoService};
 
-async fn service_ready(
-    space: &Namespace,
-) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
-    let found = space.get::<ZatoService>("greeting").await;
-    let status = found
-        .status
-        .filter(|status| status.observed_generation == found.metadata.generation)?;
-    condition(&status.conditions, "Ready")
-}
-
 async fn running(space: &Namespace) {
     until_ready(space, "True", "Running").await;
-    space
-        .until("the service Ready", || async {
-            service_ready(space).await.is_some_and(|c| c.status == "True")
-        })
-        .await;
+    until_service(space, "greeting", "Ready", |ready| ready.status == "True").await;
 }
 
 async fn pod(space: &Namespace) -> (Option<String>, i32) {
@@ -79,13 +65,8 @@ async fn a_service_follows_its_edits() {
         ),
     ] {
         set_code(&space, bad).await;
-        space
-            .until(reason, || async {
-                service_ready(&space).await.is_some_and(|c| c.reason == reason)
-            })
-            .await;
-        let message = service_ready(&space).await.unwrap().message;
-        assert!(message.starts_with(place), "{message}");
+        let told = until_service(&space, "greeting", "Ready", |c| c.reason == reason).await;
+        assert!(told.message.starts_with(place), "{}", told.message);
         assert!(way.answers("b2").await);
     }
     set_code(&space, &code("mended")).await;
@@ -181,6 +162,10 @@ async fn a_deleted_pod_comes_back() {
         })
         .await;
 
+    // preStop 5, graceful_timeout 8, and 10 more; the kubelet ends what takes longer, as soon as it comes to it.
+    let grace: i64 = 5 + 8 + 10;
+    let spec = space.get::<Pod>("c-server-0").await.spec.unwrap();
+    assert_eq!(spec.termination_grace_period_seconds, Some(grace));
     let begin = Instant::now();
     space.remove::<Pod>("c-server-0").await;
     space
@@ -191,14 +176,12 @@ async fn a_deleted_pod_comes_back() {
                 .is_some_and(|pod| pod.uid() != uid)
         })
         .await;
-    // preStop 5, graceful_timeout 8, and 10 more; the kubelet ends what takes longer, and 5 are for this look at it.
-    assert!(
-        begin.elapsed().as_secs() < 5 + 8 + 10 + 5,
-        "{:?}",
-        begin.elapsed()
-    );
+    let time = begin.elapsed();
+    println!("another pod after {time:?}");
+    assert!(time < Duration::from_secs(3 * grace.unsigned_abs()), "{time:?}");
     let (status, body) = slow.await.unwrap();
     assert_eq!(status, 200, "{body}");
+    until_other_pod(&space, uid.as_deref()).await;
     running(&space).await;
     assert_eq!(sql(&space, "select word from story"), "kept");
     let way = Way::to(&space, "service/c", 11223).await;
@@ -312,7 +295,9 @@ async fn files_that_import_one_another() {
         .await;
     drop(way);
 
+    let (uid, _) = pod(&space).await;
     space.remove::<Pod>("c-server-0").await;
+    until_other_pod(&space, uid.as_deref()).await;
     until_ready(&space, "True", "Running").await;
     until_service(&space, "shop", "Ready", |ready| ready.status == "True").await;
     let way = Way::to(&space, "service/c", 11223).await;

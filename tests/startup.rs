@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 use support::way::Way;
-use support::{Namespace, cluster, condition, until_ready, until_service, until_told};
+use support::{Namespace, cluster, condition, until_other_pod, until_ready, until_service, until_told};
 use zato_operator::api::startup::CallableStatus;
 use zato_operator::api::{ZatoCluster, ZatoService};
 
@@ -67,10 +67,6 @@ async fn server_header(way: &Way) -> Option<String> {
     Some(answer.headers().get("server")?.to_str().ok()?.to_owned())
 }
 
-async fn uid(space: &Namespace) -> Option<String> {
-    space.find::<Pod>("c-server-0").await?.uid()
-}
-
 /// One asks a remote resource for a setting of server.conf before the configuration is used; one makes a cache that services
 /// use. A changed module restarts the server, in the order of the list.
 #[tokio::test]
@@ -120,7 +116,7 @@ async fn callables_of_the_article() {
     drop(way);
 
     // Another module is another pod; the database with the cache stays.
-    let before = uid(&space).await;
+    let before = space.get::<Pod>("c-server-0").await.metadata.uid;
     let text = example("code.yaml")["data"]["my_startup.py"]
         .as_str()
         .unwrap()
@@ -129,11 +125,7 @@ async fn callables_of_the_article() {
         .merge::<ConfigMap>("my-startup", &json!({"data": {"my_startup.py": text}}))
         .await
         .unwrap();
-    space
-        .until("another pod", || async {
-            uid(&space).await.is_some_and(|uid| Some(uid) != before)
-        })
-        .await;
+    until_other_pod(&space, before.as_deref()).await;
     until_ready(&space, "True", "Running").await;
     until_callables(&space, "AllPassed", "").await;
     let way = Way::to(&space, "service/c", 11223).await;
@@ -200,8 +192,10 @@ async fn a_callable_that_fails() {
     .await;
     space
         .until("the container's end", || async {
-            let status = space.get::<Pod>("c-server-0").await.status.unwrap_or_default();
-            let server = status
+            let pod = space.find::<Pod>("c-server-0").await.unwrap_or_default();
+            let server = pod
+                .status
+                .unwrap_or_default()
                 .container_statuses
                 .into_iter()
                 .flatten()

@@ -42,11 +42,12 @@ async fn without_quota(space: &Namespace) {
 #[tokio::test]
 async fn an_image_without_zato() {
     let space = start("no-zato", json!({"image": "registry.local/busybox:1"})).await;
-    let message = until_ready(&space, "False", "CreationFailed").await;
-    assert!(
-        message.contains("the image has no Zato in /opt/zato/current: check spec.image"),
-        "{message}"
-    );
+    until_ready(&space, "False", "CreationFailed").await;
+    until_told(
+        &space,
+        "the image has no Zato in /opt/zato/current: check spec.image",
+    )
+    .await;
     let set = async |image: Option<&str>| {
         let patch = json!({"spec": {"image": image}});
         space.merge::<ZatoCluster>("c", &patch).await.unwrap();

@@ -5,70 +5,22 @@
 
 mod rows;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
 
 use super::code::Wanted;
+use super::look::{self, Done, Pace, Reports, Told};
 use super::zato::{Definition, Error, Row, Server};
-use crate::exchange::{ChannelReport, IndexedSecurity, SecurityKind, ServiceReport};
-use rows::{PREFIX, Step, WantedRow, definition, fields, securities, steps, wanted_rows};
-
-/// Between two looks while something is on its way. The server follows its database in a quarter of a second.
-const SOON: Duration = Duration::from_millis(500);
-/// Between two looks while nothing is: for changes that others make in the database.
-const LATER: Duration = Duration::from_secs(10);
-/// Between two looks while there is nothing of ours.
-const RARELY: Duration = Duration::from_hours(1);
-/// So many looks in a row may find something to do; then it is told.
-const TRIES: u32 = 20;
+use crate::exchange::{IndexedSecurity, SecurityKind, ServiceReport};
+pub use rows::PREFIX;
+use rows::{Step, WantedRow, definition, fields, securities, steps, wanted_rows};
 
 /// Keeps the channels of one server's database.
 #[derive(Default)]
 pub struct Channels {
-    /// The revision of the index at the last look, and when the next one is due.
-    looked: Option<(String, Instant)>,
-    is_settled: bool,
-    /// Looks in a row after which something was left to do.
-    tries: u32,
+    pace: Pace,
     /// The version of the Secret from which each definition has its password: Zato does not tell passwords.
     passwords: BTreeMap<String, String>,
     reports: Reports,
-}
-
-/// By service and channel.
-type Reports = BTreeMap<String, BTreeMap<String, ChannelReport>>;
-
-/// What a look did, by the names of rows and definitions.
-#[derive(Default)]
-struct Done {
-    changed: BTreeSet<String>,
-    failed: BTreeMap<String, String>,
-    /// Rows that wait for their service.
-    early: BTreeSet<String>,
-    /// Whether something that nobody is told of could not be done.
-    is_stuck: bool,
-}
-
-impl Done {
-    fn is_settled(&self) -> bool {
-        self.changed.is_empty() && self.early.is_empty() && !self.is_stuck
-    }
-
-    /// What is changed at each look is told as what it is.
-    fn give_up(&mut self) {
-        let stays_not = "it does not stay as it is written: who else changes it?";
-        let changed = std::mem::take(&mut self.changed).into_iter();
-        self.failed
-            .extend(changed.map(|name| (name, stays_not.to_owned())));
-        self.is_stuck = true;
-    }
-
-    fn note(&mut self, name: &str, result: Result<(), Error>) {
-        match result {
-            Ok(()) => drop(self.changed.insert(name.to_owned())),
-            Err(error) => drop(self.failed.insert(name.to_owned(), error.to_string())),
-        }
-    }
 }
 
 impl Channels {
@@ -79,9 +31,7 @@ impl Channels {
 
     /// The server starts anew: its database is looked at again.
     pub fn forget(&mut self) {
-        self.looked = None;
-        self.is_settled = false;
-        self.tries = 0;
+        self.pace.forget();
     }
 
     /// Makes the database as the index says, each channel when its service is loaded; whether nothing is left to do now.
@@ -92,39 +42,20 @@ impl Channels {
         server: &Server,
     ) -> bool {
         let revision = &wanted.index.revision;
-        let is_due = |(seen, next): &(String, Instant)| seen != revision || *next <= Instant::now();
-        if !self.looked.as_ref().is_none_or(is_due) {
-            return self.is_settled;
+        if !self.pace.is_due(revision) {
+            return self.pace.is_settled();
         }
         let rows = wanted_rows(wanted, services);
-        let done = self.look(&rows, server).await;
-        self.is_settled = done.as_ref().is_ok_and(Done::is_settled);
-        self.tries = if self.is_settled {
-            0
-        } else {
-            self.tries.saturating_add(1)
-        };
-        let pause = match &done {
-            Ok(done) if self.is_settled && rows.is_empty() && done.failed.is_empty() => RARELY,
-            Ok(_) if !self.is_settled && self.tries <= TRIES => SOON,
-            _ => LATER,
-        };
-        self.looked = Some((revision.clone(), Instant::now() + pause));
-        if let Err(error) = done {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "channels could not be looked at: tried again"
-            );
-            if self.tries > TRIES {
-                let failed = rows.iter().map(|row| (row.name.clone(), error.to_string()));
-                let done = Done {
-                    failed: failed.collect(),
-                    ..Done::default()
-                };
-                self.reports = reports(&rows, &done);
-            }
+        let result = self.look(&rows, server).await;
+        if let Some(error) = self.pace.conclude("channels", revision, rows.len(), result) {
+            let failed = rows.iter().map(|row| (row.name.clone(), error.clone()));
+            let done = Done {
+                failed: failed.collect(),
+                ..Done::default()
+            };
+            self.reports = reports(&rows, &done);
         }
-        self.is_settled
+        self.pace.is_settled()
     }
 
     async fn look(&mut self, rows: &[WantedRow<'_>], server: &Server) -> Result<Done, Error> {
@@ -154,7 +85,7 @@ impl Channels {
                 }
             }
         }
-        if self.tries > TRIES {
+        if self.pace.is_too_long() {
             done.give_up();
         }
         // After the channels, and only when they are all as they should be: Zato deletes those of a definition with it.
@@ -260,40 +191,18 @@ async fn write(
     server.write_channel(id, fields(row, &security_id)).await
 }
 
-/// One report for each channel. What was changed is told when the next look finds it as it should be.
 fn reports(rows: &[WantedRow<'_>], done: &Done) -> Reports {
-    let mut reports = Reports::new();
-    let mut changed = BTreeSet::new();
-    for row in rows {
-        let definition = row.channel.security.as_ref().map(definition).unwrap_or_default();
-        if [&row.name, &definition]
-            .iter()
-            .any(|name| done.changed.contains(*name) || done.early.contains(*name))
-        {
-            changed.insert(row.place);
-        }
-        let error = done.failed.get(&definition).or(done.failed.get(&row.name));
-        let (service, channel) = row.place;
-        let of_service = reports.entry(service.to_owned()).or_default();
-        let report = of_service
-            .entry(channel.to_owned())
-            .or_insert_with(|| ChannelReport {
-                revision: row.channel.revision(),
-                error: None,
-            });
-        if let Some(error) = error {
-            report
-                .error
-                .get_or_insert_with(|| format!("{} {}: {error}", row.method, row.channel.url_path));
-        }
-    }
-    for (service, channel) in changed {
-        if let Some(of_service) = reports.get_mut(service) {
-            of_service.retain(|name, report| name != channel || report.error.is_some());
-        }
-    }
-    reports.retain(|_, of_service| !of_service.is_empty());
-    reports
+    let definitions: Vec<_> = rows
+        .iter()
+        .map(|row| row.channel.security.as_ref().map(definition).unwrap_or_default())
+        .collect();
+    let told = rows.iter().zip(&definitions).map(|(row, definition)| Told {
+        place: row.place,
+        names: vec![definition, &row.name],
+        revision: row.channel.revision(),
+        label: format!("{} {}: ", row.method, row.channel.url_path),
+    });
+    look::reports(told, done)
 }
 
 #[cfg(test)]

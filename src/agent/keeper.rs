@@ -14,6 +14,7 @@ use super::channels::Channels;
 use super::code::{self, Wanted};
 use super::creation::Credentials;
 use super::imports::Imports;
+use super::jobs::Jobs;
 use super::log::Log;
 use super::probes::State;
 use super::removal::Removal;
@@ -45,6 +46,7 @@ pub struct Keeper {
     services: BTreeMap<String, ServiceReport>,
     removal: Removal,
     channels: Channels,
+    jobs: Jobs,
     startup: Startup,
     callables: Vec<CallableOutcome>,
     is_settled: bool,
@@ -62,6 +64,10 @@ impl Keeper {
         probes: Arc<State>,
         startup: Startup,
     ) -> Self {
+        let has_scheduler = identity
+            .components
+            .iter()
+            .any(|component| component == "scheduler");
         Self {
             identity,
             server: Server::new(credentials.admin_invoke.clone(), credentials.pubapi.clone()),
@@ -74,6 +80,7 @@ impl Keeper {
             services: BTreeMap::new(),
             removal: Removal::new(Path::new(paths::HOT)),
             channels: Channels::default(),
+            jobs: Jobs::new(has_scheduler),
             startup,
             callables: vec![],
             is_settled: false,
@@ -140,7 +147,8 @@ impl Keeper {
             self.probes.open.store(true, Ordering::Relaxed);
         }
         let has_channels = self.channels.step(wanted, &self.services, &self.server).await;
-        self.is_settled = is_loaded && has_channels && self.remove(wanted).await;
+        let has_jobs = self.jobs.step(wanted, &self.services, &self.server).await;
+        self.is_settled = is_loaded && has_channels && has_jobs && self.remove(wanted).await;
         let open = self.probes.open.load(Ordering::Relaxed);
         let phase = if open { Phase::Serving } else { Phase::Loading };
         let revision = if self.is_settled {
@@ -178,6 +186,7 @@ impl Keeper {
             );
         }
         self.channels.forget();
+        self.jobs.forget();
         self.is_settled = false;
         self.password_set = false;
         self.probes.open.store(false, Ordering::Relaxed);
@@ -330,6 +339,7 @@ impl Keeper {
             error,
             services: self.services.clone(),
             channels: self.channels.reports().clone(),
+            jobs: self.jobs.reports().clone(),
             callables: self.callables.clone(),
         }
     }

@@ -13,6 +13,8 @@ use crate::exchange::{IndexedSecurity, SecurityKind};
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The scheduler does little for a request. One that does not answer must not keep the agent from its other work.
+const SCHEDULER_TIMEOUT: Duration = Duration::from_secs(2);
 /// A name that no service has: only the answer to the password counts.
 const NO_SERVICE: &str = "zato-operator.password-check";
 
@@ -22,6 +24,9 @@ pub enum Error {
     /// It does not answer.
     #[error("the server does not answer: {0}")]
     Http(#[from] reqwest::Error),
+    /// The scheduler does not answer.
+    #[error("Zato's scheduler does not answer: {0}")]
+    Scheduler(#[source] reqwest::Error),
     /// What a request needs is not there.
     #[error("{0} is not in the server's database")]
     Missing(String),
@@ -71,6 +76,40 @@ pub struct Row {
     pub rate_limit_def: Value,
     /// Others who may call.
     pub security_groups: Value,
+}
+
+/// A job in the server's database. What may be a number, a text or nothing has the type that Zato gave it.
+#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct JobRow {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether the scheduler runs it.
+    pub is_active: bool,
+    /// interval_based, cron_style or one_time.
+    pub job_type: String,
+    /// When it starts: UTC, without saying so.
+    pub start_date: String,
+    /// Its service.
+    pub service_name: String,
+    /// What the service gets.
+    pub extra: String,
+    /// Its interval.
+    pub weeks: Value,
+    /// Its interval.
+    pub days: Value,
+    /// Its interval.
+    pub hours: Value,
+    /// Its interval.
+    pub minutes: Value,
+    /// Its interval.
+    pub seconds: Value,
+    /// How often it runs in all.
+    pub repeats: Value,
+    /// When it runs, by the clock.
+    pub cron_definition: Value,
 }
 
 /// A definition of who may call.
@@ -184,6 +223,38 @@ impl Server {
         self.invoke("zato.http-soap.delete", &json!({"id": id}))
             .await
             .map(drop)
+    }
+
+    /// All jobs.
+    pub async fn jobs(&self) -> Result<Vec<JobRow>, Error> {
+        let service = "zato.scheduler.job.get-list";
+        rows(service, self.invoke(service, &json!({"cluster_id": 1})).await?)
+    }
+
+    /// Makes a job, or changes the one of that number.
+    pub async fn write_job(&self, id: Option<i64>, mut fields: Value) -> Result<(), Error> {
+        let service = match id {
+            None => "zato.scheduler.job.create",
+            Some(id) => {
+                fields["id"] = id.into();
+                "zato.scheduler.job.edit"
+            }
+        };
+        self.invoke(service, &fields).await.map(drop)
+    }
+
+    /// Deletes a job.
+    pub async fn delete_job(&self, id: i64) -> Result<(), Error> {
+        self.invoke("zato.scheduler.job.delete", &json!({"id": id}))
+            .await
+            .map(drop)
+    }
+
+    /// Whether the scheduler of this pod answers. It does when it has read its jobs.
+    pub async fn ask_scheduler(&self) -> Result<(), Error> {
+        let url = format!("http://127.0.0.1:{}/", ports::SCHEDULER);
+        let request = self.http.get(url).timeout(SCHEDULER_TIMEOUT);
+        request.send().await.map(drop).map_err(Error::Scheduler)
     }
 
     /// All definitions of a kind.
@@ -340,7 +411,17 @@ fn without_addresses(text: &str) -> String {
     for part in parts {
         result += part.trim_start_matches(|character: char| character.is_ascii_hexdigit());
     }
-    result
+    without_request(&result)
+}
+
+/// Without the number of the request, for the same reason.
+fn without_request(text: &str) -> String {
+    let Some((before, after)) = text.split_once("cid:`") else {
+        return text.to_owned();
+    };
+    let rest = after.trim_start_matches(|character: char| character.is_ascii_hexdigit());
+    rest.strip_prefix("`, ")
+        .map_or_else(|| text.to_owned(), |rest| format!("{before}{rest}"))
 }
 
 /// The family of services for definitions of a kind.
@@ -397,6 +478,11 @@ mod tests {
         assert_eq!(
             cause(&body(missing.into())),
             ": ServiceMissingException: <ServiceMissingException cid:`Service `a` does not exist"
+        );
+        let exists = "zato.common.exception.ZatoException: <ZatoException at 0x7f4db1c52380 cid:`92e65`, msg:`Job `a` already exists on this cluster`>";
+        assert_eq!(
+            cause(&body(exists.into())),
+            ": zato.common.exception.ZatoException: <ZatoException msg:`Job `a` already exists on this cluster`>"
         );
         assert_eq!(cause(&body("x".repeat(1000).into())).len(), 302);
     }

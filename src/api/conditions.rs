@@ -17,6 +17,8 @@ pub enum ConditionType {
     Compatible,
     /// Every channel of the service answers as its spec says.
     ChannelsActive,
+    /// Every job of the service is on Zato's scheduler as its spec says.
+    JobsScheduled,
     /// All startup callables passed when the server started last.
     CallablesPassed,
     /// Data and keys are those of an earlier cluster of this name.
@@ -96,7 +98,7 @@ reasons! {
     ServiceNameTaken, "ZatoService: Ready", "Another file of the cluster defines a service of the same name.", "Rename one of the two services.", "the_older_of_two_services_keeps_the_service_name";
     InternalName, "ZatoService: Ready", "A file defines a service under a name that is Zato's own.", "Rename the service.", "a_name_of_zatos_own_is_refused";
     LoadFailed, "ZatoService: Ready", "A server could not load a file; the message says whether the version before goes on answering.", "The message has Python's error.", "a_service_follows_its_edits";
-    BreakingChange, "ZatoService: Ready, Compatible, ChannelsActive", "A change breaks those who call the services. With `spec.openapi.breakingChangePolicy: Refuse` it is not deployed.", "Take the change back, give the new version another name, or set the policy to Warn.", "a_breaking_change_is_told_or_refused";
+    BreakingChange, "ZatoService: Ready, Compatible, ChannelsActive, JobsScheduled", "A change breaks those who call the services. With `spec.openapi.breakingChangePolicy: Refuse` it is not deployed.", "Take the change back, give the new version another name, or set the policy to Warn.", "a_breaking_change_is_told_or_refused";
     NothingBroken, "ZatoService: Compatible", "The change from the version before breaks no callers.", "", "a_breaking_change_is_told_or_refused";
     NotJudged, "ZatoService: Compatible", "The version before is gone, so that nothing could be compared: an operator was interrupted, or a ConfigMap with code was deleted.", "Compare by hand, with `apispec --since`. The next change is judged again.", "what_cannot_be_compared_is_told_as_such";
     AllActive, "ZatoService: ChannelsActive", "Every channel answers as the spec says.", "", "channels_follow_their_spec";
@@ -106,6 +108,10 @@ reasons! {
     PathTaken, "ZatoService: Ready, ChannelsActive", "A channel of an older `ZatoService`, or one before it in the same list, answers the same path and method.", "Choose another path.", "channels_that_are_wrong_are_told";
     SecretNotFound, "ZatoService: Ready, ChannelsActive", "A Secret that a channel names does not exist. The channel is not made; one that was there stays as it was.", "Create it.", "channels_that_are_wrong_are_told";
     SecretInvalid, "ZatoService: Ready, ChannelsActive", "A Secret that a channel names lacks a key or the label that lets services use it, has a value that callers cannot send, or a user name that another Secret or Zato itself has. The channel is not made; one that was there stays as it was.", "The message says what to do.", "channels_that_are_wrong_are_told";
+    AllScheduled, "ZatoService: JobsScheduled", "Every job is on Zato's scheduler as the spec says, is suspended, or ran at its time.", "", "jobs_run_as_their_spec_says";
+    JobsPending, "ZatoService: Ready, JobsScheduled", "A job is being made or changed.", "Wait; it needs its service and the scheduler.", "truth_table_of_jobs";
+    JobInvalid, "ZatoService: Ready, JobsScheduled", "A job names a service that no file of the `ZatoService` defines, a time that never comes or has passed, or a payload that is too large. It is not made.", "The message names it: correct the job, or add the service.", "jobs_that_are_wrong_are_told";
+    JobFailed, "ZatoService: Ready, JobsScheduled", "The cluster has no scheduler, the scheduler does not answer, or Zato did not take a job.", "The message has Zato's answer; it is tried again. Without a scheduler: set `spec.scheduler.enabled` of the ZatoCluster to true.", "jobs_that_are_wrong_are_told";
     Published, "both: Documented", "The OpenAPI document of what was loaded last is in the ConfigMap that the message names.", "", "documents_are_published";
     DocumentTooLarge, "both: Documented", "The OpenAPI document does not fit into a ConfigMap.", "Divide the services among several ZatoServices, or several clusters.", "a_document_that_does_not_fit_is_told";
     Adopted, "ZatoCluster: DataAdopted", "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";

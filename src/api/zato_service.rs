@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{Channel, Endpoint};
+use super::jobs::{Job, JobStatus};
 
 /// What a user wants to be deployed.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -75,6 +76,11 @@ pub struct ZatoServiceSpec {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub channels: Vec<Channel>,
+    /// When Zato's scheduler runs the services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub jobs: Vec<Job>,
     /// The OpenAPI document of the services.
     #[serde(default)]
     pub openapi: OpenApi,
@@ -190,6 +196,10 @@ pub struct ZatoServiceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["channel".into()]))]
     pub endpoints: Vec<Endpoint>,
+    /// The jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub jobs: Vec<JobStatus>,
     /// The newest OpenAPI document of the services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openapi: Option<PublishedDocument>,

@@ -124,6 +124,7 @@ fn is_deployed(services: &[Sourced], index: &Index) -> bool {
         (Ok(version), Some(deployed)) => {
             version.revision == deployed.revision
                 && version.channels == deployed.channels
+                && version.jobs == deployed.jobs
                 && version.expected == deployed.expected
         }
         _ => false,

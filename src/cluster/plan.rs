@@ -21,8 +21,8 @@ use crate::k8s::names;
 use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
 use crate::reconcile::child::{Claim, PodState};
-use crate::service::channels;
 use crate::service::check::{Checked, checked, indexed};
+use crate::service::{channels, jobs};
 
 /// What will be done.
 #[derive(Debug)]
@@ -306,13 +306,18 @@ fn index(cluster: &str, services: &[Checked<'_>], inputs: &Inputs) -> (Index, BT
             match judged {
                 // All of it stays.
                 Some(Judged::Refused(refused)) => old.refused = Some(refused),
-                _ if service.must_not_break() && breaks() => {}
-                _ => old.channels = new,
+                _ => {
+                    old.jobs = jobs::told(&service.jobs, &old);
+                    if !(service.must_not_break() && breaks()) {
+                        old.channels = new;
+                    }
+                }
             }
             indexed.insert(service.name.clone(), old);
         }
     }
     channels::rotate(&mut indexed, services.iter().flat_map(|service| &service.claims));
+    jobs::note_made(&mut indexed, inputs.report.as_ref());
     shards::assign(cluster, &mut indexed, &inputs.previous.index);
     let index = Index::sealed(indexed);
     // The first one always exists.
@@ -356,6 +361,7 @@ fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<Index
     let found = found?;
     let mut kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
     kept.channels.clone_from(&old.channels);
+    kept.jobs.clone_from(&old.jobs);
     kept.expected.clone_from(&old.expected);
     if kept.revision == old.revision {
         kept.breaks.clone_from(&old.breaks);

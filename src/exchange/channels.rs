@@ -80,17 +80,6 @@ impl IndexedChannel {
     }
 }
 
-/// What a server has of a channel.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ChannelReport {
-    /// The revision of the channel that this is about.
-    pub revision: String,
-    /// Why the server does not have it, if it does not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ use crate::reconcile::kind::{Outcome, Verdict};
 use kube::ResourceExt;
 
 mod channels;
+mod jobs;
 
 type Judged = (bool, Reason, String);
 
@@ -25,9 +26,11 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
         Outcome::Applied { plan } => {
             let servers = servers(&service.name_any(), plan);
             let active = channels::judged(&service.name_any(), plan);
-            let ready = ready(judge(plan, &servers), active.as_ref());
+            let scheduled = jobs::judged(&service.name_any(), plan);
+            let ready = ready(judge(plan, &servers), active.iter().chain(&scheduled));
             let others = [
                 active.map(|told| (ConditionType::ChannelsActive, told)),
+                scheduled.map(|told| (ConditionType::JobsScheduled, told)),
                 Some((ConditionType::FileNamesSafe, file_names(plan))),
                 compatible(plan).map(|told| (ConditionType::Compatible, told)),
             ];
@@ -41,6 +44,7 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
                     .collect(),
                 revision: plan.revision.clone(),
                 endpoints: channels::endpoints(&service.name_any(), plan),
+                jobs: jobs::statuses(&service.name_any(), plan),
                 servers,
                 openapi: plan.documents.newest().cloned(),
             }
@@ -68,11 +72,11 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
     }
 }
 
-/// What is deployed is as its spec says when its channels are, too.
-fn ready(deployed: Judged, active: Option<&Judged>) -> Judged {
-    match active {
-        Some((false, reason, message)) if deployed.0 => (false, *reason, message.clone()),
-        _ => deployed,
+/// What is deployed is as its spec says when its channels and jobs are, too.
+fn ready<'a>(deployed: Judged, mut others: impl Iterator<Item = &'a Judged>) -> Judged {
+    match others.find(|other| !other.0).filter(|_| deployed.0) {
+        Some(other) => other.clone(),
+        None => deployed,
     }
 }
 

@@ -139,7 +139,8 @@ pub fn active(
     Some(active)
 }
 
-fn has(version: &IndexedService, service: &str) -> bool {
+/// Whether the files of a version define a service.
+pub(super) fn has(version: &IndexedService, service: &str) -> bool {
     version.services().any(|found| found == service)
 }
 

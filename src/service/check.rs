@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::channels::{self, Claim};
+use super::jobs::{self, Wish};
 use super::refusal::Refusal;
 use super::source::Sourced;
 use crate::agent::removal;
@@ -20,6 +21,8 @@ pub struct Checked<'a> {
     pub result: Result<IndexedService, Refusal>,
     /// Its channels.
     pub claims: Vec<Claim>,
+    /// Its jobs.
+    pub jobs: Vec<Wish>,
     source: &'a Sourced,
 }
 
@@ -93,10 +96,12 @@ pub fn checked<'a>(services: &'a [Sourced], deployed: &Index) -> Vec<Checked<'a>
         .iter()
         .map(|source| {
             let claims = claims.remove(&source.name).unwrap_or_default();
+            let jobs = jobs::wishes(&source.jobs, deployed.services.get(&source.name), source.read);
             Checked {
                 name: source.name.clone(),
-                result: taken.take(source, &claims),
+                result: taken.take(source, &claims, &jobs),
                 claims,
+                jobs,
                 source,
             }
         })
@@ -137,7 +142,12 @@ impl Taken {
         }
     }
 
-    fn take(&mut self, service: &Sourced, claims: &[Claim]) -> Result<IndexedService, Refusal> {
+    fn take(
+        &mut self,
+        service: &Sourced,
+        claims: &[Claim],
+        jobs: &[Wish],
+    ) -> Result<IndexedService, Refusal> {
         let (owner, files) = (&service.name, service.files.clone()?);
         for file in files.keys() {
             if file == removal::FILE {
@@ -155,6 +165,7 @@ impl Taken {
         }
         let mut version = indexed(texts(&files))?;
         version.channels = channels::told(claims, &version);
+        version.jobs = jobs::told(jobs, &version);
         version.expected = service.expected.iter().cloned().collect();
         let mut own: BTreeMap<&str, &str> = BTreeMap::new();
         for (file, entry) in &version.files {

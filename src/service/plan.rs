@@ -7,12 +7,13 @@ use kube::ResourceExt;
 use super::Inputs;
 use super::channels::{Claim, Problem};
 use super::check::{Checked, checked, texts};
+use super::jobs::{self, Wish};
 use super::refusal::Refusal;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::desired::network;
 use crate::documents::{self, Publication};
-use crate::exchange::{IndexedChannel, IndexedService, Report, revision};
+use crate::exchange::{IndexedChannel, IndexedJob, IndexedService, Report, revision};
 use crate::k8s::names;
 use crate::reconcile::error::BLOCKING;
 
@@ -41,6 +42,8 @@ pub struct Plan {
     pub expected: BTreeSet<String>,
     /// Its channels, in the order of the spec.
     pub channels: Vec<PlannedChannel>,
+    /// Its jobs, in the order of the spec.
+    pub jobs: Vec<PlannedJob>,
     /// Where its channels answer.
     pub address: String,
 }
@@ -60,6 +63,15 @@ impl PlannedChannel {
         let told = self.claim.told.as_ref().filter(|_| self.problem.is_none());
         told.map(IndexedChannel::revision)
     }
+}
+
+/// A job and what keeps it from being as its spec says.
+#[derive(Debug)]
+pub struct PlannedJob {
+    /// What the spec says.
+    pub wish: Wish,
+    /// What is wrong.
+    pub problem: Option<jobs::Problem>,
 }
 
 /// The step from a version to the one that is deployed.
@@ -115,8 +127,12 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let refusal = refusal.or_else(|| breaking_change(own?, deployed?));
     let namespace = service.namespace().unwrap_or_default();
     let address = network::address(&service.spec.cluster_ref.name, &namespace);
+    let version = own.and_then(|own| own.result.as_ref().ok());
+    let version = version.filter(|_| refusal.is_none()).or(deployed);
+    let is_kept = matches!(refusal, Some(Refusal::BreakingChange(_)));
     Plan {
-        channels: own.map_or_else(Vec::new, |own| planned(own, refusal.as_ref(), deployed)),
+        channels: own.map_or_else(Vec::new, |own| planned(own, is_kept, version, deployed)),
+        jobs: own.map_or_else(Vec::new, |own| planned_jobs(own, is_kept, version, deployed)),
         expected: service.spec.expected_services.iter().cloned().collect(),
         revision: files.map(|files| revision(texts(files))),
         documents: match &refusal {
@@ -143,23 +159,17 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     }
 }
 
-/// The channels, of the version that servers have or get.
+/// The channels, of the version that servers have or get. `is_kept`: what was there goes on.
 fn planned(
     own: &Checked<'_>,
-    refusal: Option<&Refusal>,
+    is_kept: bool,
+    version: Option<&IndexedService>,
     deployed: Option<&IndexedService>,
 ) -> Vec<PlannedChannel> {
-    let version = own
-        .result
-        .as_ref()
-        .ok()
-        .filter(|_| refusal.is_none())
-        .or(deployed);
     let planned = |claim: &Claim| {
         let mut problem = claim.problem_with(version);
         let was = deployed.and_then(|was| was.channels.get(&claim.name));
-        if matches!(refusal, Some(Refusal::BreakingChange(_))) && was != claim.told.as_ref() {
-            // What was there goes on.
+        if is_kept && was != claim.told.as_ref() {
             problem = problem.or(Some(Problem::Refused));
         }
         PlannedChannel {
@@ -168,6 +178,28 @@ fn planned(
         }
     };
     own.claims.iter().map(planned).collect()
+}
+
+/// The same of the jobs.
+fn planned_jobs(
+    own: &Checked<'_>,
+    is_kept: bool,
+    version: Option<&IndexedService>,
+    deployed: Option<&IndexedService>,
+) -> Vec<PlannedJob> {
+    let planned = |wish: &Wish| {
+        let mut problem = wish.problem_with(version);
+        let was = deployed.and_then(|was| was.jobs.get(&wish.job.name));
+        let wanted = wish.told.as_ref().ok().filter(|_| !wish.job.suspend);
+        if is_kept && was.map(IndexedJob::revision) != wanted.map(IndexedJob::revision) {
+            problem = problem.or(Some(jobs::Problem::Refused));
+        }
+        PlannedJob {
+            wish: wish.clone(),
+            problem,
+        }
+    };
+    own.jobs.iter().map(planned).collect()
 }
 
 /// Whether a cluster did not deploy this revision because of what it breaks.

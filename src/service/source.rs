@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::channels::secret::{self, CallerSecret};
 use super::refusal::Refusal;
 use crate::api::channels::Channel;
+use crate::api::jobs::Job;
 use crate::api::{OpenApi, ZatoService};
 use crate::reconcile::Error;
 use crate::reconcile::engine::Context;
@@ -28,7 +30,11 @@ pub struct Sourced {
     pub expected: Vec<String>,
     /// Its channels.
     pub channels: Vec<Channel>,
-    /// The Secrets that they name; none: it does not exist.
+    /// Its jobs.
+    pub jobs: Vec<Job>,
+    /// When all this was read.
+    pub read: Timestamp,
+    /// The Secrets that channels name; none: it does not exist.
     pub secrets: BTreeMap<String, Option<Arc<CallerSecret>>>,
 }
 
@@ -42,6 +48,8 @@ pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sou
             openapi: service.spec.openapi.clone(),
             expected: service.spec.expected_services.clone(),
             channels: service.spec.channels.clone(),
+            jobs: service.spec.jobs.clone(),
+            read: Timestamp::now(),
             secrets: secrets(service, context).await?,
         });
     }

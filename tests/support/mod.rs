@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
-const LIMIT: Duration = Duration::from_mins(3);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// A namespace that one test has for itself.
 pub struct Namespace {
@@ -151,12 +151,25 @@ impl Namespace {
     pub async fn until<F: Future<Output = bool>>(&self, what: &str, ask: impl Fn() -> F) {
         until(&format!("namespace {}: {what}", self.name), ask).await;
     }
+
+    /// Asks until there is an answer.
+    pub async fn until_some<T, F: Future<Output = Option<T>>>(&self, what: &str, ask: impl Fn() -> F) -> T {
+        until_some(&format!("namespace {}: {what}", self.name), ask).await
+    }
 }
 
 /// Asks until it is so.
 pub async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
+    until_some(what, || async { ask().await.then_some(()) }).await;
+}
+
+/// Asks until there is an answer: what is read once more may be another one.
+pub async fn until_some<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
     let start = Instant::now();
-    while !ask().await {
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
         assert!(start.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -191,10 +204,20 @@ pub async fn install_definitions() {
         let path = format!("/apis/zato.io/v1alpha1/{}", definition.spec.names.plural);
         until(&path, || async {
             let request = http::Request::get(&path).body(vec![]).unwrap();
-            client.request_text(request).await.is_ok()
+            // One of this name that is on its way out is served, too.
+            let is_this_one = is_established(&api.get(&definition.name_any()).await.unwrap());
+            is_this_one && client.request_text(request).await.is_ok()
         })
         .await;
     }
+}
+
+fn is_established(definition: &CustomResourceDefinition) -> bool {
+    let mut conditions = definition
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|condition| condition.type_ == "Established" && condition.status == "True")
 }
 
 pub fn cluster(name: &str, spec: Value) -> Value {
@@ -245,17 +268,13 @@ pub async fn until_service(
     kind: &str,
     is_so: impl Fn(&Condition) -> bool,
 ) -> Condition {
-    let found = async || {
-        let found = space.get::<ZatoService>(name).await;
-        let told = condition(&found.status?.conditions, kind)?;
-        (told.observed_generation == found.metadata.generation && is_so(&told)).then_some(told)
-    };
     space
-        .until(&format!("{kind} of service {name}"), || async {
-            found().await.is_some()
+        .until_some(&format!("{kind} of service {name}"), || async {
+            let found = space.get::<ZatoService>(name).await;
+            let told = condition(&found.status?.conditions, kind)?;
+            (told.observed_generation == found.metadata.generation && is_so(&told)).then_some(told)
         })
-        .await;
-    found().await.unwrap()
+        .await
 }
 
 /// The same by its reason and words of its message.
@@ -300,19 +319,38 @@ pub async fn until_told(space: &Namespace, words: &str) -> String {
 /// Says how long it took: docs/performance.md has the times.
 async fn until_ready_is(space: &Namespace, what: &str, is_so: impl Fn(&Condition) -> bool) -> String {
     let start = Instant::now();
-    space
-        .until(what, || async {
-            cluster_ready(space).await.as_ref().is_some_and(&is_so)
-        })
+    let ready = space
+        .until_some(what, || async { cluster_ready(space).await.filter(&is_so) })
         .await;
     let time = start.elapsed().as_secs_f64();
     println!("namespace {}: told after {time:.1} s: {what}", space.name());
-    cluster_ready(space).await.unwrap().message
+    ready.message
 }
 
-/// Asks the database of cluster "c".
+/// Waits until the server's pod of cluster "c" is another one than that, and ready: what was told of the one before may stand
+/// in statuses still.
+pub async fn until_other_pod(space: &Namespace, old: Option<&str>) {
+    space
+        .until("another pod is ready", || async {
+            let pod = space.find::<Pod>("c-server-0").await.unwrap_or_default();
+            let conditions = pod.status.into_iter().flat_map(|status| status.conditions);
+            let is_ready = conditions
+                .flatten()
+                .any(|c| c.type_ == "Ready" && c.status == "True");
+            is_ready && pod.metadata.uid.as_deref() != old
+        })
+        .await;
+}
+
+/// Asks the database of cluster "c", also while its server writes.
 pub fn sql(space: &Namespace, text: &str) -> String {
-    let command = ["sqlite3", "/opt/zato/data/zato.db", text];
+    let command = [
+        "sqlite3",
+        "-cmd",
+        ".timeout 30000",
+        "/opt/zato/data/zato.db",
+        text,
+    ];
     space.exec("c-server-0", "server", &command)
 }
 

@@ -94,6 +94,10 @@ fn special(path: &str) -> Option<Edit> {
             let channel = |security: Value| json!([{"name": "c", "rest": {"service": "s", "urlPath": "/a/{b}", "methods": ["GET"], "security": security}}]);
             (channel(json!({"none": {}})), channel(json!({})), false)
         }
+        "jobs" => {
+            let job = |time: Value| json!([{"name": "j", "service": "s", "interval": time}]);
+            (job(json!("15m")), job(json!("0s")), false)
+        }
         "expectedServices" => (json!(["other"]), json!(["a", "a"]), false),
         "openapi/tags" => (json!(["other"]), json!([]), false),
         "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),

@@ -20,12 +20,12 @@ pub fn has_pods() -> bool {
 
 /// How long a step may take when it is disturbed.
 fn limit() -> Duration {
-    Duration::from_secs(if has_pods() { 150 } else { 30 })
+    Duration::from_secs(if has_pods() { 150 } else { 60 })
 }
 
 /// An undisturbed step is over when nothing changes for so long.
 fn quiet() -> Duration {
-    Duration::from_millis(if has_pods() { 3000 } else { 700 })
+    Duration::from_millis(if has_pods() { 3000 } else { 2000 })
 }
 
 const OTHER_IMAGE: &str = "registry.local/zato-sim:other";

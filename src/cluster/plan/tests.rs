@@ -21,6 +21,8 @@ fn service(name: &str, file: &str, text: &str) -> Sourced {
         openapi: OpenApi::default(),
         expected: vec![],
         channels: vec![],
+        jobs: vec![],
+        read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         secrets: BTreeMap::new(),
     }
 }

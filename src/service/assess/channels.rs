@@ -3,7 +3,7 @@
 use super::Judged;
 use crate::api::channels::Endpoint;
 use crate::api::conditions::Reason;
-use crate::exchange::{ChannelReport, Phase, Report};
+use crate::exchange::{PartReport, Phase, Report};
 use crate::service::channels::name;
 use crate::service::plan::{Plan, PlannedChannel};
 
@@ -88,7 +88,7 @@ fn state(service: &str, channel: &PlannedChannel, plan: &Plan) -> State {
         let found = report.channels.get(service)?.get(name)?;
         (Some(&found.revision) == revision.as_ref()).then(|| found.clone())
     };
-    let found: Vec<Option<ChannelReport>> = running.map(|report| of(&channel.claim.name, report)).collect();
+    let found: Vec<Option<PartReport>> = running.map(|report| of(&channel.claim.name, report)).collect();
     if let Some(error) = found.iter().flatten().find_map(|report| report.error.clone()) {
         return State::Failed(Reason::ChannelFailed, error);
     }

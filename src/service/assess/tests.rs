@@ -47,6 +47,7 @@ fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool
         change: Some(change(&[])),
         documents: Publication::default(),
         channels: vec![],
+        jobs: vec![],
         expected: std::collections::BTreeSet::new(),
         address: String::new(),
         reports: vec![("demo-server-0".into(), report)],
@@ -204,6 +205,7 @@ fn two_servers(second: Report) -> Plan {
             ..Publication::default()
         },
         channels: vec![],
+        jobs: vec![],
         expected: std::collections::BTreeSet::new(),
         address: String::new(),
         reports: vec![
@@ -281,10 +283,10 @@ fn channels_count_for_ready() {
     let failed = (false, Reason::PathTaken, "taken".to_owned());
     let active = (true, Reason::AllActive, "active".to_owned());
     let broken = (false, Reason::SyntaxError, "broken".to_owned());
-    assert_eq!(ready(deployed.clone(), Some(&failed)), failed);
-    assert_eq!(ready(deployed.clone(), Some(&active)), deployed);
-    assert_eq!(ready(deployed.clone(), None), deployed);
-    assert_eq!(ready(broken.clone(), Some(&failed)), broken);
+    assert_eq!(ready(deployed.clone(), [&failed].into_iter()), failed);
+    assert_eq!(ready(deployed.clone(), [&active].into_iter()), deployed);
+    assert_eq!(ready(deployed.clone(), [].into_iter()), deployed);
+    assert_eq!(ready(broken.clone(), [&failed].into_iter()), broken);
 }
 
 #[test]

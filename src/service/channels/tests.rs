@@ -21,6 +21,8 @@ fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<Call
         openapi: OpenApi::default(),
         expected: vec![],
         channels: channels.iter().map(channel).collect(),
+        jobs: vec![],
+        read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         secrets: secrets.iter().map(secret).collect(),
     }
 }
@@ -357,12 +359,13 @@ fn only_what_a_server_took_answers() {
         ("good".to_owned(), IndexedChannel::default()),
         ("bad".to_owned(), IndexedChannel::default()),
     ]);
-    let told = |error: Option<&str>, revision: String| crate::exchange::ChannelReport {
+    let told = |error: Option<&str>, revision: String| crate::exchange::PartReport {
         revision,
         error: error.map(Into::into),
+        ..crate::exchange::PartReport::default()
     };
     let now = IndexedChannel::default().revision();
-    let report = |bad: Option<crate::exchange::ChannelReport>| {
+    let report = |bad: Option<crate::exchange::PartReport>| {
         let mut of_service = BTreeMap::from([("good".to_owned(), told(None, now.clone()))]);
         of_service.extend(bad.map(|bad| ("bad".to_owned(), bad)));
         Report {

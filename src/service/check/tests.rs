@@ -11,6 +11,8 @@ pub(in crate::service) fn service(name: &str, files: &[(&str, &str)]) -> Sourced
         openapi: OpenApi::default(),
         expected: vec![],
         channels: vec![],
+        jobs: vec![],
+        read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         secrets: BTreeMap::new(),
     }
 }

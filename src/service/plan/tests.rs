@@ -34,6 +34,8 @@ fn a_service_is_planned_by_what_is_its_own() {
         openapi: OpenApi::default(),
         expected: vec![],
         channels: vec![],
+        jobs: vec![],
+        read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         secrets: BTreeMap::new(),
     };
     let good = service("mine", &[("books.py", "x = 1\n"), ("api.py", "x = 1\n")]);

@@ -40,6 +40,7 @@ fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
         change: None,
         documents: Publication::default(),
         channels,
+        jobs: vec![],
         expected: std::collections::BTreeSet::new(),
         address: "http://demo.n.svc:11223".into(),
     }
@@ -47,9 +48,10 @@ fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
 
 fn report(phase: Phase, revision: &str, error: Option<&str>) -> Report {
     let now = IndexedChannel::default().revision();
-    let channel = ChannelReport {
+    let channel = PartReport {
         revision: if revision == "now" { now } else { revision.into() },
         error: error.map(Into::into),
+        ..PartReport::default()
     };
     let of_service = BTreeMap::from([("c".to_owned(), channel)]);
     Report {

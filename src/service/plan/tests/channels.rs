@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::exchange::{ChannelReport, RefusedRevision, ServiceReport};
+use crate::exchange::{PartReport, RefusedRevision, ServiceReport};
 
 fn code(name: &str) -> String {
     format!("from zato.server.service import Service\n\n{}", named(name))
@@ -35,9 +35,10 @@ fn report(version: &IndexedService, errors: &[(&str, Option<&str>)]) -> Report {
         ..ServiceReport::default()
     };
     let channel = |(name, error): &(&str, Option<&str>)| {
-        let report = ChannelReport {
+        let report = PartReport {
             revision: version.channels[*name].revision(),
             error: error.map(Into::into),
+            ..PartReport::default()
         };
         ((*name).to_owned(), report)
     };
