@@ -21,4 +21,5 @@ pub mod openapi;
 pub mod python;
 pub mod reconcile;
 pub mod service;
+pub mod sso;
 pub mod telemetry;

@@ -201,6 +201,6 @@ impl Sender {
 pub fn both<A, B>(sent: Result<A, Error>, received: Result<B, Error>) -> Result<(A, B), Error> {
     match (sent, received) {
         (Ok(sent), Ok(received)) => Ok((sent, received)),
-        (Err(Error::Stopped), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
+        (Err(Error::Stopped) | Ok(_), Err(error)) | (Err(error), _) => Err(error),
     }
 }

@@ -1,5 +1,7 @@
 //! Real servers: every kind of database into every kind, and what only one of them can hold.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::path::Path;

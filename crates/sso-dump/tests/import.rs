@@ -1,5 +1,7 @@
 //! What the article's own procedure makes, and what a person loads by hand.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::io::Cursor;
@@ -31,7 +33,7 @@ fn text() -> String {
     let mut text =
         String::from("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nDROP TABLE IF EXISTS zato_sso_group;\n");
     for statement in sso_dump::schema::sql::create(sso_dump::database::Kind::Sqlite) {
-        text += &format!("{statement};\n");
+        text += &(statement + ";\n");
     }
     text += "INSERT INTO zato_sso_group VALUES(1,1,0,'g;1','it''s -- no comment','x',replace('two\\nlines','\\n',char(10)),2);\n";
     text += "INSERT INTO zato_sso_group VALUES(2,1,0,'g2',unistr('\\u017c'),'a\nb;\nc',NULL,NULL);\n";

@@ -3,6 +3,8 @@
 //! The process is this program itself, told by its environment to work (see [`child`]). SQLite is always looked at, the
 //! servers when dev/databases.sh has started them.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::path::Path;

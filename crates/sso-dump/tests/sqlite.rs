@@ -1,5 +1,7 @@
 //! SQLite: from a database that a server writes to, into an archive, and into the tables of another one.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::path::Path;
@@ -91,6 +93,15 @@ fn empty_tables_are_an_archive_too() {
     .unwrap();
 }
 
+/// However the reading ends, the writer ends, too.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A server goes on writing: no half of what it writes in one transaction is in an archive, it is never refused, and its
 /// file is not written to.
 #[test]
@@ -104,13 +115,6 @@ fn a_server_writes_meanwhile() {
             .pragma_update(None, "journal_mode", mode)
             .unwrap();
         let stop = AtomicBool::new(false);
-        // However the reading ends, the writer ends, too.
-        struct Stop<'a>(&'a AtomicBool);
-        impl Drop for Stop<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
         std::thread::scope(|scope| {
             let stopping = Stop(&stop);
             let writer = scope.spawn(|| {
@@ -356,17 +360,18 @@ fn sessions_can_stay_behind() {
     assert_eq!(everything(&to).len(), 14 + 4 + 4 + 8);
 }
 
+fn link(id: i64, auth_type: &str, auth_id: i64) -> String {
+    format!(
+        "INSERT INTO zato_sso_linked_auth VALUES ({id}, 1, 0, '2026-01-01 00:00:00', NULL, 0, '{auth_type}', {auth_id}, NULL, 'x', NULL, 'zusr1');"
+    )
+}
+
 /// A linked account gets the definition of its name, whatever its number is here, or none at all.
 #[test]
 fn linked_accounts_go_to_definitions_of_their_name() {
     let folder = folder();
     let from = sqlite(folder.path(), "from.db");
     odd_rows(&from, 10);
-    let link = |id: i64, auth_type: &str, auth_id: i64| {
-        format!(
-            "INSERT INTO zato_sso_linked_auth VALUES ({id}, 1, 0, '2026-01-01 00:00:00', NULL, 0, '{auth_type}', {auth_id}, NULL, 'x', NULL, 'zusr1');"
-        )
-    };
     Connection::open(&from)
         .unwrap()
         .execute_batch(

@@ -43,26 +43,29 @@ fn tables() -> impl Iterator<Item = &'static Table> {
 }
 
 fn sqlite() -> String {
-    let mut text = String::from(
+    let mut text = vec![String::from(
         "-- sqlite3 /path/to/zato.db < load/sqlite.sql\n.bail on\n.mode ascii\n.separator \"\\t\" \"\\n\"\n\
          PRAGMA foreign_keys=OFF;\nBEGIN IMMEDIATE;\n-- Stops when a table has rows, or when bytes are no text.\n\
          CREATE TEMP TABLE load_guard (unexpected INTEGER CHECK (unexpected = 0));\n",
-    );
+    )];
     for table in &TABLES {
-        text += &format!("INSERT INTO load_guard SELECT count(*) FROM {};\n", table.name);
+        text.push(format!(
+            "INSERT INTO load_guard SELECT count(*) FROM {};\n",
+            table.name
+        ));
     }
     for table in tables() {
         let (name, columns) = (table.name, columns(Kind::Sqlite, table));
         let values: Vec<_> = table.columns.iter().map(sqlite_value).collect();
-        text += &format!(
+        text.push(format!(
             "CREATE TEMP TABLE load_{name} ({columns}, notes);\n\
              .import '|cat tables/{name}/*.tsv' load_{name}\n\
              INSERT INTO load_guard SELECT count(*) FROM load_{name} WHERE notes LIKE '%=%';\n\
              INSERT INTO {name} ({columns}) SELECT {} FROM load_{name};\nDROP TABLE load_{name};\n",
             values.join(", ")
-        );
+        ));
     }
-    text + "COMMIT;\n"
+    text.concat() + "COMMIT;\n"
 }
 
 /// Without its escapes. A tab is never in an escaped field: it marks what must not be taken for an escape again.
@@ -92,46 +95,52 @@ fn sqlite_value(column: &Column) -> String {
 }
 
 fn postgresql() -> String {
-    let mut text = String::from(
+    let mut text = vec![String::from(
         "-- psql -f load/postgresql.sql DATABASE\n\\set ON_ERROR_STOP on\nSET client_encoding = 'UTF8';\nBEGIN;\n\
          -- Stops when a table has rows.\n\
          CREATE TEMP TABLE load_guard (unexpected bigint CHECK (unexpected = 0)) ON COMMIT DROP;\n",
-    );
+    )];
     for table in &TABLES {
-        text += &format!("INSERT INTO load_guard SELECT count(*) FROM {};\n", table.name);
+        text.push(format!(
+            "INSERT INTO load_guard SELECT count(*) FROM {};\n",
+            table.name
+        ));
     }
     for table in tables() {
         let (name, columns) = (table.name, columns(Kind::Postgresql, table));
-        text += &format!(
+        text.push(format!(
             "CREATE TEMP TABLE load_{name} (LIKE {name}, notes text) ON COMMIT DROP;\n\
              \\copy load_{name} ({columns}, notes) from program 'cat tables/{name}/*.tsv'\n\
              INSERT INTO load_guard SELECT count(*) FROM load_{name} WHERE notes LIKE '%=%';\n"
-        );
+        ));
         // What a database with bytea_output = 'hex' made of bytes.
         for column in table.columns.iter().filter(|column| column.is_bytes) {
             let column = column.name;
-            text += &format!(
+            text.push(format!(
                 "UPDATE load_{name} SET {column} = convert_from(decode(substr({column}, 3), 'hex'), 'utf8') WHERE {column} LIKE '\\\\x%';\n"
-            );
+            ));
         }
-        text += &format!(
+        text.push(format!(
             "INSERT INTO {name} ({columns}) SELECT {columns} FROM load_{name} ORDER BY id;\n\
              SELECT setval('{}', coalesce(max(id), 1), max(id) IS NOT NULL) FROM {name};\n",
             table.sequence
-        );
+        ));
     }
-    text + "COMMIT;\n"
+    text.concat() + "COMMIT;\n"
 }
 
 fn mysql() -> String {
-    let mut text = String::from(
+    let mut text = vec![String::from(
         "-- mariadb --local-infile=1 DATABASE < load/mysql.sql\nSET NAMES utf8mb4;\n\
          SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO', foreign_key_checks = 0;\n\
          -- Stops when a table has rows.\n\
          CREATE TEMPORARY TABLE load_guard (unexpected BIGINT, CHECK (unexpected = 0));\nSTART TRANSACTION;\n",
-    );
+    )];
     for table in &TABLES {
-        text += &format!("INSERT INTO load_guard SELECT count(*) FROM {};\n", table.name);
+        text.push(format!(
+            "INSERT INTO load_guard SELECT count(*) FROM {};\n",
+            table.name
+        ));
     }
     for table in tables() {
         let (name, columns) = (table.name, columns(Kind::Mysql, table));
@@ -142,7 +151,7 @@ fn mysql() -> String {
             .collect();
         let values: Vec<_> = table.columns.iter().map(mysql_value).collect();
         // Into texts first: LOAD DATA LOCAL only warns about what an INSERT refuses.
-        text += &format!(
+        text.push(format!(
             "system cat tables/{name}/*.tsv > load_{name}.tsv\n\
              CREATE TEMPORARY TABLE load_{name} ({}, notes TEXT) CHARACTER SET utf8mb4;\n\
              LOAD DATA LOCAL INFILE 'load_{name}.tsv' INTO TABLE load_{name} CHARACTER SET utf8mb4 ({columns}, notes);\n\
@@ -151,9 +160,9 @@ fn mysql() -> String {
              DROP TEMPORARY TABLE load_{name};\nsystem rm load_{name}.tsv\n",
             texts.join(", "),
             values.join(", ")
-        );
+        ));
     }
-    text + "COMMIT;\n"
+    text.concat() + "COMMIT;\n"
 }
 
 fn mysql_value(column: &Column) -> String {

@@ -214,8 +214,9 @@ fn send(
 fn write(writer: &mut LineWriter<'_>, column: &Column, value: ValueRef<'_>) -> Result<(), String> {
     match (column.kind, value) {
         (_, ValueRef::Null) if column.is_nullable => writer.null(),
-        (Type::Integer, ValueRef::Integer(number)) => writer.raw(number.to_string().as_bytes()),
-        (Type::Boolean, ValueRef::Integer(number @ (0 | 1))) => writer.raw(number.to_string().as_bytes()),
+        (Type::Integer, ValueRef::Integer(number)) | (Type::Boolean, ValueRef::Integer(number @ (0 | 1))) => {
+            writer.raw(number.to_string().as_bytes());
+        }
         (Type::Timestamp, ValueRef::Text(text)) if is_simple(text) => writer.raw(text),
         (Type::Text | Type::Varchar(_), ValueRef::Text(bytes)) => writer.bytes(column.name, bytes, false),
         (Type::Text | Type::Varchar(_), ValueRef::Blob(bytes)) => writer.bytes(column.name, bytes, true),

@@ -56,23 +56,20 @@ pub async fn create_bare(kind: Kind) -> Database {
 /// Runs statements.
 pub async fn execute(database: &Database, statement: &str) {
     let told = |why: &dyn std::fmt::Debug| panic!("{statement}: {why:?}");
-    match database {
-        Database::Postgresql(_) => {
-            let client = postgresql(database).await;
-            client
-                .batch_execute(statement)
-                .await
-                .unwrap_or_else(|why| told(&why));
-        }
-        _ => {
-            let mut connection = mysql(database).await;
-            connection
-                .query_drop(statement)
-                .await
-                .unwrap_or_else(|why| told(&why));
-            connection.disconnect().await.unwrap();
-        }
+    if let Database::Postgresql(_) = database {
+        let client = postgresql(database).await;
+        client
+            .batch_execute(statement)
+            .await
+            .unwrap_or_else(|why| told(&why));
+        return;
     }
+    let mut connection = mysql(database).await;
+    connection
+        .query_drop(statement)
+        .await
+        .unwrap_or_else(|why| told(&why));
+    connection.disconnect().await.unwrap();
 }
 
 async fn postgresql(database: &Database) -> tokio_postgres::Client {
