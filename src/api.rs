@@ -11,4 +11,6 @@ pub mod zato_cluster;
 pub mod zato_service;
 
 pub use zato_cluster::{ZatoCluster, ZatoClusterSpec, ZatoClusterStatus};
-pub use zato_service::{OpenApi, PublishedDocument, ZatoService, ZatoServiceSpec, ZatoServiceStatus};
+pub use zato_service::{
+    KeptRevision, OpenApi, PublishedDocument, ZatoService, ZatoServiceSpec, ZatoServiceStatus,
+};

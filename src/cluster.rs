@@ -6,6 +6,7 @@ pub mod desired;
 pub mod gate;
 pub mod inputs;
 pub mod plan;
+pub mod put_back;
 pub mod settings;
 pub mod shards;
 pub mod startup;
@@ -20,6 +21,7 @@ use crate::api::zato_cluster::DeletionPolicy;
 use crate::api::{ZatoCluster, ZatoClusterStatus};
 use crate::k8s::names;
 use crate::reconcile::Error;
+use crate::reconcile::apply::Sent;
 use crate::reconcile::engine::Context;
 use crate::reconcile::kind::{Conditions, Kind, Manifest, Outcome, Task, Verdict};
 
@@ -67,6 +69,9 @@ impl Kind for ZatoCluster {
         let startups = plan.dropped_startups().cloned();
         let startups = startups.map(|name| (ApiResource::erase::<ConfigMap>(&()), name));
         plan.documents.dropped().into_iter().chain(startups).collect()
+    }
+    fn note(plan: &mut Self::Plan, sent: &[Sent]) {
+        plan.note(sent);
     }
     fn tasks(plan: &Self::Plan) -> Vec<Task> {
         desired::tasks(plan)

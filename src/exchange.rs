@@ -59,6 +59,12 @@ pub struct IndexedService {
     /// The revision that was refused because of what it breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedRevision>,
+    /// The revision that every server had before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good: Option<String>,
+    /// The revision that a server could not load; this one was put back in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedRevision>,
 }
 
 impl IndexedService {
@@ -85,6 +91,18 @@ pub struct RefusedRevision {
     pub revision: String,
     /// What callers would lose.
     pub breaks: Vec<String>,
+}
+
+/// A revision that is not deployed any more because a server could not load it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FailedRevision {
+    /// The revision of its files.
+    pub revision: String,
+    /// Why it could not be loaded.
+    pub error: String,
+    /// What the other services of the cluster were: with others it is tried again.
+    pub others: String,
 }
 
 /// One file in the index.

@@ -20,6 +20,7 @@ pub mod k8s;
 pub mod openapi;
 pub mod python;
 pub mod reconcile;
+pub mod revisions;
 pub mod service;
 pub mod sso;
 pub mod telemetry;

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ApiResource;
 use kube::{Resource, ResourceExt};
 
-use crate::api::{PublishedDocument, ZatoCluster, ZatoService, ZatoServiceStatus};
+use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService, ZatoServiceStatus};
 use crate::exchange::{Index, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
@@ -39,6 +39,8 @@ pub struct Inputs {
     pub deployed: Index,
     /// The OpenAPI documents of this service, the oldest version first.
     pub documents: Vec<PublishedDocument>,
+    /// The revisions of its files that are kept, the oldest first.
+    pub revisions: Vec<KeptRevision>,
     /// The reports of its servers, by pod.
     pub reports: Vec<(String, Option<Report>)>,
 }
@@ -65,6 +67,9 @@ impl Kind for ZatoService {
             documents: context
                 .stores
                 .documents_of(&namespace, &self.controller_owner_ref(&()).unwrap_or_default()),
+            revisions: context
+                .stores
+                .revisions_of(&namespace, &self.controller_owner_ref(&()).unwrap_or_default()),
             reports: vec![(pod, report)],
         })
     }
@@ -72,10 +77,14 @@ impl Kind for ZatoService {
         Ok(plan::plan(self, inputs))
     }
     fn desired(plan: &plan::Plan) -> Vec<Manifest> {
-        plan.documents.manifest(&plan.cluster_name).into_iter().collect()
+        let documents = plan.documents.manifest(&plan.cluster_name).into_iter();
+        documents
+            .chain(plan.revisions.manifest(&plan.cluster_name))
+            .collect()
     }
     fn dropped(plan: &plan::Plan) -> Vec<(ApiResource, String)> {
-        plan.documents.dropped()
+        let documents = plan.documents.dropped().into_iter();
+        documents.chain(plan.revisions.dropped()).collect()
     }
     fn assess(&self, outcome: Outcome<'_, plan::Plan>) -> Verdict<ZatoServiceStatus> {
         assess::assess(self, outcome)

@@ -58,6 +58,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         stateful_set: None,
         documents: vec![],
         report: None,
+        kept: std::collections::BTreeMap::new(),
         callables: std::collections::BTreeMap::new(),
         startups: vec![],
     };

@@ -65,6 +65,10 @@ pub struct ZatoServiceSpec {
     pub cluster_ref: ClusterReference,
     /// Where the code comes from.
     pub source: Source,
+    /// A revision of `status.revisions` that servers have in place of `source`, until this is taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{16}$"))]
+    pub rollback_to: Option<String>,
     /// Services that must be there once the files are loaded, by their names in Zato: also those that code names. If one is
     /// missing, `Ready` says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -185,9 +189,13 @@ pub struct ZatoServiceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The revision of the current spec: 16 hexadecimal digits of a SHA-256 over names and contents of the files.
+    /// The revision that the spec wants: 16 hexadecimal digits of a SHA-256 over names and contents of the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// The revisions that are kept, the newest first: every server has had them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["revision".into()]))]
+    pub revisions: Vec<KeptRevision>,
     /// What each server of the cluster has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -203,6 +211,20 @@ pub struct ZatoServiceStatus {
     /// The newest OpenAPI document of the services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openapi: Option<PublishedDocument>,
+}
+
+/// A revision of the files that every server has had, in a ConfigMap that never changes. The five newest are kept, and those that
+/// are in use.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptRevision {
+    /// 16 hexadecimal digits of a SHA-256 over names and contents of the files.
+    pub revision: String,
+    /// The ConfigMap of the same namespace that has the files.
+    pub config_map: String,
+    /// Since when it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Time>,
 }
 
 /// A version of an OpenAPI document, in a ConfigMap that never changes. The ten newest versions are kept.

@@ -9,7 +9,7 @@ use crate::service::check::Checked;
 /// What becomes of a valid version.
 pub enum Judged {
     /// It is deployed.
-    Deployed(IndexedService),
+    Deployed(Box<IndexedService>),
     /// It breaks callers and must not.
     Refused(RefusedRevision),
 }
@@ -46,7 +46,7 @@ impl<'a> Gate<'a> {
         let mut version = service.result.clone().ok()?;
         let Some(old) = self.inputs.previous.index.services.get(&service.name) else {
             // Nobody calls what was never there.
-            return Some(Judged::Deployed(version));
+            return Some(Judged::Deployed(version.into()));
         };
         let of_channels = documents::channel_breaks(&old.channels, &version.channels);
         if old.revision == version.revision {
@@ -56,7 +56,7 @@ impl<'a> Gate<'a> {
             // What the last change of the code broke is as it was.
             version.breaks = self.within_bounds(old.breaks.clone());
             version.is_unjudged = old.is_unjudged;
-            return Some(Judged::Deployed(version));
+            return Some(Judged::Deployed(version.into()));
         }
         if !is_whole(old, self.inputs) {
             // An operator was interrupted between the contents and the index, or somebody deleted the contents.
@@ -91,7 +91,7 @@ impl<'a> Gate<'a> {
             });
         }
         version.breaks = breaks;
-        Judged::Deployed(version)
+        Judged::Deployed(version.into())
     }
 
     /// All code, and what all changes together do to it.

@@ -8,6 +8,7 @@ use kube::api::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 
 use super::credentials::{self, Fingerprint};
+use super::put_back;
 use super::startup::{self, Contents};
 use crate::api::{PublishedDocument, ZatoCluster};
 use crate::exchange::{INDEX_KEY, Index, Report};
@@ -41,6 +42,8 @@ pub struct Inputs {
     pub stateful_set: Option<StatefulSet>,
     /// The OpenAPI documents of all services, the oldest version first.
     pub documents: Vec<PublishedDocument>,
+    /// The files of revisions that may have to be put back, by service.
+    pub kept: BTreeMap<String, BTreeMap<String, String>>,
     /// The report of the first server, if the running pod wrote one.
     pub report: Option<Report>,
     /// The ConfigMaps that startup callables name.
@@ -78,6 +81,8 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         callables.insert(reference.to_owned(), content);
     }
     let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
+    let report = stores.report(&namespace, &names::report(&name, 0), &pod);
+    let kept = kept(&namespace, &cached, report.as_ref(), context).await?;
     Ok(Inputs {
         is_secret_labelled: stores
             .child(&secrets, &namespace, &names::credentials(&name))
@@ -97,7 +102,8 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         },
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
         documents: stores.documents_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
-        report: stores.report(&namespace, &names::report(&name, 0), &pod),
+        kept,
+        report,
         startups: stores.startups_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         services,
         callables,
@@ -130,6 +136,26 @@ fn is_deployed(services: &[Sourced], index: &Index) -> bool {
         _ => false,
     };
     wanted.len() == index.services.len() && wanted.iter().all(is_current)
+}
+
+/// The files that every server had before those that one could not load. A revision that is kept was good once: it fails for
+/// another reason, and an older one would be no cure.
+async fn kept(
+    namespace: &str,
+    index: &Index,
+    report: Option<&Report>,
+    context: &Context,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, Error> {
+    let mut found = BTreeMap::new();
+    for (service, failed, good) in put_back::failed(index, report) {
+        if source::kept(namespace, service, failed, context).await?.is_some() {
+            continue;
+        }
+        if let Some(files) = source::kept(namespace, service, good, context).await? {
+            found.insert(service.to_owned(), files);
+        }
+    }
+    Ok(found)
 }
 
 /// From the API server: the cache may be behind our own last apply.

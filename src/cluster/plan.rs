@@ -10,6 +10,7 @@ use super::credentials::Fingerprint;
 use super::desired::network;
 use super::gate::{Gate, Judged};
 use super::inputs::{Inputs, Previous};
+use super::put_back;
 use super::startup::{self, Startup};
 use super::trouble::{self, Trouble};
 use super::{settings, shards};
@@ -20,6 +21,7 @@ use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, has
 use crate::k8s::names;
 use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
+use crate::reconcile::apply::Sent;
 use crate::reconcile::child::{Claim, PodState};
 use crate::service::check::{Checked, checked, indexed};
 use crate::service::{channels, jobs};
@@ -105,6 +107,14 @@ impl Plan {
         let is_settled = self.is_stopped || self.is_current();
         let is_gone = move |name: &&String| is_settled && Some(*name) != wanted.as_ref();
         self.startups.iter().filter(is_gone)
+    }
+
+    /// A StatefulSet that was changed just now says nothing yet about its pods.
+    pub fn note(&mut self, sent: &[Sent]) {
+        let Some(set) = &mut self.stateful_set else { return };
+        let changed = sent.iter().filter(|sent| sent.kind == "StatefulSet");
+        let generation = changed.filter_map(|sent| sent.generation).max();
+        set.metadata.generation = set.metadata.generation.max(generation);
     }
 
     /// Whether the pod that runs is the one that is wanted.
@@ -285,8 +295,9 @@ fn active_channels(index: &Index, report: Option<&Report>) -> Vec<Channel> {
 /// The revision that servers are to have of a service, if it is the one of its spec.
 fn wanted(service: &Checked<'_>, index: &Index) -> Option<String> {
     let version = service.result.as_ref().ok()?;
-    let is_refused = index.services.get(&service.name)?.refused.is_some();
-    (!is_refused).then(|| version.revision.clone())
+    let entry = index.services.get(&service.name)?;
+    let is_other = entry.refused.is_some() || entry.failed.is_some();
+    (!is_other).then(|| version.revision.clone())
 }
 
 /// The index and the contents: the current version of each valid service, the previous one of each invalid one and of
@@ -295,22 +306,27 @@ fn index(cluster: &str, services: &[Checked<'_>], inputs: &Inputs) -> (Index, BT
     let (mut indexed, mut texts) = (BTreeMap::new(), Texts::new());
     let mut gate = Gate::new(inputs, services);
     for service in services {
+        if let Some(version) = put_back::version(service, services, inputs, &mut texts) {
+            indexed.insert(service.name.clone(), version);
+            continue;
+        }
         let judged = gate.judge(service);
-        if let Some(Judged::Deployed(current)) = judged {
+        if let Some(Judged::Deployed(mut current)) = judged {
+            let deployed = inputs.previous.index.services.get(&service.name);
+            current.good = put_back::good(deployed, &current, &service.name, inputs.report.as_ref());
             let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
             texts.extend(current.files.keys().map(text));
-            indexed.insert(service.name.clone(), current);
+            indexed.insert(service.name.clone(), *current);
         } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
             let new = channels::told(&service.claims, &old);
             let breaks = || !documents::channel_breaks(&old.channels, &new).is_empty();
-            match judged {
+            if let Some(Judged::Refused(refused)) = judged {
                 // All of it stays.
-                Some(Judged::Refused(refused)) => old.refused = Some(refused),
-                _ => {
-                    old.jobs = jobs::told(&service.jobs, &old);
-                    if !(service.must_not_break() && breaks()) {
-                        old.channels = new;
-                    }
+                old.refused = Some(refused);
+            } else {
+                old.jobs = jobs::told(&service.jobs, &old);
+                if !(service.must_not_break() && breaks()) {
+                    old.channels = new;
                 }
             }
             indexed.insert(service.name.clone(), old);
@@ -350,7 +366,7 @@ fn transition(shards: &BTreeMap<String, Texts>, before: &Previous) -> BTreeMap<S
 }
 
 /// The previous version, from its contents: those are written before the index that tells their hashes.
-fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<IndexedService> {
+pub(super) fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<IndexedService> {
     let old = before.index.services.get(service)?;
     // All of its files or none: half a service is not the old version.
     let found: Option<Vec<_>> = old
@@ -364,6 +380,7 @@ fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<Index
     kept.jobs.clone_from(&old.jobs);
     kept.expected.clone_from(&old.expected);
     if kept.revision == old.revision {
+        kept.good.clone_from(&old.good);
         kept.breaks.clone_from(&old.breaks);
         kept.is_unjudged = old.is_unjudged;
     }

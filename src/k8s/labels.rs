@@ -15,6 +15,8 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 pub const AGENT: &str = "agent";
 /// OpenAPI documents.
 pub const OPENAPI: &str = "openapi";
+/// Revisions of services' files.
+pub const REVISION: &str = "revision";
 /// The component of what a pod mounts to call startup callables.
 pub const STARTUP: &str = "startup";
 /// The part with keys and passwords.
@@ -36,6 +38,9 @@ pub const KEY_FINGERPRINT: &str = "zato.io/key-fingerprint";
 pub const DOCUMENT_VERSION: &str = "zato.io/document-version";
 /// The annotation of a document that says its hash.
 pub const DOCUMENT_HASH: &str = "zato.io/document-hash";
+
+/// The annotation of kept files that says which revision they are.
+pub const REVISION_HASH: &str = "zato.io/revision";
 
 /// Selects what others made.
 pub fn others_selector() -> String {

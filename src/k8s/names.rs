@@ -49,6 +49,10 @@ pub fn cluster_document(cluster: &str, version: i64) -> String {
 pub fn service_document(service: &str, version: i64) -> String {
     format!("{service}-openapi-{version}")
 }
+/// A revision of a ZatoService's files.
+pub fn revision(service: &str, revision: &str) -> String {
+    format!("{service}-revision-{revision}")
+}
 /// The configuration of the load balancer.
 pub fn load_balancer(cluster: &str) -> String {
     format!("{cluster}-load-balancer")

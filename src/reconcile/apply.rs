@@ -12,7 +12,7 @@ use futures::future;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ApiResource, DeleteParams, Patch, PatchParams, Preconditions};
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::Value;
 
 use super::Error;
@@ -74,17 +74,25 @@ pub async fn release<K: Kind>(owner: &K, context: &Context) -> Result<(), Error>
     Ok(())
 }
 
+/// A child that was sent, and its generation as the API server answered: a cache may be behind it.
+pub struct Sent {
+    /// Its kind.
+    pub kind: String,
+    /// Its generation.
+    pub generation: Option<i64>,
+}
+
 /// Applies all children, those of a stage at the same time, then deletes those of ours that are not wanted; of documents
-/// and of what pods mount those that are `dropped`.
+/// and of what pods mount those that are `dropped`. Returns what was sent.
 pub async fn apply<K: Kind>(
     owner: &K,
     mut desired: Vec<Manifest>,
     dropped: Vec<(ApiResource, String)>,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<Vec<Sent>, Error> {
     let namespace = owner.namespace().unwrap_or_default();
     let Some(reference) = owner.controller_owner_ref(&()) else {
-        return Ok(());
+        return Ok(vec![]);
     };
     // What must be kept is never pruned, whatever a cache that is behind says of its owner.
     let kept = owner
@@ -96,7 +104,7 @@ pub async fn apply<K: Kind>(
         .map(|m| (m.resource.kind.clone(), m.name.clone()))
         .chain(kept)
         .collect();
-    let mut refused = None;
+    let (mut refused, mut sent) = (None, vec![]);
     desired.sort_by_key(|manifest| manifest.stage);
     for stage in desired.chunk_by(|one, next| one.stage == next.stage) {
         let all = stage
@@ -107,12 +115,12 @@ pub async fn apply<K: Kind>(
             match applied {
                 // A volume that cannot grow is as good as it was: it is told after the rest is done.
                 Err(error) if error.reason() == Reason::ResizeRefused => refused = Some(error),
-                applied => applied?,
+                applied => sent.extend(applied?),
             }
         }
     }
     prune(&namespace, &reference, &wanted, &dropped, context).await?;
-    refused.map_or(Ok(()), Err)
+    refused.map_or(Ok(sent), Err)
 }
 
 /// Does what is to be done beside.
@@ -134,7 +142,7 @@ async fn apply_one(
     namespace: &str,
     owner: &OwnerReference,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<Option<Sent>, Error> {
     if manifest.ownership != Ownership::Kept {
         manifest.body["metadata"]["ownerReferences"] = serde_json::json!([owner]);
     }
@@ -149,12 +157,16 @@ async fn apply_one(
         |live: &Child| live.digest == wanted || context.applied.is_current(&key, wanted, live.digest);
     let is_done = |live: &Child| is_ours(live, &manifest, owner) && is_current(live);
     if !manifest.differs && cached.as_ref().is_some_and(is_done) {
-        return Ok(());
+        return Ok(None);
     }
     // Never closed.
     let _permit = context.writers.acquire().await;
     let Some(applied) = bring(&api, &manifest, owner, cached, is_current).await? else {
-        return Ok(());
+        return Ok(None);
+    };
+    let sent = Sent {
+        kind: kind.clone(),
+        generation: applied.meta().generation,
     };
     let digest = Child::reduce(applied, kind).digest;
     tracing::debug!(kind, name = manifest.name, namespace, "applied");
@@ -163,7 +175,7 @@ async fn apply_one(
     } else {
         context.applied.remember(key, wanted, digest);
     }
-    Ok(())
+    Ok(Some(sent))
 }
 
 /// Makes a child, or changes ours; none: it is as wanted.
@@ -229,7 +241,10 @@ async fn prune(
     context: &Context,
 ) -> Result<(), Error> {
     for (resource, live) in context.stores.children_of(namespace, owner) {
-        let is_wanted = if matches!(live.content, Content::Document(_) | Content::Startup) {
+        let is_wanted = if matches!(
+            live.content,
+            Content::Document(_) | Content::Revision(_) | Content::Startup
+        ) {
             !dropped.iter().any(|(_, name)| *name == live.name)
         } else {
             let is = |(kind, wanted): &(String, String)| *kind == resource.kind && *wanted == live.name;

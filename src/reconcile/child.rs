@@ -15,7 +15,7 @@ use serde_json::Value;
 use serde_json_borrow::{ObjectAsVec, Value as Borrowed};
 
 use super::owned::{self, Digest};
-use crate::api::PublishedDocument;
+use crate::api::{KeptRevision, PublishedDocument};
 use crate::cluster::credentials::{self, Fingerprint};
 use crate::cluster::trouble::{self, Trouble};
 use crate::exchange::{INDEX_KEY, Index, REPORT_KEY, REPORT_LABEL, Report};
@@ -55,6 +55,8 @@ pub enum Content {
     Index(Box<Index>),
     /// A version of an OpenAPI document.
     Document(Box<PublishedDocument>),
+    /// A revision of a service's files.
+    Revision(Box<KeptRevision>),
     /// Startup callables, as a pod mounts them.
     Startup,
     /// What is known of a pod.
@@ -230,6 +232,9 @@ impl Content {
             "ConfigMap" if is(labels::COMPONENT, labels::OPENAPI) => {
                 document(&whole["metadata"]).map_or(Self::None, |found| Self::Document(Box::new(found)))
             }
+            "ConfigMap" if is(labels::COMPONENT, labels::REVISION) => {
+                revision(&whole["metadata"]).map_or(Self::None, |found| Self::Revision(Box::new(found)))
+            }
             "ConfigMap" if is(labels::COMPONENT, labels::STARTUP) => Self::Startup,
             "Secret" if is(labels::COMPONENT, labels::AGENT) => parse::<Secret>(whole)
                 .and_then(|secret| serde_json::from_slice(&secret.data?.get(INDEX_KEY)?.0).ok())
@@ -250,6 +255,16 @@ fn document(metadata: &Value) -> Option<PublishedDocument> {
         hash: annotation(labels::DOCUMENT_HASH)?.to_owned(),
         config_map: metadata["name"].as_str()?.to_owned(),
         published: parse(metadata["creationTimestamp"].clone()),
+    })
+}
+
+fn revision(metadata: &Value) -> Option<KeptRevision> {
+    Some(KeptRevision {
+        revision: metadata["annotations"][labels::REVISION_HASH]
+            .as_str()?
+            .to_owned(),
+        config_map: metadata["name"].as_str()?.to_owned(),
+        kept: parse(metadata["creationTimestamp"].clone()),
     })
 }
 

@@ -165,8 +165,9 @@ async fn run<K: Kind>(object: &K, context: &Context) -> Result<Action, Error> {
 
 async fn advance<K: Kind>(object: &K, context: &Context) -> Result<K::Plan, Error> {
     let inputs = object.gather(context).await?;
-    let plan = object.plan(inputs)?;
-    apply::apply(object, K::desired(&plan), K::dropped(&plan), context).await?;
+    let mut plan = object.plan(inputs)?;
+    let sent = apply::apply(object, K::desired(&plan), K::dropped(&plan), context).await?;
+    K::note(&mut plan, &sent);
     apply::perform(object, K::tasks(&plan), context).await?;
     Ok(plan)
 }

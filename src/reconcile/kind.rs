@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
+use super::apply::Sent;
 use super::engine::Context;
 use crate::api::zato_cluster::DeletionPolicy;
 
@@ -164,6 +165,8 @@ pub trait Kind:
     fn dropped(_: &Self::Plan) -> Vec<(ApiResource, String)> {
         vec![]
     }
+    /// Notes what was sent: what the plan says of it is from before.
+    fn note(_: &mut Self::Plan, _: &[Sent]) {}
     /// What is done after the children are as wanted.
     fn tasks(_: &Self::Plan) -> Vec<Task> {
         vec![]

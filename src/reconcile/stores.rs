@@ -25,7 +25,7 @@ use super::child::{Child, Claim, Content, Full, PodState};
 use super::references::{self, References};
 use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
-use crate::api::{PublishedDocument, ZatoCluster, ZatoService};
+use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService};
 use crate::exchange::{Index, Report};
 use crate::k8s::labels;
 
@@ -218,6 +218,20 @@ impl Stores {
             })
             .collect();
         found.sort_by_key(|document| document.version);
+        found
+    }
+
+    /// The revisions of an owner's files that are kept, the oldest first.
+    pub fn revisions_of(&self, namespace: &str, owner: &OwnerReference) -> Vec<KeptRevision> {
+        let mut found: Vec<_> = self
+            .children_of(namespace, owner)
+            .into_iter()
+            .filter_map(|(_, child)| match child.content {
+                Content::Revision(revision) if !child.is_deleted => Some(*revision),
+                _ => None,
+            })
+            .collect();
+        found.sort_by_key(|one| (one.kept.as_ref().map(|time| time.0), one.revision.clone()));
         found
     }
 

@@ -92,10 +92,10 @@ impl Waker {
     }
 
     /// A child concerns its cluster; what servers were told and what they report concerns the services, too. A document
-    /// concerns its owner alone: many services publish at the same time.
+    /// or a kept revision concerns its owner alone: many services publish at the same time.
     fn for_child(&self, child: &Child) {
         let Some(cluster) = &child.cluster else { return };
-        if matches!(child.content, Content::Document(_)) {
+        if matches!(child.content, Content::Document(_) | Content::Revision(_)) {
             let owner = |service: &ZatoService| service.metadata.uid == child.controller;
             let services = services_of(&self.services, &child.namespace, cluster);
             if let Some(service) = services.into_iter().find(owner) {

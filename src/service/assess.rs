@@ -46,6 +46,7 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
                 endpoints: channels::endpoints(&service.name_any(), plan),
                 jobs: jobs::statuses(&service.name_any(), plan),
                 servers,
+                revisions: plan.revisions.all(),
                 openapi: plan.documents.newest().cloned(),
             }
         }
@@ -220,14 +221,24 @@ fn judge(plan: &Plan, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
 }
 
 fn deployed(plan: &Plan, servers: usize) -> String {
-    if plan.named > 0 {
+    let mut told = if plan.named > 0 {
         format!("answers on {servers} of {servers} servers")
     } else {
         format!("loaded on {servers} of {servers} servers; its files name no service")
+    };
+    if plan.is_rolled_back {
+        told += "; it is the revision of spec.rollbackTo, and not spec.source";
     }
+    if plan.revisions.is_too_large {
+        told += "; its files are too large to be kept for a rollback";
+    }
+    told
 }
 
 fn refused(refusal: &Refusal, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
+    if let Refusal::PutBack { .. } = refusal {
+        return (false, refusal.reason(), refusal.to_string());
+    }
     let is_running = servers.iter().any(|server| server.state == "Loaded");
     let kept = if is_running {
         "; the previous version goes on answering"

@@ -12,7 +12,7 @@ use crate::api::jobs::Job;
 use crate::exchange::{IndexedJob, IndexedService, Report, Schedule};
 
 /// The longest interval: 366 days.
-const LONGEST: i64 = 366 * 24 * 3600;
+const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 /// The bytes of a payload.
 const PAYLOAD: usize = 10_000;
 
@@ -141,7 +141,7 @@ fn seconds(interval: &str) -> Result<i64, Problem> {
     });
     #[allow(clippy::cast_possible_truncation, reason = "whole and within bounds")]
     let found = total
-        .filter(|seconds| (1.0..=LONGEST as f64).contains(seconds))
+        .filter(|seconds| (1.0..=LONGEST).contains(seconds))
         .map(|seconds| seconds as i64);
     found.ok_or_else(|| {
         Problem::Invalid(format!(

@@ -16,6 +16,7 @@ use crate::documents::{self, Publication};
 use crate::exchange::{IndexedChannel, IndexedJob, IndexedService, Report, revision};
 use crate::k8s::names;
 use crate::reconcile::error::BLOCKING;
+use crate::revisions::History;
 
 /// What is known of one service.
 #[derive(Debug)]
@@ -46,6 +47,10 @@ pub struct Plan {
     pub jobs: Vec<PlannedJob>,
     /// Where its channels answer.
     pub address: String,
+    /// The revisions of its files that are kept.
+    pub revisions: History,
+    /// Whether its files are those of `spec.rollbackTo`.
+    pub is_rolled_back: bool,
 }
 
 /// A channel and what keeps it from being as its spec says.
@@ -124,7 +129,7 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let files = source.and_then(|source| source.files.as_ref().ok());
     let deployed = inputs.deployed.services.get(&name);
     let refusal = own.and_then(|checked| checked.result.as_ref().err().cloned());
-    let refusal = refusal.or_else(|| breaking_change(own?, deployed?));
+    let refusal = refusal.or_else(|| breaking_change(own?, deployed?).or_else(|| put_back(own?, deployed?)));
     let namespace = service.namespace().unwrap_or_default();
     let address = network::address(&service.spec.cluster_ref.name, &namespace);
     let version = own.and_then(|own| own.result.as_ref().ok());
@@ -145,6 +150,8 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
             breaks: deployed.breaks.clone(),
             is_unjudged: deployed.is_unjudged,
         }),
+        revisions: revisions(service, own, &inputs),
+        is_rolled_back: service.spec.rollback_to.is_some(),
         unsafe_names: files
             .into_iter()
             .flat_map(BTreeMap::keys)
@@ -207,6 +214,31 @@ fn breaking_change(own: &Checked<'_>, deployed: &IndexedService) -> Option<Refus
     let (refused, version) = (deployed.refused.as_ref()?, own.result.as_ref().ok()?);
     let is_it = refused.revision == version.revision && own.must_not_break();
     is_it.then(|| Refusal::BreakingChange(refused.breaks.clone()))
+}
+
+/// Whether a cluster took this revision back because a server could not load it.
+fn put_back(own: &Checked<'_>, deployed: &IndexedService) -> Option<Refusal> {
+    let (failed, version) = (deployed.failed.as_ref()?, own.result.as_ref().ok()?);
+    (failed.revision == version.revision).then(|| Refusal::PutBack {
+        error: failed.error.clone(),
+        good: deployed.revision.clone(),
+    })
+}
+
+/// What is kept of the files of this object: what every server has now, too.
+fn revisions(service: &ZatoService, own: Option<&Checked<'_>>, inputs: &Inputs) -> History {
+    let name = service.name_any();
+    let deployed = inputs.deployed.services.get(&name);
+    let loaded = own.filter(|own| own.is_loaded(&inputs.reports));
+    let loaded = loaded.and_then(|own| Some((own.result.as_ref().ok()?.revision.as_str(), own.texts())));
+    let good = deployed.and_then(|deployed| deployed.good.as_deref());
+    let in_use = [
+        service.spec.rollback_to.as_deref(),
+        good,
+        deployed.map(|deployed| deployed.revision.as_str()),
+    ];
+    let in_use: Vec<&str> = in_use.into_iter().flatten().collect();
+    History::of(&name, inputs.revisions.clone(), loaded, &in_use)
 }
 
 /// The document of the services of this object's files, when servers have them and what they import. Models may be in files

@@ -75,6 +75,17 @@ pub enum Refusal {
         .0.join("; ")
     )]
     BreakingChange(Vec<String>),
+    /// A server could not load it.
+    #[error("{error}; revision {good} is back on every server: mend the code")]
+    PutBack {
+        /// Why.
+        error: String,
+        /// What servers have.
+        good: String,
+    },
+    /// The revision of `spec.rollbackTo` is not there.
+    #[error("revision {0} of spec.rollbackTo is not kept: take one of status.revisions")]
+    RevisionNotKept(String),
     /// A file has a name that the agent needs.
     #[error("{0} is a file of the operator's own: rename the file")]
     ReservedFile(String),
@@ -100,6 +111,8 @@ impl Refusal {
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,
             Self::BreakingChange(_) => Reason::BreakingChange,
+            Self::PutBack { .. } => Reason::LoadFailed,
+            Self::RevisionNotKept(_) => Reason::RevisionNotKept,
         }
     }
 }
@@ -130,6 +143,8 @@ mod tests {
         Reason::ServiceNameTaken
     )]
     #[case(Refusal::BreakingChange(vec![]), Reason::BreakingChange)]
+    #[case(Refusal::PutBack { error: "e".into(), good: "g".into() }, Reason::LoadFailed)]
+    #[case(Refusal::RevisionNotKept("r".into()), Reason::RevisionNotKept)]
     #[case(Refusal::InternalName { file: "a.py".into(), name: "zato.x".into() }, Reason::InternalName)]
     fn truth_table(#[case] refusal: Refusal, #[case] reason: Reason) {
         assert_eq!(refusal.reason(), reason);

@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
+use kube::api::ApiResource;
 
 use super::channels::secret::{self, CallerSecret};
+use super::check::texts;
 use super::refusal::Refusal;
 use crate::api::channels::Channel;
 use crate::api::jobs::Job;
 use crate::api::{OpenApi, ZatoService};
+use crate::exchange::revision;
+use crate::k8s::names;
 use crate::reconcile::Error;
+use crate::reconcile::child;
 use crate::reconcile::engine::Context;
 
 /// The same limit as the schema has for files in the object itself.
@@ -76,6 +82,10 @@ type Files = Result<BTreeMap<String, String>, Refusal>;
 
 async fn files(service: &ZatoService, context: &Context) -> Result<Files, Error> {
     let namespace = service.namespace().unwrap_or_default();
+    if let Some(revision) = &service.spec.rollback_to {
+        let kept = kept(&namespace, &service.name_any(), revision, context).await?;
+        return Ok(kept.ok_or_else(|| Refusal::RevisionNotKept(revision.clone())));
+    }
     let source = &service.spec.source;
     if let Some(inline) = &source.inline {
         let file =
@@ -91,6 +101,32 @@ async fn files(service: &ZatoService, context: &Context) -> Result<Files, Error>
         found.push((reference.name.clone(), content));
     }
     Ok(merge(&found))
+}
+
+/// The files of a revision that is kept; none: it is not.
+pub async fn kept(
+    namespace: &str,
+    service: &str,
+    wanted: &str,
+    context: &Context,
+) -> Result<Option<BTreeMap<String, String>>, Error> {
+    let name = names::revision(service, wanted);
+    // What is not there must not be remembered as such: no watch of what is read tells of ours.
+    let child = context
+        .stores
+        .child(&ApiResource::erase::<ConfigMap>(&()), namespace, &name);
+    let is_there =
+        child.is_some_and(|child| matches!(child.content, child::Content::Revision(_)) && !child.is_deleted);
+    if !is_there {
+        return Ok(None);
+    }
+    let content = context
+        .references
+        .config_map(&context.client, namespace, &name)
+        .await?;
+    let files = content.map(|content| content.texts.clone());
+    // Somebody else may have made one of this name.
+    Ok(files.filter(|files| revision(texts(files)) == wanted))
 }
 
 /// What a ConfigMap holds: texts, and the names of what is no text.

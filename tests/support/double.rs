@@ -128,14 +128,12 @@ fn report(identity: &Identity, wanted: Wanted) -> Report {
         pod_uid: identity.pod_uid.clone(),
         phase: Phase::Serving,
         index_revision: wanted.index.revision,
-        error: None,
         services: wanted
             .index
             .services
             .into_iter()
             .map(|(name, service)| (name, loaded(service.revision)))
             .collect(),
-        callables: vec![],
-        channels: std::collections::BTreeMap::new(),
+        ..Report::default()
     }
 }

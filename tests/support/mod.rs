@@ -333,7 +333,7 @@ pub async fn until_other_pod(space: &Namespace, old: Option<&str>) {
     space
         .until("another pod is ready", || async {
             let pod = space.find::<Pod>("c-server-0").await.unwrap_or_default();
-            let conditions = pod.status.into_iter().flat_map(|status| status.conditions);
+            let conditions = pod.status.into_iter().filter_map(|status| status.conditions);
             let is_ready = conditions
                 .flatten()
                 .any(|c| c.type_ == "Ready" && c.status == "True");

@@ -98,6 +98,7 @@ fn special(path: &str) -> Option<Edit> {
             let job = |time: Value| json!([{"name": "j", "service": "s", "interval": time}]);
             (job(json!("15m")), job(json!("0s")), false)
         }
+        "rollbackTo" => (json!("0123456789abcdef"), json!("latest"), false),
         "expectedServices" => (json!(["other"]), json!(["a", "a"]), false),
         "openapi/tags" => (json!(["other"]), json!([]), false),
         "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),

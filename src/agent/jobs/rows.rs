@@ -18,6 +18,11 @@ const NAME_CHARACTERS: usize = 191;
 /// else meanwhile. After so many the date is moved.
 const MOST_RUNS: i64 = 100_000;
 
+/// What runs once, and should have run, runs so much later.
+const AT_ONCE: i64 = 5;
+/// It has been lost when its row is still there after so much time: no server answered when it was due.
+const LOST: i64 = 20;
+
 /// A job that is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WantedJob<'a> {
@@ -91,30 +96,25 @@ pub fn steps<'a>(
     let mut steps: Vec<_> = ours().filter(|row| !is_wanted(row)).map(Step::Delete).collect();
     for wanted in wanted {
         let current = ours().filter(is_wanted).find(|row| row.name == wanted.name);
-        let time = match wanted.job.schedule {
-            Schedule::At(time) => Some(time),
-            _ => None,
-        };
-        let is_due = time.is_some_and(|time| time <= now);
+        let is_due = matches!(wanted.job.schedule, Schedule::At(time) if time <= now);
         match current {
             // Zato deletes it when it runs.
             None if is_due && is_made(wanted) => steps.push(Step::Over(wanted)),
-            None => steps.push(Step::Create(wanted, time.unwrap_or(now))),
-            // It is about to run.
-            Some(row) if is_due && start(row) == time => {}
+            None => steps.push(Step::Create(wanted, new_start(wanted.job, None, now))),
             Some(row) if is_same(wanted.job, row, now) => {}
-            Some(row) => steps.push(Step::Edit(row, wanted, new_start(wanted.job, row, now))),
+            Some(row) => steps.push(Step::Edit(row, wanted, new_start(wanted.job, Some(row), now))),
         }
     }
     steps
 }
 
-/// The start date of an edited job: the time at which it would have run last, so that it keeps its rhythm.
-fn new_start(job: &IndexedJob, row: &JobRow, now: i64) -> i64 {
+/// The start date that is written. An interval has the time at which it would have run last, so that it keeps its rhythm.
+fn new_start(job: &IndexedJob, row: Option<&JobRow>, now: i64) -> i64 {
     match job.schedule {
+        Schedule::At(time) if time <= now => now + AT_ONCE,
         Schedule::At(time) => time,
         Schedule::Cron(_) => now,
-        Schedule::Interval(seconds) => match start(row) {
+        Schedule::Interval(seconds) => match row.and_then(start) {
             Some(start) if start <= now => start + (now - start) / seconds * seconds,
             _ => now,
         },
@@ -162,7 +162,9 @@ fn start(row: &JobRow) -> Option<i64> {
 
 fn is_same(job: &IndexedJob, row: &JobRow, now: i64) -> bool {
     let is_on_time = match &job.schedule {
-        Schedule::At(time) => start(row) == Some(*time),
+        Schedule::At(time) if *time > now => start(row) == Some(*time),
+        // It is about to run.
+        Schedule::At(_) => start(row).is_some_and(|start| (now - LOST..=now + AT_ONCE).contains(&start)),
         Schedule::Cron(pattern) => row.cron_definition == *pattern,
         Schedule::Interval(seconds) => {
             let age = start(row).map(|start| now - start);

@@ -201,6 +201,24 @@ fn a_new_stateful_set_counts_when_its_controller_has_seen_it() {
     assert_eq!(is_ready(&plan).2, "children are being created");
 }
 
+/// One that was changed just now neither: the cache is from before.
+#[test]
+fn a_changed_stateful_set_counts_when_its_controller_has_seen_the_change() {
+    let sent = |kind: &str, generation| crate::reconcile::apply::Sent {
+        kind: kind.into(),
+        generation: Some(generation),
+    };
+    let mut plan = plan_of(&[]);
+    plan.note(&[sent("StatefulSet", 1)]);
+    assert!(plan.stateful_set.is_none());
+    set(&mut plan, 1, "a", "a");
+    assert!(plan.is_current());
+    plan.note(&[sent("StatefulSet", 1), sent("Service", 2)]);
+    assert!(plan.is_current(), "nothing changed");
+    plan.note(&[sent("StatefulSet", 2)]);
+    assert!(!plan.is_current() && !is_ready(&plan).0);
+}
+
 #[test]
 fn a_server_is_told_with_what_it_reports() {
     let mut plan = plan_of(&[]);

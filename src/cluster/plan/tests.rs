@@ -27,7 +27,7 @@ fn service(name: &str, file: &str, text: &str) -> Sourced {
     }
 }
 
-fn inputs(services: &[(&str, &str)]) -> Inputs {
+pub(crate) fn inputs(services: &[(&str, &str)]) -> Inputs {
     Inputs {
         settings: Settings {
             zato_image: "registry.local/zato:3.2".into(),
@@ -47,6 +47,7 @@ fn inputs(services: &[(&str, &str)]) -> Inputs {
         stateful_set: None,
         documents: vec![],
         report: None,
+        kept: BTreeMap::new(),
         callables: BTreeMap::new(),
         startups: vec![],
     }
@@ -76,6 +77,22 @@ pub(crate) fn plan_with(services: &[(&str, &str)], before: &Plan, policy: Breaki
     for source in &mut inputs.services {
         source.openapi.breaking_change_policy = policy;
     }
+    plan(&cluster(serde_json::json!({})), inputs).unwrap()
+}
+
+/// After another plan of which the server says this, with revisions that are kept.
+pub(crate) fn plan_reported(
+    services: &[(&str, &str)],
+    before: &Plan,
+    report: Option<Report>,
+    kept: BTreeMap<String, BTreeMap<String, String>>,
+) -> Plan {
+    let mut inputs = inputs(services);
+    inputs.previous = Previous {
+        index: before.index.clone(),
+        shards: before.shards.clone(),
+    };
+    (inputs.report, inputs.kept) = (report, kept);
     plan(&cluster(serde_json::json!({})), inputs).unwrap()
 }
 

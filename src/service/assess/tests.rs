@@ -50,6 +50,8 @@ fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool
         jobs: vec![],
         expected: std::collections::BTreeSet::new(),
         address: String::new(),
+        revisions: crate::revisions::History::default(),
+        is_rolled_back: false,
         reports: vec![("demo-server-0".into(), report)],
     };
     judge(&plan, &servers("s", &plan))
@@ -208,6 +210,8 @@ fn two_servers(second: Report) -> Plan {
         jobs: vec![],
         expected: std::collections::BTreeSet::new(),
         address: String::new(),
+        revisions: crate::revisions::History::default(),
+        is_rolled_back: false,
         reports: vec![
             ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),
             ("demo-server-1".into(), Some(second)),

@@ -116,13 +116,14 @@ fn servers_are_told_of_jobs_whose_service_is_there_and_that_are_not_suspended() 
 
 /// Only what a server says of this very job, without an error, and only of one that runs once.
 #[rstest]
-#[case(Schedule::At(NOW), Some(None), true)]
-#[case(Schedule::At(NOW), Some(Some("why")), false)]
-#[case(Schedule::At(NOW), None, false)]
-#[case(Schedule::Interval(1), Some(None), false)]
+#[case(Schedule::At(NOW), true, None, true)]
+#[case(Schedule::At(NOW), true, Some("why"), false)]
+#[case(Schedule::At(NOW), false, None, false)]
+#[case(Schedule::Interval(1), true, None, false)]
 fn a_job_that_the_scheduler_has_got_is_noted(
     #[case] schedule: Schedule,
-    #[case] error: Option<Option<&str>>,
+    #[case] is_of_it: bool,
+    #[case] error: Option<&str>,
     #[case] is_made: bool,
 ) {
     let indexed = IndexedJob {
@@ -130,8 +131,12 @@ fn a_job_that_the_scheduler_has_got_is_noted(
         ..IndexedJob::default()
     };
     let part = PartReport {
-        revision: error.map_or("other".into(), |_| indexed.revision()),
-        error: error.flatten().map(Into::into),
+        revision: if is_of_it {
+            indexed.revision()
+        } else {
+            "other".into()
+        },
+        error: error.map(Into::into),
         ..PartReport::default()
     };
     let of_service = BTreeMap::from([("j".to_owned(), part)]);

@@ -45,6 +45,7 @@ fn a_service_is_planned_by_what_is_its_own() {
             cluster: cluster.map(of_cluster),
             services: vec![broken, own],
             deployed: Index::default(),
+            revisions: vec![],
             documents: vec![],
             reports: vec![("c-server-0".into(), None)],
         };
@@ -113,6 +114,7 @@ fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Opt
             service("other", &[("books.py", other)]),
         ],
         deployed: Index::sealed([("other".to_owned(), version("books.py", deployed))].into()),
+        revisions: vec![],
         documents: vec![],
         reports: vec![("c-server-0".into(), Some(report)), ("c-server-1".into(), None)],
     };
@@ -141,6 +143,7 @@ fn a_refused_change_is_told() {
             cluster: None,
             services: vec![source],
             deployed: Index::sealed([("mine".to_owned(), deployed)].into()),
+            revisions: vec![],
             documents: vec![],
             reports: vec![],
         };
@@ -153,6 +156,92 @@ fn a_refused_change_is_told() {
     );
     assert_eq!(refused(&own, BreakingChangePolicy::Warn), None);
     assert_eq!(refused("another", BreakingChangePolicy::Refuse), None);
+}
+
+/// What was put back is told for the revision that failed, and no longer.
+#[test]
+fn a_revision_that_was_put_back_is_told() {
+    let object = serde_json::json!({
+        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine"},
+        "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}},
+    });
+    let object: ZatoService = serde_json::from_value(object).unwrap();
+    let refusal = |revision: &str| {
+        let deployed = IndexedService {
+            revision: "old".into(),
+            failed: Some(crate::exchange::FailedRevision {
+                revision: revision.to_owned(),
+                error: "why".into(),
+                ..crate::exchange::FailedRevision::default()
+            }),
+            ..IndexedService::default()
+        };
+        let inputs = Inputs {
+            cluster: None,
+            services: vec![service("mine", &[("mine.py", USER)])],
+            deployed: Index::sealed([("mine".to_owned(), deployed)].into()),
+            revisions: vec![],
+            documents: vec![],
+            reports: vec![],
+        };
+        plan(&object, inputs).refusal
+    };
+    let own = indexed([("mine.py", USER)].into_iter()).unwrap().revision;
+    let told = "why; revision old is back on every server: mend the code";
+    assert_eq!(refusal(&own).unwrap().to_string(), told);
+    assert_eq!(refusal("another"), None);
+}
+
+/// The files are kept when every server has them, and what is in use stays.
+#[test]
+fn a_revision_is_kept_when_servers_have_it() {
+    let object = serde_json::json!({
+        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine"},
+        "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}, "rollbackTo": "1"},
+    });
+    let object: ZatoService = serde_json::from_value(object).unwrap();
+    let kept = |revision: usize| crate::api::KeptRevision {
+        revision: revision.to_string(),
+        config_map: format!("mine-revision-{revision}"),
+        kept: None,
+    };
+    let own = indexed([("mine.py", USER)].into_iter()).unwrap();
+    let planned = |state: LoadState| {
+        let loaded = crate::exchange::ServiceReport {
+            revision: own.revision.clone(),
+            state,
+            ..crate::exchange::ServiceReport::default()
+        };
+        let report = Report {
+            services: [("mine".to_owned(), loaded)].into(),
+            ..Report::default()
+        };
+        let deployed = IndexedService {
+            good: Some("2".into()),
+            ..own.clone()
+        };
+        let inputs = Inputs {
+            cluster: None,
+            services: vec![service("mine", &[("mine.py", USER)])],
+            deployed: Index::sealed([("mine".to_owned(), deployed)].into()),
+            revisions: (1..=9).map(kept).collect(),
+            documents: vec![],
+            reports: vec![("c-server-0".into(), Some(report))],
+        };
+        plan(&object, inputs)
+    };
+    let loaded = planned(LoadState::Loaded);
+    let (made, files) = loaded.revisions.new.clone().unwrap();
+    assert_eq!((made.revision, files.len()), (own.revision.clone(), 1));
+    let stay: Vec<_> = loaded
+        .revisions
+        .kept
+        .iter()
+        .map(|one| one.revision.as_str())
+        .collect();
+    assert_eq!(stay, ["9", "8", "7", "6", "5", "2", "1"]);
+    assert!(loaded.is_rolled_back);
+    assert_eq!(planned(LoadState::Loading).revisions.new, None);
 }
 
 /// A document says what servers have: not before they have it, and not while they have other models than the source.

@@ -118,31 +118,38 @@ fn a_start_date_far_in_the_past_is_moved_and_the_rhythm_is_kept() {
     );
 }
 
-/// Of a job that runs once, given how far its time is: what is done if there is a row, if there is none, and if there is
-/// none any more.
+/// Of a job that runs once, given how far its time is: when a new one starts, and what is thought of one that was made and
+/// is not there.
 #[rstest]
-#[case::not_yet(10, vec!["create"], vec!["create"])]
-#[case::passed(-10, vec!["create"], vec!["over"])]
-fn one_that_runs_once(#[case] seconds: i64, #[case] new: Vec<&str>, #[case] made: Vec<&str>) {
-    let time = NOW + seconds;
-    let wanted = wanted(&[("j", job(Schedule::At(time)))]);
+#[case::not_yet(10, NOW + 10, false)]
+#[case::passed(-1000, NOW + 5, true)]
+fn one_that_runs_once(#[case] seconds: i64, #[case] begin: i64, #[case] is_over: bool) {
+    let wanted = wanted(&[("j", job(Schedule::At(NOW + seconds)))]);
     let jobs = wanted_jobs(&wanted, &loaded(LoadState::Loaded));
-    let names = |steps: &[Step<'_>]| -> Vec<&str> {
-        let name = |step: &Step<'_>| match step {
-            Step::Create(_, start) if *start == time => "create",
-            Step::Over(_) => "over",
-            _ => "other",
-        };
-        steps.iter().map(name).collect()
-    };
-    assert_eq!(names(&steps(&jobs, &[], NOW, never)), new);
-    assert_eq!(names(&steps(&jobs, &[], NOW, |_| true)), made);
-    assert_eq!(steps(&jobs, &[written(&jobs[0], time)], NOW, |_| true), []);
-    let other = written(&jobs[0], time - 100);
-    assert_eq!(
-        steps(&jobs, std::slice::from_ref(&other), NOW, never),
-        [Step::Edit(&other, &jobs[0], time)]
-    );
+    let create = || Step::Create(&jobs[0], begin);
+    assert_eq!(steps(&jobs, &[], NOW, never), [create()]);
+    let gone = if is_over { Step::Over(&jobs[0]) } else { create() };
+    assert_eq!(steps(&jobs, &[], NOW, |_| true), [gone]);
+}
+
+/// It is given the scheduler once more when no server answered at its time, and not each time that somebody looks.
+#[rstest]
+#[case::waits(10, 10, None)]
+#[case::other_time(10, 11, Some(NOW + 10))]
+#[case::about_to_run(-1, -1, None)]
+#[case::late(-15, -15, None)]
+#[case::lost(-21, -21, Some(NOW + 5))]
+#[case::given_once_more(-21, 5, None)]
+#[case::somebody_put_it_off(-1, 100, Some(NOW + 5))]
+fn the_row_of_one_that_runs_once(#[case] time: i64, #[case] start: i64, #[case] edit: Option<i64>) {
+    let wanted = wanted(&[("j", job(Schedule::At(NOW + time)))]);
+    let jobs = wanted_jobs(&wanted, &loaded(LoadState::Loaded));
+    let row = written(&jobs[0], NOW + start);
+    let edits: Vec<_> = edit
+        .into_iter()
+        .map(|begin| Step::Edit(&row, &jobs[0], begin))
+        .collect();
+    assert_eq!(steps(&jobs, std::slice::from_ref(&row), NOW, |_| true), edits);
 }
 
 #[test]

@@ -30,7 +30,7 @@ const OPTIONS: &str = "fg=TrueZato_Zato_Zatosync_internal=FalseZato_Zato_Zatosec
 /// commands print holds secrets when they fail: it goes to memory, and only the exit code to the agent.
 const CREATE: &str = r#"set -u
 cd /tmp
-fail() { echo "$1 $2" > /create/failed; echo "creating $1: exit code $2" >&2; exit "$2"; }
+fail() { echo "$1 $2" > /create/failing; mv /create/failing /create/failed; echo "creating $1: exit code $2" >&2; exit "$2"; }
 run() {
   code=0
   /opt/zato/current/bin/zato from-config "/create/$1" > "/create/$1.log" 2>&1 || code=$?

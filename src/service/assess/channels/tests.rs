@@ -43,6 +43,8 @@ fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
         jobs: vec![],
         expected: std::collections::BTreeSet::new(),
         address: "http://demo.n.svc:11223".into(),
+        revisions: crate::revisions::History::default(),
+        is_rolled_back: false,
     }
 }
 

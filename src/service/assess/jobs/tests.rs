@@ -42,6 +42,8 @@ fn plan(jobs: Vec<PlannedJob>, reports: Vec<Option<Report>>) -> Plan {
         jobs,
         expected: std::collections::BTreeSet::new(),
         address: "http://demo.n.svc:11223".into(),
+        revisions: crate::revisions::History::default(),
+        is_rolled_back: false,
     }
 }
 

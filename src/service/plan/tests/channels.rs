@@ -59,6 +59,7 @@ fn planned(source: &Sourced, deployed: &Index, report: Option<Report>) -> Plan {
         cluster: Some(of_cluster(json!({}))),
         services: vec![source.clone()],
         deployed: deployed.clone(),
+        revisions: vec![],
         documents: vec![],
         reports: vec![("c-server-0".into(), report)],
     };
