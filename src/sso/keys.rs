@@ -23,13 +23,13 @@ const LONGEST: u64 = 1024 * 1024;
 #[group(required = true, multiple = true)]
 pub struct Recipients {
     /// Seal the archive for this public key of age (age1..). Can be repeated.
-    #[arg(long, value_name = "KEY")]
-    recipient: Vec<String>,
+    #[arg(long = "recipient", value_name = "KEY")]
+    keys: Vec<String>,
     /// Seal it for all public keys in this file, one in each line.
-    #[arg(long, value_name = "FILE")]
-    recipients_file: Vec<PathBuf>,
+    #[arg(long = "recipients-file", value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// `none`: do not seal it. Whoever has the archive has all keys and passwords.
-    #[arg(long, value_name = "none", conflicts_with_all = ["recipient", "recipients_file"], value_parser = ["none"])]
+    #[arg(long, value_name = "none", conflicts_with_all = ["keys", "files"], value_parser = ["none"])]
     seal: Option<String>,
 }
 
@@ -40,10 +40,10 @@ impl Recipients {
             return Ok(Seal::Unsealed);
         }
         let mut all = Vec::new();
-        for text in &self.recipient {
+        for text in &self.keys {
             all.extend(recipients(text, "--recipient")?);
         }
-        for path in &self.recipients_file {
+        for path in &self.files {
             all.extend(recipients(&secret_file(path)?, &path.display().to_string())?);
         }
         if all.is_empty() {
