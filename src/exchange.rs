@@ -59,9 +59,9 @@ pub struct IndexedService {
     /// The revision that was refused because of what it breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedRevision>,
-    /// The revision that every server had before this one.
+    /// What every server had before this revision.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub good: Option<String>,
+    pub good: Option<GoodRevision>,
     /// The revision that a server could not load; this one was put back in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedRevision>,
@@ -91,6 +91,20 @@ pub struct RefusedRevision {
     pub revision: String,
     /// What callers would lose.
     pub breaks: Vec<String>,
+}
+
+/// A revision that every server had, with what belonged to it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GoodRevision {
+    /// The revision of its files.
+    pub revision: String,
+    /// Its channels, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, IndexedChannel>,
+    /// Its jobs, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub jobs: BTreeMap<String, IndexedJob>,
 }
 
 /// A revision that is not deployed any more because a server could not load it.
@@ -127,6 +141,8 @@ pub struct Report {
     pub pod_uid: String,
     /// What the agent is doing.
     pub phase: Phase,
+    /// The revision of the index that the agent works on.
+    pub index_seen: String,
     /// The revision of the index that is settled: each service is loaded or has failed.
     pub index_revision: String,
     /// Why the server as a whole does not work, if it does not.

@@ -262,6 +262,21 @@ async fn a_creation_survives_a_crash_before_any_command() {
     space.delete().await;
 }
 
+/// The example with the folders of Zato's blueprint, which import one another.
+async fn blueprint(space: &Namespace) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/blueprint");
+    for text in support::manifests(std::path::Path::new(folder)) {
+        let text = text.replace("name: demo", "name: c");
+        if text.contains("kind: ZatoService") {
+            let object: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+            space.create::<ZatoService>(&object).await.unwrap();
+        } else {
+            space.apply(&serde_saphyr::from_str(&text).unwrap()).await;
+        }
+    }
+    until_service(space, "project", "Ready", |ready| ready.status == "True").await;
+}
+
 /// Files come at once, and the one that imports is loaded before the one that it imports, which Zato does not mend by itself;
 /// so at the start of a server, too.
 #[tokio::test]
@@ -293,6 +308,10 @@ async fn files_that_import_one_another() {
             answer().await.1 == "{\"rate\": 14}"
         })
         .await;
+    blueprint(&space).await;
+    let account = async |way: &Way| way.get("/zato/api/invoke/project.account.get?account_id=2").await;
+    let bob = (200, "{\"account_id\": 2, \"owner\": \"Bob\"}".to_owned());
+    assert_eq!(account(&way).await, bob);
     drop(way);
 
     let (uid, _) = pod(&space).await;
@@ -300,12 +319,14 @@ async fn files_that_import_one_another() {
     until_other_pod(&space, uid.as_deref()).await;
     until_ready(&space, "True", "Running").await;
     until_service(&space, "shop", "Ready", |ready| ready.status == "True").await;
+    until_service(&space, "project", "Ready", |ready| ready.status == "True").await;
     let way = Way::to(&space, "service/c", 11223).await;
     space
         .until("the answer of the new pod", || async {
             way.get("/zato/api/invoke/shop.rate").await.1 == "{\"rate\": 14}"
         })
         .await;
+    assert_eq!(account(&way).await, bob);
     drop(way);
     space.delete().await;
 }

@@ -49,7 +49,7 @@ async fn what_a_server_cannot_load_is_put_back() {
 
     let third = format!("import helper_of_story\n{}", code("third"));
     set_code(&space, &third).await;
-    let told = format!("revision {second} is back on every server");
+    let told = format!("revision {second} takes its place");
     until_service_told(&space, "greeting", "Ready", "LoadFailed", &told).await;
     until_service_told(&space, "greeting", "Ready", "LoadFailed", "helper_of_story").await;
     assert!(way.answers("other").await);

@@ -59,6 +59,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         documents: vec![],
         report: None,
         kept: std::collections::BTreeMap::new(),
+        proven: std::collections::BTreeSet::new(),
         callables: std::collections::BTreeMap::new(),
         startups: vec![],
     };

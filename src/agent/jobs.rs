@@ -23,8 +23,8 @@ const NO_SCHEDULER: &str =
 pub struct Jobs {
     pace: Pace,
     has_scheduler: bool,
-    /// The revisions of those that run once and that the scheduler has had.
-    made: BTreeSet<String>,
+    /// Those that run once and that the scheduler has had: names of rows, and revisions.
+    made: BTreeSet<(String, String)>,
     reports: Reports,
 }
 
@@ -76,47 +76,11 @@ impl Jobs {
     async fn look(&mut self, jobs: &[WantedJob<'_>], server: &Server) -> Result<Done, Error> {
         let found = server.jobs().await?;
         let now = Timestamp::now().as_second();
-        self.made
-            .retain(|made| jobs.iter().any(|job| job.job.revision() == *made));
-        let is_made = |job: &WantedJob<'_>| job.job.is_made || self.made.contains(&job.job.revision());
+        self.made.retain(|made| jobs.iter().any(|job| made == &key(job)));
+        let is_made = |job: &WantedJob<'_>| job.job.is_made || self.made.contains(&key(job));
         let steps = steps(jobs, &found, now, is_made);
-        let mut writes = steps.iter().filter_map(Step::written).peekable();
-        let (mut done, mut over) = (Done::default(), BTreeSet::new());
-        if writes.peek().is_some()
-            && let Err(error) = server.ask_scheduler().await
-        {
-            if self.pace.is_too_long() {
-                return Err(error);
-            }
-            // It starts with the server.
-            done.early.extend(writes.map(Into::into));
-            self.reports = reports(jobs, &done);
-            return Ok(done);
-        }
-        for step in steps {
-            match step {
-                Step::Over(job) => drop(over.insert(job.place)),
-                Step::Delete(row) => {
-                    let result = server.delete_job(row.id).await;
-                    done.is_stuck |= result.is_err();
-                    done.note(&row.name, result);
-                }
-                // Its service may not be there yet.
-                Step::Create(job, _) if job.is_early => drop(done.early.insert(job.name.clone())),
-                Step::Edit(row, job, _) if job.is_early && row.service_name != job.job.service => {
-                    done.early.insert(job.name.clone());
-                }
-                Step::Create(job, start) => {
-                    done.note(&job.name, server.write_job(None, fields(job, start)).await);
-                }
-                Step::Edit(row, job, start) => {
-                    done.note(
-                        &job.name,
-                        server.write_job(Some(row.id), fields(job, start)).await,
-                    );
-                }
-            }
-        }
+        let over: Vec<_> = steps.iter().filter_map(Step::over).collect();
+        let mut done = self.write(&steps, server).await;
         self.note_made(jobs, &done);
         if self.pace.is_too_long() {
             done.give_up();
@@ -130,14 +94,68 @@ impl Jobs {
         Ok(done)
     }
 
+    /// Nothing while the scheduler does not answer.
+    async fn write(&self, steps: &[Step<'_>], server: &Server) -> Done {
+        let mut done = Done::default();
+        let names = || steps.iter().filter_map(Step::written).map(str::to_owned);
+        if names().next().is_none() {
+            return done;
+        }
+        if let Err(error) = server.ask_scheduler().await {
+            done.is_stuck = true;
+            if self.pace.is_too_long() {
+                done.failed.extend(names().map(|name| (name, error.to_string())));
+            } else {
+                // It starts with the server.
+                done.early.extend(names());
+            }
+            return done;
+        }
+        for step in steps {
+            match step {
+                Step::Over(_) => {}
+                Step::Delete(row) => {
+                    let result = server.delete_job(row.id).await;
+                    done.is_stuck |= result.is_err();
+                    done.note(&row.name, result);
+                }
+                // Its service may not be there yet.
+                Step::Create(job, _) if job.is_early => drop(done.early.insert(job.name.clone())),
+                Step::Edit(row, job, _)
+                    if job.is_early && (row.service_name != job.job.service || runs_once(job)) =>
+                {
+                    done.early.insert(job.name.clone());
+                }
+                Step::Create(job, start) => {
+                    done.note(&job.name, server.write_job(None, fields(job, *start)).await);
+                }
+                Step::Edit(row, job, start) => {
+                    done.note(
+                        &job.name,
+                        server.write_job(Some(row.id), fields(job, *start)).await,
+                    );
+                }
+            }
+        }
+        done
+    }
+
     /// Of those that run once: what is in the database now.
     fn note_made(&mut self, jobs: &[WantedJob<'_>], done: &Done) {
-        let runs_once = |job: &&WantedJob<'_>| matches!(job.job.schedule, Schedule::At(_));
         let is_there =
             |job: &&WantedJob<'_>| !done.failed.contains_key(&job.name) && !done.early.contains(&job.name);
-        let made = jobs.iter().filter(runs_once).filter(is_there);
-        self.made.extend(made.map(|job| job.job.revision()));
+        let made = jobs.iter().filter(|job| runs_once(job)).filter(is_there);
+        self.made.extend(made.map(key));
     }
+}
+
+/// Two can be alike but for their names.
+fn key(job: &WantedJob<'_>) -> (String, String) {
+    (job.name.clone(), job.job.revision())
+}
+
+fn runs_once(job: &WantedJob<'_>) -> bool {
+    matches!(job.job.schedule, Schedule::At(_))
 }
 
 fn refused(jobs: &[WantedJob<'_>], error: &str) -> Reports {

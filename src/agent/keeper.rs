@@ -2,7 +2,7 @@
 //!
 //! Level-based: each round looks at what is there. A restarted server or agent needs no special case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +30,8 @@ use crate::exchange::{
 const BUSY: Duration = Duration::from_millis(100);
 /// Between two rounds while nothing is.
 const IDLE: Duration = Duration::from_secs(2);
+/// What is written again within this time may meet an error of the version before it, which the server still loads.
+const IN_FLIGHT: Duration = Duration::from_secs(30);
 /// A server that looks for changes each second has seen a file after this time. One that has not is written again.
 pub const SEEN: Duration = Duration::from_secs(3);
 
@@ -41,7 +43,13 @@ pub struct Keeper {
     probes: Arc<State>,
     log: Log,
     errors: BTreeMap<String, String>,
+    /// Whether the log was read before.
+    has_read: bool,
     written: BTreeMap<String, Instant>,
+    /// Files that took the place of a version which the server was loading: the next error may be of that one.
+    doubtful: BTreeSet<String>,
+    /// The revision of the index of this round.
+    seen: String,
     imports: Imports,
     services: BTreeMap<String, ServiceReport>,
     removal: Removal,
@@ -75,7 +83,10 @@ impl Keeper {
             probes,
             log: Log::new(&Path::new(paths::ENVIRONMENT).join("server/logs/server.log")),
             errors: BTreeMap::new(),
+            has_read: false,
             written: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+            seen: String::new(),
             imports: Imports::default(),
             services: BTreeMap::new(),
             removal: Removal::new(Path::new(paths::HOT)),
@@ -114,12 +125,20 @@ impl Keeper {
 
     async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
         self.removal.release(wanted)?;
+        self.seen.clone_from(&wanted.index.revision);
         for name in code::write(Path::new(paths::HOT), wanted)? {
             self.errors.remove(&name);
-            self.written.insert(name, Instant::now());
+            let before = self.written.insert(name.clone(), Instant::now());
+            if before.is_some_and(|before| before.elapsed() < IN_FLIGHT) {
+                self.doubtful.insert(name);
+            }
         }
         self.probes.prepared.store(true, Ordering::Relaxed);
-        self.errors.extend(self.log.errors());
+        let errors = self.log.errors();
+        // Those of before this agent may be of files that are others by now. What fails fails again.
+        if std::mem::replace(&mut self.has_read, true) {
+            self.errors.extend(errors);
+        }
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
         // After the ping: a server that is busy with a callable answers late.
         self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
@@ -148,7 +167,9 @@ impl Keeper {
         }
         let has_channels = self.channels.step(wanted, &self.services, &self.server).await;
         let has_jobs = self.jobs.step(wanted, &self.services, &self.server).await;
-        self.is_settled = is_loaded && has_channels && has_jobs && self.remove(wanted).await;
+        // Whatever a scheduler does that does not answer.
+        let is_removed = is_loaded && has_channels && self.remove(wanted).await;
+        self.is_settled = is_removed && has_jobs;
         let open = self.probes.open.load(Ordering::Relaxed);
         let phase = if open { Phase::Serving } else { Phase::Loading };
         let revision = if self.is_settled {
@@ -250,6 +271,8 @@ impl Keeper {
             }
             match self.server.is_deployed(service).await {
                 Ok(true) => {}
+                // It may come a moment later than what the files name.
+                Ok(false) if self.is_new(indexed) => report.state = LoadState::Loading,
                 Ok(false) => {
                     report.state = LoadState::Failed;
                     report.error = Some(words::missing_service(service));
@@ -264,6 +287,12 @@ impl Keeper {
         }
     }
 
+    /// Whether the server may not have seen all of it yet.
+    fn is_new(&self, indexed: &IndexedService) -> bool {
+        let written = indexed.files.keys().filter_map(|file| self.written.get(file));
+        written.max().is_some_and(|written| written.elapsed() < SEEN)
+    }
+
     /// What the server has of one file, and whether it has a service of it in another version. Its own hash of the source
     /// is the proof; bytecode is off, so it cannot be stale.
     async fn file(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> (LoadState, bool) {
@@ -276,7 +305,12 @@ impl Keeper {
         }
         if is_loaded {
             self.errors.remove(name);
+            self.doubtful.remove(name);
             return (LoadState::Loaded, false);
+        }
+        if self.errors.contains_key(name) && self.doubtful.remove(name) {
+            self.errors.remove(name);
+            return (self.write_again(name, wanted), has_other);
         }
         if let Some(error) = self.errors.get(name) {
             let Some(module) = self.imports.awaited(name, error, entry, wanted) else {
@@ -335,6 +369,7 @@ impl Keeper {
         Report {
             pod_uid: self.identity.pod_uid.clone(),
             phase,
+            index_seen: self.seen.clone(),
             index_revision: index_revision.into(),
             error,
             services: self.services.clone(),

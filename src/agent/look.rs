@@ -61,10 +61,11 @@ impl Pace {
         result: Result<Done, Error>,
     ) -> Option<String> {
         self.is_settled = result.as_ref().is_ok_and(Done::is_settled);
-        self.tries = if self.is_settled {
-            0
-        } else {
-            self.tries.saturating_add(1)
+        self.tries = match &result {
+            Ok(done) if done.is_settled() => 0,
+            // It waits for what is on its way.
+            Ok(done) if done.changed.is_empty() && !done.is_stuck => self.tries,
+            _ => self.tries.saturating_add(1),
         };
         let pause = match &result {
             Ok(done) if self.is_settled && wanted == 0 && done.failed.is_empty() => RARELY,

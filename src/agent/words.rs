@@ -24,7 +24,7 @@ pub fn silence(time: Duration) -> Option<String> {
 pub fn failed_file(file: &str, error: &str, entry: &IndexedFile, has_other: bool) -> String {
     let meanwhile = match (entry.services.is_empty(), has_other) {
         (true, _) => "",
-        (false, true) => "; the version before goes on answering",
+        (false, true) => "; the version before goes on answering until the server restarts",
         (false, false) => "; its services do not answer",
     };
     format!("{file}: {error}{meanwhile}")
@@ -77,7 +77,9 @@ mod tests {
         let told = |entry: &IndexedFile, has_other| failed_file("a.py", "NameError: x", entry, has_other);
         assert_eq!(told(&entry, false), "a.py: NameError: x");
         entry.services = ["s".to_owned()].into();
-        assert!(told(&entry, true).ends_with("; the version before goes on answering"));
+        assert!(
+            told(&entry, true).ends_with("; the version before goes on answering until the server restarts")
+        );
         assert!(told(&entry, false).ends_with("; its services do not answer"));
     }
 

@@ -1,5 +1,8 @@
 //! The HTTP API of the server in this pod. Loopback only; what it answers may be hostile and is only compared.
 
+mod cause;
+mod rows;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,6 +13,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::desired::ports;
 use crate::exchange::{IndexedSecurity, SecurityKind};
+use cause::cause;
+pub use rows::{Definition, JobRow, Row, Source};
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +30,9 @@ pub enum Error {
     #[error("the server does not answer: {0}")]
     Http(#[from] reqwest::Error),
     /// The scheduler does not answer.
-    #[error("Zato's scheduler does not answer: {0}")]
+    #[error(
+        "Zato's scheduler does not answer ({0}): see the log of container scheduler; deleting the pod starts it anew"
+    )]
     Scheduler(#[source] reqwest::Error),
     /// What a request needs is not there.
     #[error("{0} is not in the server's database")]
@@ -38,106 +45,6 @@ pub enum Error {
         /// What is wrong with the answer.
         why: String,
     },
-}
-
-/// A REST channel in the server's database. What only is compared has the type that Zato gave it.
-#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(default)]
-pub struct Row {
-    /// Its number.
-    pub id: i64,
-    /// Its name.
-    pub name: String,
-    /// The number of its definition of who may call; none: everybody may.
-    pub security_id: Option<i64>,
-    /// Its path.
-    pub url_path: Value,
-    /// Its method.
-    pub method: Value,
-    /// Its service.
-    pub service_name: Value,
-    /// The format of messages.
-    pub data_format: Value,
-    /// Whether it answers.
-    pub is_active: Value,
-    /// Whether parameters become input.
-    pub merge_url_params_req: Value,
-    /// Whether the path comes before the query string.
-    pub url_params_pri: Value,
-    /// Whether both come before the body.
-    pub params_pri: Value,
-    /// The `Accept` header of requests that it is for.
-    pub http_accept: Value,
-    /// Whether a parameter can have a slash.
-    pub match_slash: Value,
-    /// Whether it answers only so many requests.
-    pub is_rate_limit_active: Value,
-    /// How many, in which time.
-    pub rate_limit_def: Value,
-    /// Others who may call.
-    pub security_groups: Value,
-}
-
-/// A job in the server's database. What may be a number, a text or nothing has the type that Zato gave it.
-#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(default)]
-pub struct JobRow {
-    /// Its number.
-    pub id: i64,
-    /// Its name.
-    pub name: String,
-    /// Whether the scheduler runs it.
-    pub is_active: bool,
-    /// interval_based, cron_style or one_time.
-    pub job_type: String,
-    /// When it starts: UTC, without saying so.
-    pub start_date: String,
-    /// Its service.
-    pub service_name: String,
-    /// What the service gets.
-    pub extra: String,
-    /// Its interval.
-    pub weeks: Value,
-    /// Its interval.
-    pub days: Value,
-    /// Its interval.
-    pub hours: Value,
-    /// Its interval.
-    pub minutes: Value,
-    /// Its interval.
-    pub seconds: Value,
-    /// How often it runs in all.
-    pub repeats: Value,
-    /// When it runs, by the clock.
-    pub cron_definition: Value,
-}
-
-/// A definition of who may call.
-#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(default)]
-pub struct Definition {
-    /// Its number.
-    pub id: i64,
-    /// Its name.
-    pub name: String,
-    /// Whether it lets anybody in.
-    pub is_active: bool,
-    /// The user name, of basic authentication.
-    pub username: String,
-    /// What callers send.
-    #[serde(skip)]
-    pub kind: SecurityKind,
-}
-
-/// From where the server loaded a service.
-#[derive(serde::Deserialize, Debug)]
-pub struct Source {
-    /// The file.
-    #[serde(rename = "source_path")]
-    pub path: String,
-    /// Its SHA-256, hexadecimal.
-    #[serde(rename = "source_hash")]
-    pub hash: String,
 }
 
 /// The server in this pod.
@@ -381,49 +288,6 @@ impl Server {
     }
 }
 
-/// What Zato says of an error: the end of a traceback, which comes before what it says of itself.
-fn cause(body: &str) -> String {
-    let body: Value = serde_json::from_str(body).unwrap_or_default();
-    let details = match &body["details"] {
-        Value::Array(lines) => lines.first(),
-        details => Some(details),
-    };
-    let details = details.and_then(Value::as_str).unwrap_or_default();
-    let (traceback, _) = details.split_once("··· Context").unwrap_or((details, ""));
-    // The database library adds a line of its own.
-    let is_cause = |line: &&str| !line.trim().is_empty() && !line.contains("(Background on this error");
-    let last = traceback.lines().rev().find(is_cause);
-    let text: String = without_addresses(last.unwrap_or_default().trim())
-        .chars()
-        .take(300)
-        .collect();
-    if text.is_empty() {
-        text
-    } else {
-        format!(": {text}")
-    }
-}
-
-/// Without places in memory: those differ each time, and what is told twice must be the same.
-fn without_addresses(text: &str) -> String {
-    let mut parts = text.split(" at 0x");
-    let mut result = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        result += part.trim_start_matches(|character: char| character.is_ascii_hexdigit());
-    }
-    without_request(&result)
-}
-
-/// Without the number of the request, for the same reason.
-fn without_request(text: &str) -> String {
-    let Some((before, after)) = text.split_once("cid:`") else {
-        return text.to_owned();
-    };
-    let rest = after.trim_start_matches(|character: char| character.is_ascii_hexdigit());
-    rest.strip_prefix("`, ")
-        .map_or_else(|| text.to_owned(), |rest| format!("{before}{rest}"))
-}
-
 /// The family of services for definitions of a kind.
 fn definitions(kind: SecurityKind) -> &'static str {
     match kind {
@@ -455,37 +319,6 @@ fn unwrap(answer: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// As Zato 3.2 tells them, its account of itself included.
-    #[test]
-    fn the_cause_of_an_error_is_found() {
-        let body = |details: Value| json!({"result": "Error", "cid": "1", "details": details}).to_string();
-        let long = "··· Error ···\n\n>>> Exception: 'x'\n  File a\nException: Such a channel already exists\n\n··· Context ···\n\nserver1\n";
-        assert_eq!(
-            cause(&body(long.into())),
-            ": Exception: Such a channel already exists"
-        );
-        assert_eq!(
-            cause(&body("Element missing: id".into())),
-            ": Element missing: id"
-        );
-        assert_eq!(
-            cause(&body(json!(["An error has occurred"]))),
-            ": An error has occurred"
-        );
-        assert_eq!((cause(""), cause("{}")), (String::new(), String::new()));
-        let missing = "ServiceMissingException: <ServiceMissingException at 0x7f1d104f35e0 cid:`Service `a` does not exist";
-        assert_eq!(
-            cause(&body(missing.into())),
-            ": ServiceMissingException: <ServiceMissingException cid:`Service `a` does not exist"
-        );
-        let exists = "zato.common.exception.ZatoException: <ZatoException at 0x7f4db1c52380 cid:`92e65`, msg:`Job `a` already exists on this cluster`>";
-        assert_eq!(
-            cause(&body(exists.into())),
-            ": zato.common.exception.ZatoException: <ZatoException msg:`Job `a` already exists on this cluster`>"
-        );
-        assert_eq!(cause(&body("x".repeat(1000).into())).len(), 302);
-    }
 
     #[test]
     fn the_wrapper_of_internal_services_is_taken_off() {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 #[x_kube(validation = Rule::new("[has(self.interval), has(self.cron), has(self.at)].filter(given, given).size() == 1").message("exactly one of interval, cron and at must be given"))]
 #[x_kube(validation = Rule::new("!has(self.interval) || self.interval.matches('^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && self.interval.matches('[1-9]')").message("interval is days, hours, minutes and seconds in this order, such as 15m, 1h30m or 1d, and longer than nothing").field_path(".interval"))]
 #[x_kube(validation = Rule::new("!has(self.cron) || self.cron.matches('^[0-9*,/-]+( [0-9*,/-]+){4}$')").message("cron has five fields of digits and * , / - (minute, hour, day of the month, month, day of the week), such as 0 2 * * 1-5").field_path(".cron"))]
+#[x_kube(validation = Rule::new("!has(self.at) || self.at.getFullYear() >= 2000 && self.at.getFullYear() < 3000").message("at is a time between the years 2000 and 3000").field_path(".at"))]
 pub struct Job {
     /// Its name in conditions.
     #[schemars(

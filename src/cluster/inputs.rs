@@ -1,6 +1,6 @@
 //! Everything that is read for one cluster. The credentials are made here, once, because what follows needs them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -11,7 +11,7 @@ use super::credentials::{self, Fingerprint};
 use super::put_back;
 use super::startup::{self, Contents};
 use crate::api::{PublishedDocument, ZatoCluster};
-use crate::exchange::{INDEX_KEY, Index, Report};
+use crate::exchange::{INDEX_KEY, Index, IndexedService, Report};
 use crate::k8s::names;
 use crate::reconcile::Error;
 use crate::reconcile::child::{Claim, PodState};
@@ -44,6 +44,8 @@ pub struct Inputs {
     pub documents: Vec<PublishedDocument>,
     /// The files of revisions that may have to be put back, by service.
     pub kept: BTreeMap<String, BTreeMap<String, String>>,
+    /// The services whose deployed revision is kept: every server had it.
+    pub proven: BTreeSet<String>,
     /// The report of the first server, if the running pod wrote one.
     pub report: Option<Report>,
     /// The ConfigMaps that startup callables name.
@@ -92,7 +94,8 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         claim,
         settings: context.settings.clone(),
         fingerprint,
-        previous: if is_deployed(&services, &cached) {
+        proven: proven(&namespace, &cached, context),
+        previous: if kept.is_empty() && is_deployed(&services, &cached) {
             Previous {
                 index: cached,
                 shards: BTreeMap::new(),
@@ -156,6 +159,14 @@ async fn kept(
         }
     }
     Ok(found)
+}
+
+fn proven(namespace: &str, index: &Index, context: &Context) -> BTreeSet<String> {
+    let services = index.services.iter();
+    let is_kept = |(name, version): &(&String, &IndexedService)| {
+        source::is_kept(namespace, name, &version.revision, context)
+    };
+    services.filter(is_kept).map(|(name, _)| name.clone()).collect()
 }
 
 /// From the API server: the cache may be behind our own last apply.

@@ -1,5 +1,7 @@
 //! Pure: from spec and inputs to what will be done. After this step nothing can fail but the API server.
 
+mod contents;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -8,23 +10,24 @@ use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
 use super::desired::network;
-use super::gate::{Gate, Judged};
 use super::inputs::{Inputs, Previous};
-use super::put_back;
+use super::settings;
 use super::startup::{self, Startup};
 use super::trouble::{self, Trouble};
-use super::{settings, shards};
 use crate::api::ZatoCluster;
 use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
 use crate::documents::{self, Publication};
-use crate::exchange::{Index, IndexedFile, IndexedService, LoadState, Report, hash};
+use crate::exchange::{Index, LoadState, Report};
 use crate::k8s::names;
 use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
 use crate::reconcile::apply::Sent;
 use crate::reconcile::child::{Claim, PodState};
-use crate::service::check::{Checked, checked, indexed};
-use crate::service::{channels, jobs};
+use crate::service::channels;
+use crate::service::check::{Checked, checked};
+
+use contents::{index, transition};
+pub(super) use contents::{previous, text};
 
 /// What will be done.
 #[derive(Debug)]
@@ -298,107 +301,6 @@ fn wanted(service: &Checked<'_>, index: &Index) -> Option<String> {
     let entry = index.services.get(&service.name)?;
     let is_other = entry.refused.is_some() || entry.failed.is_some();
     (!is_other).then(|| version.revision.clone())
-}
-
-/// The index and the contents: the current version of each valid service, the previous one of each invalid one and of
-/// each that must not break callers, but does.
-fn index(cluster: &str, services: &[Checked<'_>], inputs: &Inputs) -> (Index, BTreeMap<String, Texts>) {
-    let (mut indexed, mut texts) = (BTreeMap::new(), Texts::new());
-    let mut gate = Gate::new(inputs, services);
-    for service in services {
-        if let Some(version) = put_back::version(service, services, inputs, &mut texts) {
-            indexed.insert(service.name.clone(), version);
-            continue;
-        }
-        let judged = gate.judge(service);
-        if let Some(Judged::Deployed(mut current)) = judged {
-            let deployed = inputs.previous.index.services.get(&service.name);
-            current.good = put_back::good(deployed, &current, &service.name, inputs.report.as_ref());
-            let text = |file: &String| (file.clone(), service.text_of(file).to_owned());
-            texts.extend(current.files.keys().map(text));
-            indexed.insert(service.name.clone(), *current);
-        } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
-            let new = channels::told(&service.claims, &old);
-            let breaks = || !documents::channel_breaks(&old.channels, &new).is_empty();
-            if let Some(Judged::Refused(refused)) = judged {
-                // All of it stays.
-                old.refused = Some(refused);
-            } else {
-                old.jobs = jobs::told(&service.jobs, &old);
-                if !(service.must_not_break() && breaks()) {
-                    old.channels = new;
-                }
-            }
-            indexed.insert(service.name.clone(), old);
-        }
-    }
-    channels::rotate(&mut indexed, services.iter().flat_map(|service| &service.claims));
-    jobs::note_made(&mut indexed, inputs.report.as_ref());
-    shards::assign(cluster, &mut indexed, &inputs.previous.index);
-    let index = Index::sealed(indexed);
-    // The first one always exists.
-    let mut contents = BTreeMap::from([(names::code(cluster, 0), Texts::new())]);
-    for (_, file, entry) in index.files() {
-        let text = texts.remove(file).unwrap_or_default();
-        contents
-            .entry(entry.shard.clone())
-            .or_default()
-            .insert(file.to_owned(), text);
-    }
-    (index, contents)
-}
-
-/// The shards with what else the index that is there names, as far as there is room: an operator that ends before it
-/// wrote the new index leaves the old one whole.
-fn transition(shards: &BTreeMap<String, Texts>, before: &Previous) -> BTreeMap<String, Texts> {
-    let mut all = shards.clone();
-    for (_, file, entry) in before.index.files() {
-        let Some(text) = before.shards.get(&entry.shard).and_then(|shard| shard.get(file)) else {
-            continue;
-        };
-        let shard = all.entry(entry.shard.clone()).or_default();
-        let bytes: usize = shard.values().chain([text]).map(String::len).sum();
-        if bytes as u64 <= shards::CAPACITY {
-            shard.entry(file.to_owned()).or_insert_with(|| text.clone());
-        }
-    }
-    all
-}
-
-/// The previous version, from its contents: those are written before the index that tells their hashes.
-pub(super) fn previous(service: &str, before: &Previous, texts: &mut Texts) -> Option<IndexedService> {
-    let old = before.index.services.get(service)?;
-    // All of its files or none: half a service is not the old version.
-    let found: Option<Vec<_>> = old
-        .files
-        .iter()
-        .map(|(file, entry)| Some((file, text(file, entry, before)?)))
-        .collect();
-    let found = found?;
-    let mut kept = indexed(found.iter().map(|(name, text)| (name.as_str(), *text))).ok()?;
-    kept.channels.clone_from(&old.channels);
-    kept.jobs.clone_from(&old.jobs);
-    kept.expected.clone_from(&old.expected);
-    if kept.revision == old.revision {
-        kept.good.clone_from(&old.good);
-        kept.breaks.clone_from(&old.breaks);
-        kept.is_unjudged = old.is_unjudged;
-    }
-    texts.extend(
-        found
-            .into_iter()
-            .map(|(name, text)| (name.clone(), text.to_owned())),
-    );
-    Some(kept)
-}
-
-/// What the index says; else what a shard has that is ahead of it.
-pub(super) fn text<'a>(file: &str, entry: &IndexedFile, before: &'a Previous) -> Option<&'a str> {
-    let mut found = before.shards.values().filter_map(|shard| shard.get(file));
-    let (first, is_it) = (found.clone().next(), |text: &&String| {
-        hash(text.as_bytes()) == entry.sha256
-    });
-    found.find(is_it).or(first).map(String::as_str)
 }
 
 #[cfg(test)]

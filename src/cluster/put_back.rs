@@ -5,21 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::inputs::Inputs;
 use super::plan::{Texts, previous};
-use crate::exchange::{FailedRevision, Index, IndexedService, LoadState, Report, ServiceReport, short_hash};
+use crate::documents;
+use crate::exchange::{
+    FailedRevision, GoodRevision, Index, IndexedService, LoadState, Report, ServiceReport, short_hash,
+};
 use crate::service::check::{Checked, indexed};
 use crate::service::{channels, jobs};
 
-/// The services whose revision a server could not load: each with that revision, and with the one before. Only when the server
-/// is done with this very index: a file may wait for another one.
+/// The services whose revision a server could not load: each with that revision, and with the one before. Only what is said of
+/// this very index: a file may wait for another one that was not there before.
 pub fn failed<'a>(
     index: &'a Index,
     report: Option<&'a Report>,
 ) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
-    let report = report.filter(|report| report.index_revision == index.revision);
+    let report = report.filter(|report| report.index_seen == index.revision);
     index.services.iter().filter_map(move |(name, version)| {
         let found = of(name, version, report?)?;
-        let good = version.good.as_deref()?;
-        (found.state == LoadState::Failed).then_some((name.as_str(), version.revision.as_str(), good))
+        let good = version.good.as_ref()?;
+        let told = (name.as_str(), version.revision.as_str(), good.revision.as_str());
+        (found.state == LoadState::Failed).then_some(told)
     })
 }
 
@@ -28,21 +32,25 @@ fn of<'a>(name: &str, version: &IndexedService, report: &'a Report) -> Option<&'
     (found.revision == version.revision).then_some(found)
 }
 
-/// The revision to put back should `next` fail: the one that is deployed, if the server has it.
-pub fn good(
-    deployed: Option<&IndexedService>,
-    next: &IndexedService,
-    name: &str,
-    report: Option<&Report>,
-) -> Option<String> {
-    let deployed = deployed?;
+/// What is put back should the next revision of a service fail: what is deployed, if every server has had it.
+pub fn good(name: &str, next: &IndexedService, inputs: &Inputs) -> Option<GoodRevision> {
+    let deployed = inputs.previous.index.services.get(name)?;
+    let report = inputs.report.as_ref();
     let is_loaded =
-        report.is_some_and(|report| report.services.get(name).is_some_and(|found| found.has(deployed)));
+        || report.is_some_and(|report| report.services.get(name).is_some_and(|found| found.has(deployed)));
     // What was put back is good, whatever is known of it now.
-    if deployed.revision != next.revision && (is_loaded || deployed.failed.is_some()) {
-        return Some(deployed.revision.clone());
+    let is_good = || deployed.failed.is_some() || inputs.proven.contains(name) || is_loaded();
+    if deployed.revision != next.revision && is_good() {
+        return Some(GoodRevision {
+            revision: deployed.revision.clone(),
+            channels: deployed.channels.clone(),
+            jobs: deployed.jobs.clone(),
+        });
     }
-    deployed.good.clone().filter(|good| *good != next.revision)
+    deployed
+        .good
+        .clone()
+        .filter(|good| good.revision != next.revision)
 }
 
 /// The version that a service has in place of one that failed; none: there is none, or the service changed.
@@ -56,30 +64,49 @@ pub fn version(
     let deployed = inputs.previous.index.services.get(&service.name)?;
     let others = others(service, all);
     let is_it = |failed: &&FailedRevision| failed.revision == wanted.revision && failed.others == others;
-    let mut version = if let Some(failed) = deployed.failed.as_ref().filter(is_it) {
+    if let Some(failed) = deployed.failed.as_ref().filter(is_it) {
         let mut version = previous(&service.name, &inputs.previous, texts)?;
         version.failed = Some(failed.clone());
-        version
-    } else {
-        let kept = inputs.kept.get(&service.name)?;
-        let report = of(&service.name, deployed, inputs.report.as_ref()?)?;
-        let mut version = indexed(kept.iter().map(|(file, text)| (file.as_str(), text.as_str()))).ok()?;
-        let is_current =
-            deployed.revision == wanted.revision && deployed.good.as_ref() == Some(&version.revision);
-        if !is_current || meets_others(service, all, &version) {
-            return None;
+        return Some(with_what_belongs_to_it(version, service));
+    }
+    let (kept, good) = (inputs.kept.get(&service.name)?, deployed.good.as_ref()?);
+    let report = of(&service.name, deployed, inputs.report.as_ref()?)?;
+    let mut version = indexed(kept.iter().map(|(file, text)| (file.as_str(), text.as_str()))).ok()?;
+    let is_current = deployed.revision == wanted.revision && good.revision == version.revision;
+    if !is_current || meets_others(service, all, inputs, &version) {
+        return None;
+    }
+    texts.extend(kept.clone());
+    version.channels.clone_from(&good.channels);
+    version.jobs.clone_from(&good.jobs);
+    version.failed = Some(FailedRevision {
+        revision: wanted.revision.clone(),
+        error: report.error.clone().unwrap_or_default(),
+        others,
+    });
+    Some(with_what_belongs_to_it(version, service))
+}
+
+/// Channels and jobs as the spec says, as far as the version has their services; those that call for the revision that failed
+/// stay as they were.
+fn with_what_belongs_to_it(mut version: IndexedService, service: &Checked<'_>) -> IndexedService {
+    let mut new = channels::told(&service.claims, &version);
+    for claim in &service.claims {
+        if let Some(old) = version.channels.get(&claim.name) {
+            new.entry(claim.name.clone()).or_insert_with(|| old.clone());
         }
-        texts.extend(kept.clone());
-        version.failed = Some(FailedRevision {
-            revision: wanted.revision.clone(),
-            error: report.error.clone().unwrap_or_default(),
-            others,
-        });
-        version
-    };
-    version.channels = channels::told(&service.claims, &version);
-    version.jobs = jobs::told(&service.jobs, &version);
-    Some(version)
+    }
+    if !service.must_not_break() || documents::channel_breaks(&version.channels, &new).is_empty() {
+        version.channels = new;
+    }
+    let mut new = jobs::told(&service.jobs, &version);
+    for wish in service.jobs.iter().filter(|wish| !wish.job.suspend) {
+        if let Some(old) = version.jobs.get(&wish.job.name) {
+            new.entry(wish.job.name.clone()).or_insert_with(|| old.clone());
+        }
+    }
+    version.jobs = new;
+    version
 }
 
 /// What may have made a revision fail, beside itself: what the other services of the cluster are, and what it must bring.
@@ -97,9 +124,17 @@ fn others(service: &Checked<'_>, all: &[Checked<'_>]) -> String {
 }
 
 /// Whether another service has a name of an old version by now.
-fn meets_others(service: &Checked<'_>, all: &[Checked<'_>], version: &IndexedService) -> bool {
-    let others = all.iter().filter(|other| other.name != service.name);
-    let mut others = others.filter_map(|other| other.result.as_ref().ok());
+fn meets_others(
+    service: &Checked<'_>,
+    all: &[Checked<'_>],
+    inputs: &Inputs,
+    version: &IndexedService,
+) -> bool {
+    let wanted = all
+        .iter()
+        .filter_map(|other| Some((&other.name, other.result.as_ref().ok()?)));
+    let others = wanted.chain(&inputs.previous.index.services);
+    let mut others = others.filter_map(|(name, other)| (*name != service.name).then_some(other));
     let services: BTreeSet<_> = version.services().collect();
     others.any(|other| {
         other.files.keys().any(|file| version.files.contains_key(file))

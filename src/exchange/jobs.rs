@@ -12,8 +12,7 @@ pub struct IndexedJob {
     pub service: String,
     /// When it runs.
     pub schedule: Schedule,
-    /// What the service gets, as JSON; empty: nothing.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    /// What the service gets, as JSON.
     pub payload: String,
     /// Whether a job that runs once was handed to the scheduler: one that is not there any more has run then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -329,6 +329,15 @@ mod tests {
         assert_eq!(sent.len(), 1);
         assert!(created(403, status(403, "Forbidden")).await.0.is_err());
     }
+
+    /// What was sent has the generation that the API server gave it: a cache may be behind it.
+    #[tokio::test]
+    async fn an_answer_has_a_generation() {
+        let made = serde_json::json!({"metadata": {"name": "x", "generation": 3}});
+        let (result, _) = created(201, made).await;
+        assert_eq!(result.unwrap().unwrap().meta().generation, Some(3));
+    }
+
     /// A cache that is behind says that a child is as wanted: what was read decides.
     #[tokio::test]
     async fn what_was_found_otherwise_is_sent_whatever_the_cache_says() {

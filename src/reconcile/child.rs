@@ -138,6 +138,7 @@ impl<'de> Deserialize<'de> for Full {
             namespace: text("namespace"),
             uid: text("uid"),
             resource_version: text("resourceVersion"),
+            generation: meta.get("generation").as_i64(),
             ..ObjectMeta::default()
         };
         let Some(members) = whole.as_object() else {

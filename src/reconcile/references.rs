@@ -141,6 +141,12 @@ impl References {
         self.config_maps.get(&api, key, content).await
     }
 
+    /// Reads a ConfigMap anew the next time.
+    pub fn forget_config_map(&self, namespace: &str, name: &str) {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.config_maps.entries().remove(&key);
+    }
+
     /// What callers of channels send, from a Secret; none: it does not exist.
     pub async fn secret(
         &self,

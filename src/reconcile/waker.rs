@@ -92,7 +92,7 @@ impl Waker {
     }
 
     /// A child concerns its cluster; what servers were told and what they report concerns the services, too. A document
-    /// or a kept revision concerns its owner alone: many services publish at the same time.
+    /// concerns its owner alone: many services publish at the same time. A kept revision concerns both.
     fn for_child(&self, child: &Child) {
         let Some(cluster) = &child.cluster else { return };
         if matches!(child.content, Content::Document(_) | Content::Revision(_)) {
@@ -100,7 +100,9 @@ impl Waker {
             let services = services_of(&self.services, &child.namespace, cluster);
             if let Some(service) = services.into_iter().find(owner) {
                 self.service(&child.namespace, &service);
-                return;
+                if matches!(child.content, Content::Document(_)) {
+                    return;
+                }
             }
         }
         self.cluster(&child.namespace, cluster);

@@ -236,8 +236,14 @@ fn deployed(plan: &Plan, servers: usize) -> String {
 }
 
 fn refused(refusal: &Refusal, servers: &[ServiceOnServer]) -> (bool, Reason, String) {
-    if let Refusal::PutBack { .. } = refusal {
-        return (false, refusal.reason(), refusal.to_string());
+    if let Refusal::PutBack { good, .. } = refusal {
+        let of_good = |server: &&ServiceOnServer| server.revision.as_ref() == Some(good);
+        let failed = servers
+            .iter()
+            .filter(of_good)
+            .find_map(|server| server.error.as_ref());
+        let more = failed.map_or_else(String::new, |error| format!("; it fails, too, now: {error}"));
+        return (false, refusal.reason(), format!("{refusal}{more}"));
     }
     let is_running = servers.iter().any(|server| server.state == "Loaded");
     let kept = if is_running {

@@ -19,9 +19,9 @@ pub enum Problem {
     /// It contradicts itself, or others.
     #[error("{0}")]
     Invalid(String),
-    /// The change is refused because of what it breaks.
-    #[error("it is not deployed as the spec says: Ready says what the change breaks")]
-    Refused,
+    /// The change that it came with is not deployed, for this reason.
+    #[error("it is not deployed as the spec says: Ready says why")]
+    Refused(Reason),
     /// Another channel answers there.
     #[error(
         "{method} {path} is channel {channel} of ZatoService {owner}, which comes first: choose another path"
@@ -54,7 +54,7 @@ impl Problem {
     pub fn reason(&self) -> Reason {
         match self {
             Self::ServiceNotFound(_) | Self::Invalid(_) => Reason::ChannelInvalid,
-            Self::Refused => Reason::BreakingChange,
+            Self::Refused(reason) => *reason,
             Self::PathTaken { .. } => Reason::PathTaken,
             Self::SecretNotFound(_) => Reason::SecretNotFound,
             Self::SecretInvalid { .. } => Reason::SecretInvalid,

@@ -25,9 +25,9 @@ pub enum Problem {
     /// Its time, or what its service gets, cannot be.
     #[error("{0}")]
     Invalid(String),
-    /// The change that it came with is refused because of what it breaks.
-    #[error("it is not on the scheduler as the spec says: Ready says what the change breaks")]
-    Refused,
+    /// The change that it came with is not deployed, for this reason.
+    #[error("it is not on the scheduler as the spec says: Ready says why")]
+    Refused(Reason),
 }
 
 impl Problem {
@@ -35,7 +35,7 @@ impl Problem {
     pub fn reason(&self) -> Reason {
         match self {
             Self::ServiceNotFound(_) | Self::Invalid(_) => Reason::JobInvalid,
-            Self::Refused => Reason::BreakingChange,
+            Self::Refused(reason) => *reason,
         }
     }
 }
@@ -97,15 +97,14 @@ fn indexed(job: &Job, before: Option<&IndexedJob>, now: Timestamp) -> Result<Ind
     let before = before.filter(|before| before.schedule == schedule);
     if let (Schedule::At(time), None) = (&schedule, before)
         && *time <= now.as_second()
+        && !job.suspend
     {
         return Err(Problem::Invalid(
             "its time has passed: give a later one, or take the job away".into(),
         ));
     }
-    let payload = match &job.payload {
-        None => String::new(),
-        Some(payload) => serde_json::to_string(payload).unwrap_or_default(),
-    };
+    // Nothing at all would be replaced by something of Zato's own.
+    let payload = serde_json::to_string(&job.payload.clone().unwrap_or_default()).unwrap_or_default();
     if payload.len() > PAYLOAD {
         let why = format!(
             "payload has {} bytes, and {PAYLOAD} fit: make it smaller",

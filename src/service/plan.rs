@@ -134,11 +134,20 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     let address = network::address(&service.spec.cluster_ref.name, &namespace);
     let version = own.and_then(|own| own.result.as_ref().ok());
     let version = version.filter(|_| refusal.is_none()).or(deployed);
-    let is_kept = matches!(refusal, Some(Refusal::BreakingChange(_)));
+    // What servers keep while the change is not deployed.
+    let is_kept = matches!(
+        refusal,
+        Some(Refusal::BreakingChange(_) | Refusal::PutBack { .. })
+    );
+    let kept = refusal.as_ref().filter(|_| is_kept).map(Refusal::reason);
+    let is_put_back = matches!(refusal, Some(Refusal::PutBack { .. }));
+    let expected = deployed
+        .filter(|_| is_put_back)
+        .map(|deployed| deployed.expected.clone());
     Plan {
-        channels: own.map_or_else(Vec::new, |own| planned(own, is_kept, version, deployed)),
-        jobs: own.map_or_else(Vec::new, |own| planned_jobs(own, is_kept, version, deployed)),
-        expected: service.spec.expected_services.iter().cloned().collect(),
+        channels: own.map_or_else(Vec::new, |own| planned(own, kept, version, deployed)),
+        jobs: own.map_or_else(Vec::new, |own| planned_jobs(own, kept, version, deployed)),
+        expected: expected.unwrap_or_else(|| service.spec.expected_services.iter().cloned().collect()),
         revision: files.map(|files| revision(texts(files))),
         documents: match &refusal {
             // What answers is described already.
@@ -166,19 +175,21 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     }
 }
 
-/// The channels, of the version that servers have or get. `is_kept`: what was there goes on.
+/// The channels, of the version that servers have or get. `kept`: why what was there goes on.
 fn planned(
     own: &Checked<'_>,
-    is_kept: bool,
+    kept: Option<Reason>,
     version: Option<&IndexedService>,
     deployed: Option<&IndexedService>,
 ) -> Vec<PlannedChannel> {
     let planned = |claim: &Claim| {
-        let mut problem = claim.problem_with(version);
         let was = deployed.and_then(|was| was.channels.get(&claim.name));
-        if is_kept && was != claim.told.as_ref() {
-            problem = problem.or(Some(Problem::Refused));
-        }
+        let problem = match kept {
+            Some(reason) if was != claim.told.as_ref() => {
+                claim.problem.clone().or(Some(Problem::Refused(reason)))
+            }
+            _ => claim.problem_with(version),
+        };
         PlannedChannel {
             claim: claim.clone(),
             problem,
@@ -190,17 +201,18 @@ fn planned(
 /// The same of the jobs.
 fn planned_jobs(
     own: &Checked<'_>,
-    is_kept: bool,
+    kept: Option<Reason>,
     version: Option<&IndexedService>,
     deployed: Option<&IndexedService>,
 ) -> Vec<PlannedJob> {
     let planned = |wish: &Wish| {
-        let mut problem = wish.problem_with(version);
         let was = deployed.and_then(|was| was.jobs.get(&wish.job.name));
         let wanted = wish.told.as_ref().ok().filter(|_| !wish.job.suspend);
-        if is_kept && was.map(IndexedJob::revision) != wanted.map(IndexedJob::revision) {
-            problem = problem.or(Some(jobs::Problem::Refused));
-        }
+        let is_other = was.map(IndexedJob::revision) != wanted.map(IndexedJob::revision);
+        let problem = match kept {
+            Some(reason) if is_other => wish.told.clone().err().or(Some(jobs::Problem::Refused(reason))),
+            _ => wish.problem_with(version),
+        };
         PlannedJob {
             wish: wish.clone(),
             problem,
@@ -231,7 +243,7 @@ fn revisions(service: &ZatoService, own: Option<&Checked<'_>>, inputs: &Inputs) 
     let deployed = inputs.deployed.services.get(&name);
     let loaded = own.filter(|own| own.is_loaded(&inputs.reports));
     let loaded = loaded.and_then(|own| Some((own.result.as_ref().ok()?.revision.as_str(), own.texts())));
-    let good = deployed.and_then(|deployed| deployed.good.as_deref());
+    let good = deployed.and_then(|deployed| Some(deployed.good.as_ref()?.revision.as_str()));
     let in_use = [
         service.spec.rollback_to.as_deref(),
         good,

@@ -76,7 +76,7 @@ pub enum Refusal {
     )]
     BreakingChange(Vec<String>),
     /// A server could not load it.
-    #[error("{error}; revision {good} is back on every server: mend the code")]
+    #[error("{error}; revision {good} takes its place: mend the code")]
     PutBack {
         /// Why.
         error: String,

@@ -111,22 +111,29 @@ pub async fn kept(
     context: &Context,
 ) -> Result<Option<BTreeMap<String, String>>, Error> {
     let name = names::revision(service, wanted);
-    // What is not there must not be remembered as such: no watch of what is read tells of ours.
-    let child = context
-        .stores
-        .child(&ApiResource::erase::<ConfigMap>(&()), namespace, &name);
-    let is_there =
-        child.is_some_and(|child| matches!(child.content, child::Content::Revision(_)) && !child.is_deleted);
-    if !is_there {
+    if !is_kept(namespace, service, wanted, context) {
         return Ok(None);
     }
     let content = context
         .references
         .config_map(&context.client, namespace, &name)
         .await?;
+    if content.is_none() {
+        // No watch of what is read tells of ours.
+        context.references.forget_config_map(namespace, &name);
+    }
     let files = content.map(|content| content.texts.clone());
     // Somebody else may have made one of this name.
     Ok(files.filter(|files| revision(texts(files)) == wanted))
+}
+
+/// Whether a revision is kept, as far as the cache knows.
+pub fn is_kept(namespace: &str, service: &str, revision: &str, context: &Context) -> bool {
+    let resource = ApiResource::erase::<ConfigMap>(&());
+    let child = context
+        .stores
+        .child(&resource, namespace, &names::revision(service, revision));
+    child.is_some_and(|child| matches!(child.content, child::Content::Revision(_)) && !child.is_deleted)
 }
 
 /// What a ConfigMap holds: texts, and the names of what is no text.

@@ -390,8 +390,7 @@ pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>, Vec<DynamicObject>) {
     let (mut clusters, mut services, mut needed) = (vec![], vec![], vec![]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     for folder in std::fs::read_dir(root).unwrap() {
-        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
-            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for text in manifests(&folder.unwrap().path()) {
             match text.lines().find_map(|line| line.strip_prefix("kind: ")) {
                 Some("ZatoCluster") => clusters.push(serde_saphyr::from_str(&text).unwrap()),
                 Some("ZatoService") => services.push(serde_saphyr::from_str(&text).unwrap()),
@@ -403,4 +402,22 @@ pub fn examples() -> (Vec<ZatoCluster>, Vec<ZatoService>, Vec<DynamicObject>) {
         }
     }
     (clusters, services, needed)
+}
+
+/// The manifests of a folder: its files, or what kustomize makes of it.
+pub fn manifests(folder: &Path) -> Vec<String> {
+    if !folder.join("kustomization.yaml").exists() {
+        let files = std::fs::read_dir(folder).unwrap();
+        return files
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+    }
+    let made = std::process::Command::new("kubectl")
+        .arg("kustomize")
+        .arg(folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let text = String::from_utf8(made.stdout).unwrap();
+    text.split("\n---\n").map(|one| format!("{one}\n")).collect()
 }

@@ -58,6 +58,14 @@ impl Step<'_> {
             Self::Over(_) => None,
         }
     }
+
+    /// The place of a job that ran.
+    pub fn over(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Over(job) => Some(job.place),
+            _ => None,
+        }
+    }
 }
 
 /// All jobs of the index.

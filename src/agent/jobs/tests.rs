@@ -34,7 +34,10 @@ fn what_the_scheduler_has_had_is_noted() {
     done.early.insert("kubernetes s d".into());
     let mut jobs = Jobs::new(true);
     jobs.note_made(&found, &done);
-    assert_eq!(jobs.made, [job(Schedule::At(NOW)).revision()].into());
+    assert_eq!(
+        jobs.made,
+        [("kubernetes s b".to_owned(), job(Schedule::At(NOW)).revision())].into()
+    );
 }
 
 /// A cluster without a scheduler says so at each job, and asks no server.

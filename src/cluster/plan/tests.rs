@@ -48,6 +48,7 @@ pub(crate) fn inputs(services: &[(&str, &str)]) -> Inputs {
         documents: vec![],
         report: None,
         kept: BTreeMap::new(),
+        proven: std::collections::BTreeSet::new(),
         callables: BTreeMap::new(),
         startups: vec![],
     }

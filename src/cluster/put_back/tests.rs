@@ -1,8 +1,10 @@
 //! What is put back, when, and until when.
 
+use serde_json::json;
+
 use super::*;
-use crate::cluster::plan::Plan;
-use crate::cluster::plan::tests::{plan_of, plan_reported};
+use crate::cluster::plan::tests::{cluster, inputs, plan_of, plan_reported};
+use crate::cluster::plan::{Plan, plan};
 
 fn code(service: &str, more: &str) -> String {
     format!(
@@ -18,7 +20,7 @@ fn report(plan: &Plan, state: LoadState) -> Report {
         ..ServiceReport::default()
     };
     Report {
-        index_revision: plan.index.revision.clone(),
+        index_seen: plan.index.revision.clone(),
         services: [("s".to_owned(), service)].into(),
         ..Report::default()
     }
@@ -31,6 +33,10 @@ fn kept(text: &str) -> BTreeMap<String, Texts> {
 
 fn text(plan: &Plan) -> &str {
     &plan.shards["demo-code-0"]["s.py"]
+}
+
+fn good_of(plan: &Plan) -> Option<&str> {
+    Some(plan.index.services["s"].good.as_ref()?.revision.as_str())
 }
 
 /// A good revision, and the one after it, which the server cannot load.
@@ -47,8 +53,8 @@ fn what_failed_gives_its_place_back() {
     let (good, bad, second) = bad_after_good();
     let first = plan_of(&[("s", &good)]).index.services["s"].revision.clone();
     assert_eq!(
-        (text(&second), second.index.services["s"].good.as_ref()),
-        (bad.as_str(), Some(&first))
+        (text(&second), good_of(&second)),
+        (bad.as_str(), Some(first.as_str()))
     );
     let failed = report(&second, LoadState::Failed);
     let found: Vec<_> = failed_of(&second, &failed);
@@ -80,8 +86,8 @@ fn what_failed_gives_its_place_back() {
     );
     let entry = &fifth.index.services["s"];
     assert_eq!(
-        (text(&fifth), &entry.failed, entry.good.as_ref()),
-        (mended.as_str(), &None, Some(&first))
+        (text(&fifth), &entry.failed, good_of(&fifth)),
+        (mended.as_str(), &None, Some(first.as_str()))
     );
 }
 
@@ -92,13 +98,13 @@ fn failed_of(plan: &Plan, report: &Report) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Not before the server is done with this index, not for another revision, and not where there was none before.
+/// Not before the server works on this index, not for another revision, and not where there was none before.
 #[test]
 fn a_failure_counts_when_nothing_is_on_its_way() {
     let (.., second) = bad_after_good();
     assert_eq!(failed_of(&second, &report(&second, LoadState::Loaded)), []);
     let mut early = report(&second, LoadState::Failed);
-    early.index_revision = String::new();
+    early.index_seen = String::new();
     assert_eq!(failed_of(&second, &early), []);
     let mut other = report(&second, LoadState::Failed);
     other.services.get_mut("s").unwrap().revision = "other".into();
@@ -137,7 +143,7 @@ fn the_last_good_one_is_remembered() {
     let (good, _, second) = bad_after_good();
     let first = plan_of(&[("s", &good)]).index.services["s"].revision.clone();
     let third = plan_reported(&[("s", &code("a.one", "other"))], &second, None, BTreeMap::new());
-    assert_eq!(third.index.services["s"].good.as_ref(), Some(&first));
+    assert_eq!(good_of(&third), Some(first.as_str()));
     // Back by hand: it is no revision to go back to from itself.
     let back = plan_reported(&[("s", &good)], &third, None, BTreeMap::new());
     assert_eq!(back.index.services["s"].good, None);
@@ -154,4 +160,80 @@ fn an_old_revision_does_not_meet_another_service() {
     let third = plan_reported(&[("s", &bad), ("t", &good)], &second, Some(failed), kept(&good));
     assert_eq!(text(&third), bad);
     assert_eq!(third.shards["demo-code-0"]["t.py"], good);
+}
+
+/// What belongs to the revision that failed is not deployed, and what belonged to the one before stays; a channel that may not go
+/// does not go meanwhile.
+#[test]
+fn channels_and_jobs_stay_with_their_services() {
+    use crate::api::zato_service::BreakingChangePolicy::{Refuse, Warn};
+    let planned = |text: &str, service: &str, paths: &[&str], before: Option<(&Plan, LoadState)>, policy| {
+        let mut inputs = inputs(&[("s", text)]);
+        if let Some((before, state)) = before {
+            inputs.previous.index = before.index.clone();
+            inputs.previous.shards = before.shards.clone();
+            inputs.report = Some(report(before, state));
+            inputs.kept = kept(&code("a.one", ""));
+        }
+        let source = &mut inputs.services[0];
+        let channel = |path: &&str| {
+            json!({"name": path.trim_start_matches('/'), "rest": {
+                "service": service, "urlPath": path, "methods": ["GET"], "security": {"none": {}},
+            }})
+        };
+        source.channels = paths
+            .iter()
+            .map(|path| serde_json::from_value(channel(path)).unwrap())
+            .collect();
+        let job = json!({"name": "j", "service": service, "interval": "1m"});
+        source.jobs = vec![serde_json::from_value(job).unwrap()];
+        source.openapi.breaking_change_policy = policy;
+        plan(&cluster(json!({})), inputs).unwrap()
+    };
+    for (policy, left) in [(Warn, 1), (Refuse, 2)] {
+        let first = planned(&code("a.one", ""), "a.one", &["/a", "/b"], None, policy);
+        let bad = code("a.one", "no_such_name") + &code("a.two", "").replace("class A", "class B");
+        let loaded = Some((&first, LoadState::Loaded));
+        let second = planned(&bad, "a.two", &["/a", "/b"], loaded, Warn);
+        let failed = Some((&second, LoadState::Failed));
+        let third = planned(&bad, "a.two", &["/a", "/b"], failed, policy);
+        let entry = |plan: &Plan| plan.index.services["s"].clone();
+        assert_eq!(entry(&third).channels, entry(&first).channels);
+        assert_eq!(entry(&third).jobs, entry(&first).jobs);
+        let fourth = planned(&bad, "a.two", &["/a"], Some((&third, LoadState::Loaded)), policy);
+        assert_eq!(entry(&fourth).channels.len(), left, "{policy:?}");
+        assert_eq!(entry(&fourth).jobs, entry(&first).jobs);
+    }
+}
+
+/// An edit while the server starts anew: what it says now is no proof, what was kept is.
+#[test]
+fn what_is_kept_was_good() {
+    let first = plan_of(&[("s", &code("a.one", ""))]);
+    let edited = |proven: bool| {
+        let mut inputs = inputs(&[("s", &code("a.one", "x = 1"))]);
+        inputs.previous.index = first.index.clone();
+        inputs.previous.shards = first.shards.clone();
+        inputs.proven = proven.then(|| "s".to_owned()).into_iter().collect();
+        plan(&cluster(json!({})), inputs).unwrap()
+    };
+    assert_eq!(good_of(&edited(false)), None);
+    assert_eq!(
+        good_of(&edited(true)),
+        Some(first.index.services["s"].revision.as_str())
+    );
+}
+
+/// Neither with what it wants, nor with what servers have of it while its source is broken.
+#[test]
+fn an_old_revision_does_not_meet_what_is_kept_of_another_service() {
+    let (good, bad) = (code("a.one", ""), code("a.two", "no_such_name"));
+    let first = plan_of(&[("s", &good)]);
+    let loaded = Some(report(&first, LoadState::Loaded));
+    let second = plan_reported(&[("s", &bad)], &first, loaded, BTreeMap::new());
+    let third = plan_reported(&[("s", &bad), ("t", &good)], &second, None, BTreeMap::new());
+    let failed = report(&third, LoadState::Failed);
+    let fourth = plan_reported(&[("s", &bad), ("t", "(")], &third, Some(failed), kept(&good));
+    assert_eq!(text(&fourth), bad);
+    assert_eq!(fourth.shards["demo-code-0"]["t.py"], good);
 }

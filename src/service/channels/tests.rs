@@ -410,7 +410,7 @@ fn a_channel_needs_a_service_of_its_own_object() {
 #[rstest]
 #[case(Problem::ServiceNotFound("s".into()), Reason::ChannelInvalid)]
 #[case(Problem::Invalid("x".into()), Reason::ChannelInvalid)]
-#[case(Problem::Refused, Reason::BreakingChange)]
+#[case(Problem::Refused(Reason::BreakingChange), Reason::BreakingChange)]
 #[case(
     Problem::PathTaken { method: "GET".into(), path: "/a".into(), channel: "c".into(), owner: "o".into() },
     Reason::PathTaken

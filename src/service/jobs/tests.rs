@@ -111,7 +111,7 @@ fn servers_are_told_of_jobs_whose_service_is_there_and_that_are_not_suspended() 
         missing
     );
     assert!(wishes[0].problem_with(None).is_some());
-    assert_eq!(Problem::Refused.reason(), Reason::BreakingChange);
+    assert_eq!(Problem::Refused(Reason::LoadFailed).reason(), Reason::LoadFailed);
 }
 
 /// Only what a server says of this very job, without an error, and only of one that runs once.

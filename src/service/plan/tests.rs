@@ -187,7 +187,7 @@ fn a_revision_that_was_put_back_is_told() {
         plan(&object, inputs).refusal
     };
     let own = indexed([("mine.py", USER)].into_iter()).unwrap().revision;
-    let told = "why; revision old is back on every server: mend the code";
+    let told = "why; revision old takes its place: mend the code";
     assert_eq!(refusal(&own).unwrap().to_string(), told);
     assert_eq!(refusal("another"), None);
 }
@@ -217,7 +217,10 @@ fn a_revision_is_kept_when_servers_have_it() {
             ..Report::default()
         };
         let deployed = IndexedService {
-            good: Some("2".into()),
+            good: Some(crate::exchange::GoodRevision {
+                revision: "2".into(),
+                ..crate::exchange::GoodRevision::default()
+            }),
             ..own.clone()
         };
         let inputs = Inputs {
