@@ -4,6 +4,8 @@ RUN apk add --no-cache build-base
 WORKDIR /source
 COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
 COPY src ./src
+COPY crates ./crates
+COPY bench/sso.rs ./bench/sso.rs
 RUN cargo build --release --locked --target "$(uname -m)-unknown-linux-musl" \
  && mkdir /out && cp target/*-unknown-linux-musl/release/zato-operator /out/
 

@@ -15,6 +15,9 @@ test-full: test ## The same, the depth of the unit tests, a fault at every reque
 unit: packages ## Unit tests and generated files
 	cargo test --locked
 
+databases: packages ## Dumps and restores of single sign-on data, on SQLite, PostgreSQL and MariaDB
+	@dev/databases.sh cargo test --locked -p sso-dump --features databases
+
 e2e: ## The stories on a real Kubernetes node, which is brought up when needed
 	@dev/e2e.sh
 
@@ -26,6 +29,7 @@ bench: ## Measure on a real node, beside the limit; ZATO_IMAGE=file.tar: with th
 
 lint: packages ## Clippy, without a warning
 	cargo clippy --locked --all-targets --features e2e -- -D warnings
+	cargo clippy --locked -p sso-dump --all-targets --features databases -- -D warnings
 
 fmt: ## Format the code
 	cargo fmt
@@ -50,4 +54,4 @@ demo-down: cluster-down ## End the demo
 packages:
 	@dev/toolchain.sh >/dev/null
 
-.PHONY: help test test-full unit e2e contract bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages
+.PHONY: help test test-full unit databases e2e contract bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages

@@ -9,6 +9,9 @@ step "documents of 10,000 services (10 min when it is built as it is released fo
 dev/toolchain.sh
 cargo bench --locked --bench openapi
 
+step "dumps and restores beside the databases' own tools (about 10 min)"
+dev/databases.sh cargo bench --locked -p sso-dump --bench sso
+
 step "what the operator costs (about 20 min; 10 min more when it is built as it is released for the first time)"
 dev/toolchain.sh
 trap 'dev/cluster/alone.sh down target/cost' EXIT

@@ -16,7 +16,9 @@ part() { # what, command...
 dev/toolchain.sh
 part "format" cargo fmt --check
 part "lints" cargo clippy --locked --all-targets --features e2e -- -D warnings
+part "lints of the dumps" cargo clippy --locked -p sso-dump --all-targets --features databases -- -D warnings
 part "unit tests" cargo test --locked
+part "dumps and restores on real databases" dev/databases.sh cargo test --locked -p sso-dump --features databases
 part "OpenAPI documents by other validators" dev/openapi.sh
 part "contract of the stand-in for Zato" tests/zato-contract/run.sh
 part "stories on a real node" dev/e2e.sh

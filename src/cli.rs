@@ -21,6 +21,7 @@ use crate::k8s::labels;
 use crate::k8s::lease::{self, Leadership, Lease};
 use crate::openapi::command::Apispec;
 use crate::reconcile::engine::Settings;
+use crate::sso::Sso;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::{health, logging, served};
 use crate::{agent, check, reconcile};
@@ -47,6 +48,9 @@ enum Role {
     /// Write an OpenAPI document of the services in Python files. Needs no cluster.
     #[command(disable_version_flag = true)]
     Apispec(Box<Apispec>),
+    /// Dump and restore single sign-on data. Needs no cluster.
+    #[command(subcommand)]
+    Sso(Box<Sso>),
 }
 
 #[derive(clap::Args, Debug)]
@@ -107,6 +111,10 @@ impl Cli {
                 ExitCode::FAILURE
             };
         }
+        let role = match self.role {
+            Role::Sso(sso) => return sso.run(),
+            role => role,
+        };
         logging::start();
         let runtime = match tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -119,12 +127,12 @@ impl Cli {
         let stop = CancellationToken::new();
         let result = runtime.block_on(async {
             stop_on_signal(stop.clone())?;
-            match self.role {
+            match role {
                 Role::Operator(operator) => Box::pin(operate(operator, stop)).await,
                 Role::Agent(Agent::Run) => agent::run(stop).await.map_err(Failure::from),
                 Role::Agent(Agent::Harden) => agent::harden::run().map_err(Failure::from),
                 Role::Check(check) => tell_missing(check).await,
-                Role::Crds | Role::Apispec(_) => Ok(()),
+                Role::Crds | Role::Apispec(_) | Role::Sso(_) => Ok(()),
             }
         });
         result.map_or_else(|error| fail(&*error), |()| ExitCode::SUCCESS)

@@ -22,4 +22,5 @@ pub mod python;
 pub mod reconcile;
 pub mod revisions;
 pub mod service;
+pub mod sso;
 pub mod telemetry;

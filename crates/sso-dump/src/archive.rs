@@ -1,0 +1,94 @@
+//! The archive: a tar, compressed with gzip, sealed with age. Its format is docs/reference/archive.md.
+//!
+//! Owns the names in it and what its manifest says. Must never hold a key or a password outside of the member
+//! [`SECRETS`], nor write one into the manifest.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::Table;
+use crate::stream::Facts;
+
+pub mod by_hand;
+pub mod read;
+pub mod seal;
+pub mod write;
+
+/// What an archive calls itself.
+pub const FORMAT: &str = "zato-sso-archive";
+/// The version of the format that is written, and the latest that is read.
+pub const VERSION: u32 = 1;
+/// The first member: what was known before the first row.
+pub const HEADER: &str = "header.json";
+/// The last member: without it an archive is cut.
+pub const MANIFEST: &str = "manifest.json";
+/// The keys, if they are in the archive.
+pub const SECRETS: &str = "secrets.conf";
+
+/// The first member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// Names this snapshot: the time in UTC, and eight random digits.
+    pub snapshot: String,
+    /// When it was begun, in UTC.
+    pub created: String,
+    /// The version of Zato, if it is known.
+    pub zato_version: Option<String>,
+    /// What the one who made it calls the cluster: the UID of a ZatoCluster.
+    pub cluster: Option<String>,
+    /// The fingerprint of `key1`; none: the archive has no key.
+    pub key_fingerprint: Option<String>,
+    /// The database that it is of.
+    pub source: Facts,
+}
+
+/// What a table of the archive is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableEntry {
+    /// Its name.
+    pub name: String,
+    /// How many rows.
+    pub rows: u64,
+    /// Of all its lines, in their order: `cat tables/<name>/* | sha256sum`.
+    pub sha256: String,
+}
+
+/// How many of the first passwords `key1` opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCheck {
+    /// Passwords that were looked at.
+    pub looked_at: u64,
+    /// Those that are signed with the key.
+    pub opened: u64,
+}
+
+/// The last member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The same as in the first member.
+    #[serde(flatten)]
+    pub header: Header,
+    /// In the order of the archive.
+    pub tables: Vec<TableEntry>,
+    /// SHA-256 of the other members.
+    pub files: BTreeMap<String, String>,
+    /// What was found of the key, if the archive has one.
+    pub key_check: Option<KeyCheck>,
+}
+
+impl Manifest {
+    /// All rows.
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+}
+
+/// The name of a part of a table.
+fn part_name(table: &Table, part: u64) -> String {
+    format!("tables/{}/{part:06}.tsv", table.name)
+}

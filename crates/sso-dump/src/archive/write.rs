@@ -1,0 +1,159 @@
+//! Writes archives.
+//!
+//! Owns the order of members and their sums. Must never leave out the manifest of a whole archive, nor write one for a
+//! part of the rows.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+
+use super::seal::{Seal, Sealing};
+use super::{HEADER, Header, KeyCheck, MANIFEST, Manifest, SECRETS, TableEntry, by_hand, part_name};
+use crate::error::Error;
+use crate::rows::{Row, hex, unescape};
+use crate::schema::TABLES;
+use crate::secrets::Secrets;
+use crate::stream::Part;
+
+/// How many passwords are looked at, to find a wrong key soon.
+const LOOKED_AT: u64 = 1_000;
+
+/// An archive that is being written.
+pub struct Writer<W: Write> {
+    tar: tar::Builder<GzEncoder<Sealing<W>>>,
+    header: Header,
+    secrets: Option<Secrets>,
+    tables: Vec<TableEntry>,
+    digest: Sha256,
+    part: u64,
+    files: BTreeMap<String, String>,
+    key_check: KeyCheck,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins an archive with its header.
+    pub fn new(output: W, seal: &Seal, header: Header, secrets: Option<Secrets>) -> Result<Self, Error> {
+        let sealing = Sealing::new(seal, output)?;
+        // Most of it is ciphertext, which gets no smaller by trying harder.
+        let gzip = GzEncoder::new(sealing, Compression::fast());
+        let mut writer = Self {
+            tar: tar::Builder::new(gzip),
+            header,
+            secrets,
+            tables: Vec::new(),
+            digest: Sha256::new(),
+            part: 0,
+            files: BTreeMap::new(),
+            key_check: KeyCheck::default(),
+        };
+        writer.file(HEADER, &json(&writer.header)?)?;
+        Ok(writer)
+    }
+
+    /// Rows of the same table as before, or of the next one.
+    pub fn part(&mut self, part: &Part) -> Result<(), Error> {
+        if part.table == self.tables.len() {
+            self.end_table();
+            self.tables.push(TableEntry {
+                name: TABLES[part.table].name.into(),
+                rows: 0,
+                sha256: String::new(),
+            });
+        }
+        let Some(entry) = self.tables.last_mut() else {
+            return Err(Error::Usage("rows of a table before its turn".into()));
+        };
+        entry.rows += part.rows;
+        self.digest.update(&part.lines);
+        self.look_at_passwords(part);
+        let name = part_name(&TABLES[part.table], self.part);
+        self.part += 1;
+        self.member(&name, &part.lines)
+    }
+
+    fn end_table(&mut self) {
+        if let Some(entry) = self.tables.last_mut() {
+            entry.sha256 = hex(&std::mem::take(&mut self.digest).finalize());
+        }
+        self.part = 0;
+    }
+
+    /// A wrong secrets.conf is found now, and not when it is too late.
+    fn look_at_passwords(&mut self, part: &Part) {
+        let Some(secrets) = &self.secrets else { return };
+        let table = &TABLES[part.table];
+        let (Some(place), Ok(text)) = (table.position("password"), std::str::from_utf8(&part.lines)) else {
+            return;
+        };
+        for line in text.lines() {
+            if self.key_check.looked_at == LOOKED_AT {
+                return;
+            }
+            let Ok(row) = Row::parse(table, line) else {
+                continue;
+            };
+            self.key_check.looked_at += 1;
+            let password = unescape(row.fields[place]).unwrap_or_default();
+            let password = crate::convert::repaired(&password).unwrap_or(password);
+            self.key_check.opened += u64::from(secrets.opens(&password));
+        }
+    }
+
+    /// Ends the archive: keys, what loads it by hand, manifest.
+    pub fn finish(mut self) -> Result<(Manifest, W), Error> {
+        self.end_table();
+        if self.tables.len() != TABLES.len() {
+            return Err(Error::Stopped);
+        }
+        let is_wrong = self.key_check.looked_at > 0 && self.key_check.opened == 0;
+        if let (Some(secrets), true) = (&self.secrets, is_wrong) {
+            return Err(Error::Key(format!(
+                "key1 {} opens none of the {} passwords that were looked at: is it the secrets.conf of another cluster?",
+                secrets.fingerprint(),
+                self.key_check.looked_at
+            )));
+        }
+        if let Some(secrets) = self.secrets.take() {
+            self.file(SECRETS, secrets.text().as_bytes())?;
+        }
+        for (name, text) in by_hand::files() {
+            self.file(name, text.as_bytes())?;
+        }
+        let manifest = Manifest {
+            key_check: self.header.key_fingerprint.as_ref().map(|_| self.key_check),
+            header: self.header.clone(),
+            tables: std::mem::take(&mut self.tables),
+            files: std::mem::take(&mut self.files),
+        };
+        self.member(MANIFEST, &json(&manifest)?)?;
+        let failed = || Error::io("the archive cannot be written");
+        let gzip = self.tar.into_inner().map_err(failed())?;
+        let mut output = gzip.finish().and_then(Sealing::finish).map_err(failed())?;
+        output.flush().map_err(failed())?;
+        Ok((manifest, output))
+    }
+
+    fn file(&mut self, name: &str, content: &[u8]) -> Result<(), Error> {
+        self.files.insert(name.into(), hex(&Sha256::digest(content)));
+        self.member(name, content)
+    }
+
+    fn member(&mut self, name: &str, content: &[u8]) -> Result<(), Error> {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o600);
+        header.set_mtime(0);
+        self.tar
+            .append_data(&mut header, name, content)
+            .map_err(Error::io("the archive cannot be written"))
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|why| Error::Usage(why.to_string()))?;
+    text.push(b'\n');
+    Ok(text)
+}

@@ -1,0 +1,118 @@
+//! Reads rows of MySQL and MariaDB, in one snapshot.
+//!
+//! Owns the way from its values to lines. The text protocol is exact for what these tables hold: numbers, dates, texts.
+//! Must never write: the transaction is read-only.
+
+use std::collections::BTreeMap;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row, Value};
+
+use super::{connect, definitions, error, found, has_table};
+use crate::database::{Database, Kind, Server};
+use crate::error::Error;
+use crate::rows::LineWriter;
+use crate::schema::check::limits;
+use crate::schema::{Column, TABLES, Table, Type, sql};
+use crate::stream::{Control, Facts, Message, Sender};
+
+/// Sends all rows.
+pub async fn dump(
+    database: &Database,
+    server: &Server,
+    mut sender: Sender,
+    control: &Control,
+) -> Result<(), Error> {
+    let failed = error(database, "read");
+    let mut connection = connect(database, server).await?;
+    for statement in [
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    ] {
+        connection.query_drop(statement).await.map_err(&failed)?;
+    }
+    let found = found(&mut connection).await.map_err(&failed)?;
+    limits(Kind::Mysql, &found).map_err(|differences| Error::Schema {
+        database: database.to_string(),
+        differences,
+    })?;
+    let facts = facts(&mut connection, database).await.map_err(&failed)?;
+    sender.send(Message::Facts(Box::new(facts))).await?;
+    for (place, table) in TABLES.iter().enumerate() {
+        send(&mut connection, database, place, table, &mut sender, control).await?;
+    }
+    connection.query_drop("COMMIT").await.map_err(failed)?;
+    sender.send(Message::End).await?;
+    let _ = connection.disconnect().await;
+    Ok(())
+}
+
+async fn facts(connection: &mut Conn, database: &Database) -> mysql_async::Result<Facts> {
+    let version: Option<String> = connection.query_first("SELECT version()").await?;
+    let clusters = if has_table(connection, "cluster").await? {
+        connection.query(sql::CLUSTERS).await?
+    } else {
+        Vec::new()
+    };
+    Ok(Facts {
+        kind: Kind::Mysql,
+        version: version.unwrap_or_default(),
+        database: database.to_string(),
+        clusters,
+        security_definitions: definitions(connection, sql::LINKED_DEFINITIONS).await?,
+        // It has looked at every one.
+        orphans: BTreeMap::new(),
+    })
+}
+
+async fn send(
+    connection: &mut Conn,
+    database: &Database,
+    place: usize,
+    table: &'static Table,
+    sender: &mut Sender,
+    control: &Control,
+) -> Result<(), Error> {
+    let failed = error(database, "read");
+    let query = sql::select(Kind::Mysql, table);
+    let mut rows = connection.query_iter(query).await.map_err(&failed)?;
+    let mut count = 0;
+    while let Some(row) = rows.next().await.map_err(&failed)? {
+        let mut writer = LineWriter::new(sender.lines());
+        write_row(&mut writer, table, &row)
+            .map_err(|why| database.error("read", format!("{} row {}: {why}", table.name, count + 1)))?;
+        writer.finish();
+        count += 1;
+        let part = sender.count();
+        if part.is_some() {
+            control.tell("dump", place, count)?;
+        }
+        sender.send(part).await?;
+    }
+    control.tell("dump", place, count)?;
+    let rest = sender.end_table();
+    sender.send(rest).await
+}
+
+fn write_row(writer: &mut LineWriter<'_>, table: &Table, row: &Row) -> Result<(), String> {
+    for (at, column) in table.columns.iter().enumerate() {
+        let value = row.as_ref(at).unwrap_or(&Value::NULL);
+        write(writer, column, value).map_err(|why| format!("{} {why}", column.name))?;
+    }
+    Ok(())
+}
+
+fn write(writer: &mut LineWriter<'_>, column: &Column, value: &Value) -> Result<(), &'static str> {
+    match (column.kind, value) {
+        (_, Value::NULL) if column.is_nullable => writer.null(),
+        (Type::Boolean, Value::Bytes(digit)) if digit != b"0" && digit != b"1" => {
+            return Err("is neither 0 nor 1");
+        }
+        (Type::Integer | Type::Boolean | Type::Timestamp, Value::Bytes(text)) => writer.raw(text),
+        (Type::Text | Type::Varchar(_), Value::Bytes(bytes)) => {
+            writer.text(std::str::from_utf8(bytes).map_err(|_| "is not UTF-8")?);
+        }
+        _ => return Err("is of a type that Zato does not make"),
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! Writes rows into MySQL and MariaDB.
+//!
+//! Owns one transaction: all rows are there after it, or everything is as before. The server refuses what does not fit,
+//! whatever its settings are otherwise. Must never end the transaction before it was told that all rows came.
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use tokio::sync::mpsc::Receiver;
+
+use super::{connect, counts, error};
+use crate::database::{Database, Kind, Server};
+use crate::error::Error;
+use crate::schema::{TABLES, sql};
+use crate::stream::{Control, Message, Part};
+
+/// Foreign keys are looked at as a whole at the end: groups may come before their parents.
+const SETTINGS: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', \
+    foreign_key_checks = 0, innodb_lock_wait_timeout = 30";
+
+/// Writes what is received, in the form of tuples.
+pub async fn restore(
+    database: &Database,
+    server: &Server,
+    replaces: bool,
+    mut parts: Receiver<Message>,
+    control: &Control,
+) -> Result<(), Error> {
+    let mut connection = control.unless_stopped(connect(database, server)).await?;
+    let work = async {
+        begin(&mut connection, database, replaces).await?;
+        receive(&mut connection, database, &mut parts, control).await?;
+        refuse_orphans(&mut connection, database).await
+    };
+    control.unless_stopped(work).await?;
+    // From here on there is an answer to wait for: stopping would leave unknown what happened.
+    connection
+        .query_drop("COMMIT")
+        .await
+        .map_err(error(database, "commit"))?;
+    let _ = connection.disconnect().await;
+    Ok(())
+}
+
+async fn begin(connection: &mut Conn, database: &Database, replaces: bool) -> Result<(), Error> {
+    let failed = error(database, "write");
+    connection.query_drop(SETTINGS).await.map_err(&failed)?;
+    connection
+        .query_drop("START TRANSACTION")
+        .await
+        .map_err(&failed)?;
+    for table in &TABLES {
+        // The gap of an empty table is locked, too: nobody else writes until the end.
+        let lock = format!(
+            "SELECT id FROM {} ORDER BY id FOR UPDATE",
+            sql::quoted(Kind::Mysql, table.name)
+        );
+        connection.query_drop(lock).await.map_err(&failed)?;
+    }
+    if counts(connection)
+        .await
+        .map_err(&failed)?
+        .iter()
+        .all(|&rows| rows == 0)
+    {
+        return Ok(());
+    }
+    if !replaces {
+        return Err(database.error("write", "somebody else wrote rows meanwhile; nothing was written"));
+    }
+    for table in TABLES.iter().rev() {
+        let delete = sql::delete(Kind::Mysql, table);
+        connection.query_drop(delete).await.map_err(&failed)?;
+    }
+    Ok(())
+}
+
+async fn receive(
+    connection: &mut Conn,
+    database: &Database,
+    parts: &mut Receiver<Message>,
+    control: &Control,
+) -> Result<(), Error> {
+    let mut counts = [0; TABLES.len()];
+    while let Some(message) = parts.recv().await {
+        match message {
+            Message::Part(part) => {
+                let (table, rows) = (part.table, part.rows);
+                write(connection, database, part).await?;
+                counts[table] += rows;
+                control.tell("restore", table, counts[table])?;
+            }
+            Message::End => return Ok(()),
+            Message::Facts(_) | Message::Header(_) => {}
+        }
+    }
+    Err(Error::Stopped)
+}
+
+async fn write(connection: &mut Conn, database: &Database, part: Part) -> Result<(), Error> {
+    if part.rows == 0 {
+        return Ok(());
+    }
+    let table = &TABLES[part.table];
+    let mut statement = sql::insert(Kind::Mysql, table).into_bytes();
+    statement.extend_from_slice(&part.lines);
+    // The comma after the last tuple.
+    statement.pop();
+    connection
+        .query_drop(statement)
+        .await
+        .map_err(error(database, &format!("write {}", table.name)))?;
+    let written = connection.affected_rows();
+    if written == part.rows {
+        return Ok(());
+    }
+    Err(database.error(
+        "write",
+        format!("{} took {written} of {} rows", table.name, part.rows),
+    ))
+}
+
+async fn refuse_orphans(connection: &mut Conn, database: &Database) -> Result<(), Error> {
+    for table in &TABLES {
+        for condition in sql::orphans(Kind::Mysql, table) {
+            let query = format!(
+                "SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})",
+                table.name
+            );
+            let found: Option<bool> = connection
+                .query_first(query)
+                .await
+                .map_err(error(database, "look at foreign keys"))?;
+            if found.unwrap_or_default() {
+                return Err(database.error(
+                    "write",
+                    format!("a row of {} refers to one that is not there", table.name),
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Reads rows of PostgreSQL with COPY, in one snapshot.
+//!
+//! Owns the way from its text to lines. Must never write: the transaction is read-only.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, pin_mut};
+use tokio_postgres::Client;
+
+use super::{connect, definitions, error, found, has};
+use crate::database::{Database, Kind, Server};
+use crate::error::Error;
+use crate::rows::NULL;
+use crate::schema::check::limits;
+use crate::schema::{TABLES, Table, Type, sql};
+use crate::stream::{Control, Facts, Message, Sender};
+
+/// Sends all rows.
+pub async fn dump(
+    database: &Database,
+    server: &Server,
+    mut sender: Sender,
+    control: &Control,
+) -> Result<(), Error> {
+    let failed = error(database, "read");
+    let client = connect(database, server).await?;
+    client
+        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await
+        .map_err(&failed)?;
+    let found = found(&client).await.map_err(&failed)?;
+    limits(Kind::Postgresql, &found).map_err(|differences| Error::Schema {
+        database: database.to_string(),
+        differences,
+    })?;
+    let facts = facts(&client, database).await.map_err(&failed)?;
+    sender.send(Message::Facts(Box::new(facts))).await?;
+    for (place, table) in TABLES.iter().enumerate() {
+        send(&client, database, place, table, &mut sender, control).await?;
+    }
+    client.batch_execute("COMMIT").await.map_err(failed)?;
+    sender.send(Message::End).await
+}
+
+async fn facts(client: &Client, database: &Database) -> Result<Facts, tokio_postgres::Error> {
+    let version = client.query_one("SELECT version()", &[]).await?;
+    let clusters = if has(client, "cluster").await? {
+        let rows = client.query(sql::CLUSTERS, &[]).await?;
+        rows.iter().map(|row| row.get(0)).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(Facts {
+        kind: Kind::Postgresql,
+        version: version.get(0),
+        database: database.to_string(),
+        clusters,
+        security_definitions: definitions(client, sql::LINKED_DEFINITIONS).await?,
+        // It has looked at every one.
+        orphans: BTreeMap::new(),
+    })
+}
+
+async fn send(
+    client: &Client,
+    database: &Database,
+    place: usize,
+    table: &'static Table,
+    sender: &mut Sender,
+    control: &Control,
+) -> Result<(), Error> {
+    let failed = error(database, "read");
+    let copy = format!("COPY ({}) TO STDOUT", sql::select(Kind::Postgresql, table));
+    let chunks = client.copy_out(&copy).await.map_err(&failed)?;
+    pin_mut!(chunks);
+    let (mut count, mut open) = (0, Vec::new());
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(&failed)?;
+        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
+            // A chunk is a line, but nobody promises it.
+            let line = match piece.strip_suffix(b"\n") {
+                Some(line) if open.is_empty() => line,
+                _ => {
+                    open.extend_from_slice(piece);
+                    if !piece.ends_with(b"\n") {
+                        continue;
+                    }
+                    open.pop();
+                    &open
+                }
+            };
+            translate(table, line, sender.lines())
+                .map_err(|why| database.error("read", format!("{} row {}: {why}", table.name, count + 1)))?;
+            open.clear();
+            count += 1;
+            let part = sender.count();
+            if part.is_some() {
+                control.tell("dump", place, count)?;
+            }
+            sender.send(part).await?;
+        }
+    }
+    control.tell("dump", place, count)?;
+    let rest = sender.end_table();
+    sender.send(rest).await
+}
+
+/// COPY's text is a line of ours but for booleans and three escapes.
+fn translate(table: &Table, line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
+    let line =
+        std::str::from_utf8(line).map_err(|_| "is not UTF-8: the database has no encoding of its own")?;
+    let mut fields = line.split('\t');
+    for column in table.columns {
+        let field = fields.next().ok_or("has too few fields")?;
+        match (column.kind, field) {
+            (Type::Boolean, "t") => out.push(b'1'),
+            (Type::Boolean, "f") => out.push(b'0'),
+            _ if field.contains('\\') && field != NULL => unusual(field, out),
+            _ => out.extend_from_slice(field.as_bytes()),
+        }
+        out.push(b'\t');
+    }
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Backspace, form feed and vertical tab stand for themselves in a line.
+fn unusual(field: &str, out: &mut Vec<u8>) {
+    let mut bytes = field.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            out.push(byte);
+            continue;
+        }
+        match bytes.next() {
+            Some(b'b') => out.push(8),
+            Some(b'f') => out.push(12),
+            Some(b'v') => out.push(11),
+            Some(other) => out.extend_from_slice(&[b'\\', other]),
+            None => out.push(b'\\'),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Rows in their neutral form: one line a row, fields with tabs between them.
+//!
+//! Owns writing, reading and checking of lines. It is the form that `COPY` of PostgreSQL and `LOAD DATA` of MySQL read:
+//! `\N` is NULL; backslash, tab, newline, carriage return and NUL are `\\`, `\t`, `\n`, `\r` and `\0`; everything is UTF-8.
+//! Booleans are 0 and 1. The last field, after the columns, says what SQLite keeps as BLOB (see [`Storage`]); it is empty
+//! elsewhere. Must never tell a value in an error: values are secrets.
+
+use std::borrow::Cow;
+
+use crate::schema::{Table, Type};
+
+/// NULL.
+pub const NULL: &str = "\\N";
+
+/// How SQLite keeps a value of text, and how a line holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// TEXT, as UTF-8. The last field does not name the column.
+    #[default]
+    Text,
+    /// BLOB whose bytes are UTF-8: `column` in the last field.
+    Blob,
+    /// BLOB of other bytes; the field is their hexadecimal form: `column=b`.
+    HexBlob,
+    /// TEXT that is not UTF-8; the field is hexadecimal: `column=t`.
+    HexText,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{why}", .column.map(|name| format!("column {name}: ")).unwrap_or_default())]
+pub struct Fault {
+    /// The column, if it is one.
+    pub column: Option<&'static str>,
+    /// What, without a value.
+    pub why: &'static str,
+}
+
+impl Fault {
+    fn of(column: &'static str, why: &'static str) -> Self {
+        Self {
+            column: Some(column),
+            why,
+        }
+    }
+
+    fn line(why: &'static str) -> Self {
+        Self { column: None, why }
+    }
+}
+
+/// Writes one line, field by field.
+pub struct LineWriter<'a> {
+    out: &'a mut Vec<u8>,
+    notes: String,
+}
+
+impl<'a> LineWriter<'a> {
+    /// At the end of what is there.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self {
+            out,
+            notes: String::new(),
+        }
+    }
+
+    /// NULL.
+    pub fn null(&mut self) {
+        self.raw(NULL.as_bytes());
+    }
+
+    /// What needs no escape: numbers, or what is escaped already.
+    pub fn raw(&mut self, field: &[u8]) {
+        self.out.extend_from_slice(field);
+        self.out.push(b'\t');
+    }
+
+    /// Text.
+    pub fn text(&mut self, text: &str) {
+        escape(text.as_bytes(), self.out);
+        self.out.push(b'\t');
+    }
+
+    /// Text that SQLite keeps as a BLOB, or bytes that are no text at all.
+    pub fn bytes(&mut self, column: &str, bytes: &[u8], is_blob: bool) {
+        let text = std::str::from_utf8(bytes);
+        let note = match (text.is_ok(), is_blob) {
+            (true, true) => column.to_owned(),
+            (true, false) => String::new(),
+            (false, true) => format!("{column}=b"),
+            (false, false) => format!("{column}=t"),
+        };
+        if !note.is_empty() {
+            if !self.notes.is_empty() {
+                self.notes.push(',');
+            }
+            self.notes.push_str(&note);
+        }
+        match text {
+            Ok(text) => self.text(text),
+            Err(_) => self.raw(hex(bytes).as_bytes()),
+        }
+    }
+
+    /// The end of the row.
+    pub fn finish(self) {
+        self.out.extend_from_slice(self.notes.as_bytes());
+        self.out.push(b'\n');
+    }
+}
+
+fn escaped(byte: u8) -> Option<u8> {
+    match byte {
+        b'\\' => Some(b'\\'),
+        b'\t' => Some(b't'),
+        b'\n' => Some(b'n'),
+        b'\r' => Some(b'r'),
+        0 => Some(b'0'),
+        _ => None,
+    }
+}
+
+/// Appends bytes in their escaped form.
+pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut start = 0;
+    for (place, &byte) in bytes.iter().enumerate() {
+        if let Some(letter) = escaped(byte) {
+            out.extend_from_slice(&bytes[start..place]);
+            out.extend_from_slice(&[b'\\', letter]);
+            start = place + 1;
+        }
+    }
+    out.extend_from_slice(&bytes[start..]);
+}
+
+/// The text of an escaped field that is not NULL.
+pub fn unescape(field: &str) -> Result<Cow<'_, str>, &'static str> {
+    if !field.contains('\\') {
+        return Ok(Cow::Borrowed(field));
+    }
+    let mut text = String::with_capacity(field.len());
+    let mut characters = field.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            text.push(character);
+            continue;
+        }
+        text.push(match characters.next() {
+            Some('\\') => '\\',
+            Some('t') => '\t',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('0') => '\0',
+            _ => return Err("an escape that is not known"),
+        });
+    }
+    Ok(Cow::Owned(text))
+}
+
+/// Bytes as lower-case digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // A String takes everything.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// The bytes of pairs of digits.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    text.as_bytes().chunks(2).map(pair).collect()
+}
+
+/// A line, taken apart. The fields are escaped still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// One a column.
+    pub fields: Vec<&'a str>,
+    /// The last field.
+    pub notes: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// Takes a line without its newline apart; looks at the number of fields alone.
+    pub fn parse(table: &Table, line: &'a str) -> Result<Self, Fault> {
+        let mut fields: Vec<&str> = Vec::with_capacity(table.columns.len() + 1);
+        fields.extend(line.split('\t'));
+        let notes = fields.pop().unwrap_or_default();
+        if fields.len() == table.columns.len() {
+            Ok(Self { fields, notes })
+        } else {
+            Err(Fault::line("not as many fields as the table has columns"))
+        }
+    }
+
+    /// The id, if there is one.
+    pub fn id(&self) -> Option<i64> {
+        self.fields.first()?.parse().ok()
+    }
+
+    /// How SQLite keeps a column.
+    pub fn storage(&self, column: &str) -> Storage {
+        if self.notes.is_empty() {
+            return Storage::Text;
+        }
+        let of = |note: &str| match note.split_once('=') {
+            None if note == column => Some(Storage::Blob),
+            Some((name, "b")) if name == column => Some(Storage::HexBlob),
+            Some((name, "t")) if name == column => Some(Storage::HexText),
+            _ => None,
+        };
+        self.notes.split(',').find_map(of).unwrap_or_default()
+    }
+
+    /// Whether every field is one of its column, and the last one names columns.
+    pub fn check(&self, table: &'static Table) -> Result<i64, Fault> {
+        for (column, field) in table.columns.iter().zip(&self.fields) {
+            if *field == NULL {
+                if column.is_nullable {
+                    continue;
+                }
+                return Err(Fault::of(column.name, "NULL, which the column does not take"));
+            }
+            check(column.kind, field).map_err(|why| Fault::of(column.name, why))?;
+        }
+        if !self.notes.is_empty() {
+            self.check_notes(table)?;
+        }
+        self.id().ok_or(Fault::line("no id"))
+    }
+
+    fn check_notes(&self, table: &'static Table) -> Result<(), Fault> {
+        for note in self.notes.split(',') {
+            let name = note.split_once('=').map_or(note, |(name, _)| name);
+            let place = table.position(name).filter(|&place| {
+                let kind = table.columns[place].kind;
+                matches!(kind, Type::Text | Type::Varchar(_)) && self.fields[place] != NULL
+            });
+            let (Some(place), storage) = (place, self.storage(name)) else {
+                return Err(Fault::line("the last field names a column that is not of text"));
+            };
+            let is_hex = matches!(storage, Storage::HexBlob | Storage::HexText);
+            if storage == Storage::Text || (is_hex && unhex(self.fields[place]).is_none()) {
+                return Err(Fault::line("the last field does not fit the row"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(kind: Type, field: &str) -> Result<(), &'static str> {
+    match kind {
+        Type::Boolean if field == "0" || field == "1" => Ok(()),
+        Type::Boolean => Err("neither 0 nor 1"),
+        // As a number is written, and in no other way: the same row is the same line.
+        Type::Integer if is_number(field) => Ok(()),
+        Type::Integer => Err("not a number"),
+        Type::Timestamp
+            if !field.is_empty()
+                && field
+                    .bytes()
+                    .all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') =>
+        {
+            Ok(())
+        }
+        Type::Timestamp => Err("not a date"),
+        Type::Varchar(_) | Type::Text if field.contains(['\r', '\0']) => {
+            Err("a character without its escape")
+        }
+        Type::Varchar(_) | Type::Text if field.contains('\\') => unescape(field).map(drop),
+        Type::Varchar(_) | Type::Text => Ok(()),
+    }
+}
+
+fn is_number(field: &str) -> bool {
+    let digits = field.strip_prefix('-').unwrap_or(field);
+    field == "0" || (!digits.starts_with('0') && !field.starts_with('+') && field.parse::<i64>().is_ok())
+}
+
+#[cfg(test)]
+mod tests;

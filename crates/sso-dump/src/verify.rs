@@ -1,0 +1,148 @@
+//! Whether an archive can be restored.
+//!
+//! Owns two depths: reading it to its end, and restoring it into a database that is thrown away, which is then compared
+//! with it.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::archive::Header;
+use crate::archive::read::{self, Contents, Visitor};
+use crate::archive::seal::Identities;
+use crate::convert::{Choices, Target};
+use crate::database::Kind;
+use crate::diff::{compare, read_archive};
+use crate::dump::joined;
+use crate::error::Error;
+use crate::restore::{Checked, Pass, Source};
+use crate::schema::check::Limit;
+use crate::schema::{TABLES, sql};
+use crate::stream::{Control, Part, both, channel};
+use crate::{restore, sqlite};
+
+/// Reads an archive to its end: sums, order, rows, keys.
+pub async fn verify(source: Source, identities: Identities, control: &Control) -> Result<Contents, Error> {
+    let mut telling = Telling {
+        control: control.clone(),
+        table: 0,
+        rows: 0,
+    };
+    joined(tokio::task::spawn_blocking(move || read::read(source()?, &identities, &mut telling)).await)
+}
+
+struct Telling {
+    control: Control,
+    table: usize,
+    rows: u64,
+}
+
+impl Visitor for Telling {
+    fn header(&mut self, _: &Header) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn part(&mut self, part: Part) -> Result<(), Error> {
+        if part.table != self.table {
+            (self.table, self.rows) = (part.table, 0);
+        }
+        self.rows += part.rows;
+        self.control.tell("check", self.table, self.rows)
+    }
+}
+
+/// Restores an archive into a database of SQLite that nobody else sees, and compares all rows.
+pub async fn verify_by_restore(
+    source: Source,
+    identities: Identities,
+    control: &Control,
+) -> Result<restore::Restored, Error> {
+    let pass = Pass {
+        source,
+        identities,
+        target: scratch_target(),
+        choices: Choices {
+            keeps_linked: true,
+            ..Choices::default()
+        },
+        control: control.clone(),
+    };
+    joined(tokio::task::spawn_blocking(move || rehearse(&pass)).await)
+}
+
+fn scratch_target() -> Target {
+    let limit = Limit {
+        keeps_fraction: true,
+        ..Limit::default()
+    };
+    Target {
+        kind: Kind::Sqlite,
+        limits: TABLES
+            .iter()
+            .map(|table| vec![limit; table.columns.len()])
+            .collect(),
+        definitions: Vec::new(),
+    }
+}
+
+fn rehearse(pass: &Pass) -> Result<restore::Restored, Error> {
+    let place = Path::new("a temporary database");
+    let Checked {
+        manifest,
+        report,
+        rows,
+    } = pass.check()?;
+    let mut scratch = sqlite::scratch()?;
+    for statement in sql::create(Kind::Sqlite) {
+        scratch
+            .execute_batch(&statement)
+            .map_err(sqlite::error(place, "make tables"))?;
+    }
+    let options = sqlite::restore::Options {
+        replaces: false,
+        has_orphans: !manifest.header.source.orphans.is_empty(),
+    };
+    let (sender, mut receiver) = channel();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| pass.send(sender, &manifest));
+        let written = sqlite::restore::fill(&mut scratch, place, options, &mut receiver, &pass.control);
+        drop(receiver);
+        both(reading.join().unwrap_or(Err(Error::Stopped)), written)
+    })?;
+    compare_with(pass, scratch, place)?;
+    Ok(restore::Restored {
+        manifest,
+        rows,
+        deleted: vec![0; TABLES.len()],
+        report,
+    })
+}
+
+fn compare_with(pass: &Pass, scratch: Connection, place: &Path) -> Result<(), Error> {
+    let (mut sender, restored) = channel();
+    let (forward, archived) = channel();
+    let quiet = Control {
+        progress: None,
+        ..pass.control.clone()
+    };
+    let tables = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| read_archive(&pass.source, &pass.identities, forward));
+        let options = sqlite::dump::Options::default();
+        let sending = scope.spawn(move || sqlite::dump::rows(&scratch, place, options, &mut sender, &quiet));
+        let compared = compare(archived, restored, &pass.control);
+        let ended = both(
+            reading.join().unwrap_or(Err(Error::Stopped)),
+            sending.join().unwrap_or(Err(Error::Stopped)),
+        );
+        both(ended, compared)
+    })?;
+    let differing: Vec<_> = tables.1.iter().filter(|table| !table.is_same()).collect();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = differing.iter().map(|table| table.name.as_str()).collect();
+    Err(Error::Damaged(format!(
+        "rows of {} were not the same after a restore",
+        names.join(", ")
+    )))
+}

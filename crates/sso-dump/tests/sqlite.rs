@@ -1,0 +1,466 @@
+//! SQLite: from a database that a server writes to, into an archive, and into the tables of another one.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use sso_dump::archive::read::{Ignore, read};
+use sso_dump::archive::seal::{Identities, Seal, recipients};
+use sso_dump::database::Database;
+use sso_dump::dump::Options;
+use sso_dump::error::Error;
+use sso_dump::restore;
+use sso_dump::stream::Control;
+use sso_dump::verify::{verify, verify_by_restore};
+use support::*;
+
+fn at(path: &Path) -> Database {
+    Database::Sqlite(path.into())
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Users would be locked out, or worse, be somebody else, if one character or one storage class were another.
+#[test]
+fn odd_rows_come_back_exactly_with_all_indexes() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 1_000_000);
+    // What only SQLite holds: NUL, bytes that are no text, text in the column of another length.
+    let connection = Connection::open(&from).unwrap();
+    connection
+        .execute_batch(
+            "UPDATE zato_sso_attr SET value = x'00ff10', opaque1 = CAST(x'80' AS TEXT) WHERE id = 1;
+             UPDATE zato_sso_attr SET value = 'a' || char(0) || '0' WHERE id = 4;
+             UPDATE zato_sso_user SET display_name = hex(zeroblob(300)), locked_time = '2026-01-01' WHERE id = 1;
+             UPDATE zato_sso_user SET sign_up_confirm_token = CAST(sign_up_confirm_token AS BLOB) WHERE id > 1;",
+        )
+        .unwrap();
+    let (manifest, bytes) = archive_of(&from);
+    let to = sqlite(folder.path(), "to.db");
+    let before = makings(&to);
+    let restored = restore(&bytes, &at(&to), restore::Options::default()).unwrap();
+    assert_eq!(everything(&to), everything(&from));
+    assert_eq!(makings(&to), before);
+    assert_eq!(restored.rows.iter().sum::<u64>(), manifest.rows());
+    assert_eq!(restored.report, sso_dump::convert::Report::default());
+    let (again, _) = archive_of(&to);
+    assert_eq!(again.tables, manifest.tables);
+}
+
+/// The same with what a real Zato 3.2 wrote, and its key opens every password.
+#[test]
+fn rows_of_a_real_zato_come_back_exactly() {
+    let folder = folder();
+    let Some(from) = sqlite_fixture(folder.path()) else {
+        return;
+    };
+    let secrets = || Some(fixture_secrets("sso-sqlite"));
+    let options = Options {
+        secrets: secrets(),
+        ..options()
+    };
+    let (manifest, bytes) = archive(&at(&from), options).unwrap();
+    let check = manifest.key_check.unwrap();
+    assert_eq!((check.looked_at, check.opened), (23, 23));
+    assert_eq!(manifest.header.source.clusters, ["qs-fx"]);
+    let to = sqlite(folder.path(), "to.db");
+    restore(&bytes, &at(&to), restore::Options::default()).unwrap();
+    assert_eq!(everything(&to), everything(&from));
+    // A key of somebody else is found when the archive is made, not when it is needed.
+    let error = archive(&at(&from), support::options()).unwrap_err();
+    assert!(matches!(error, Error::Key(_)), "{error}");
+}
+
+#[test]
+fn empty_tables_are_an_archive_too() {
+    let folder = folder();
+    let (manifest, bytes) = archive_of(&sqlite(folder.path(), "from.db"));
+    assert_eq!(manifest.rows(), 0);
+    let to = sqlite(folder.path(), "to.db");
+    restore(&bytes, &at(&to), restore::Options::default()).unwrap();
+    wait(verify_by_restore(
+        source(&bytes),
+        Identities::default(),
+        &Control::default(),
+    ))
+    .unwrap();
+}
+
+/// However the reading ends, the writer ends, too.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A server goes on writing: no half of what it writes in one transaction is in an archive, it is never refused, and its
+/// file is not written to.
+#[test]
+fn a_server_writes_meanwhile() {
+    for mode in ["delete", "wal"] {
+        let folder = folder();
+        let from = sqlite(folder.path(), "from.db");
+        odd_rows(&from, 3_000_000);
+        Connection::open(&from)
+            .unwrap()
+            .pragma_update(None, "journal_mode", mode)
+            .unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let stopping = Stop(&stop);
+            let writer = scope.spawn(|| {
+                let mut connection = Connection::open(&from).unwrap();
+                connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+                let mut id = 10_000;
+                while !stop.load(Ordering::Relaxed) || id < 10_010 {
+                    let transaction = connection.transaction().unwrap();
+                    let attr = "INSERT INTO zato_sso_attr SELECT ?1, creation_time, NULL, NULL, 0, 0, 'json', 'n' || ?1, 'x', '', NULL, user_id, NULL FROM zato_sso_attr WHERE id = 1";
+                    transaction.execute(attr, [id]).unwrap();
+                    transaction.execute(attr, [id + 1]).unwrap();
+                    transaction.commit().unwrap();
+                    id += 2;
+                }
+                id
+            });
+            for _ in 0..8 {
+                let (manifest, bytes) = archive_of(&from);
+                let attributes = manifest
+                    .tables
+                    .iter()
+                    .find(|table| table.name == "zato_sso_attr")
+                    .unwrap();
+                assert_eq!((attributes.rows - 15) % 2, 0, "half of a transaction");
+                read(&bytes[..], &Identities::default(), &mut Ignore).unwrap();
+            }
+            drop(stopping);
+            assert!(writer.join().unwrap() > 10_000);
+        });
+    }
+}
+
+/// What is in an archive replaces rows only when the person says which archive.
+#[test]
+fn rows_that_are_there_stay_unless_the_snapshot_is_named() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 10);
+    let (manifest, bytes) = archive_of(&from);
+    let to = sqlite(folder.path(), "to.db");
+    odd_rows(&to, 99);
+    let before = everything(&to);
+    let replacing = |snapshot: &str| restore::Options {
+        replace_existing: Some(snapshot.into()),
+        ..restore::Options::default()
+    };
+    let error = restore(&bytes, &at(&to), restore::Options::default()).unwrap_err();
+    assert!(matches!(&error, Error::NotEmpty { snapshot, .. } if *snapshot == manifest.header.snapshot));
+    assert!(error.to_string().contains("zato_sso_user: 14"), "{error}");
+    assert!(matches!(
+        restore(&bytes, &at(&to), replacing("another")),
+        Err(Error::Usage(_))
+    ));
+    let rehearsal = restore::Options {
+        is_rehearsal: true,
+        ..replacing(&manifest.header.snapshot)
+    };
+    assert_eq!(restore(&bytes, &at(&to), rehearsal).unwrap().deleted[0], 14);
+    assert_eq!(everything(&to), before);
+    restore(&bytes, &at(&to), replacing(&manifest.header.snapshot)).unwrap();
+    assert_eq!(everything(&to), everything(&from));
+}
+
+/// Sealed: only the identity opens it; without a seal it is told as such.
+#[test]
+fn only_its_recipients_open_an_archive() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 10);
+    let key = |_| {
+        use age::secrecy::ExposeSecret;
+        let identity = age::x25519::Identity::generate();
+        (
+            identity.to_public().to_string(),
+            identity.to_string().expose_secret().to_owned(),
+        )
+    };
+    let [ours, second, other] = [0, 1, 2].map(key);
+    let text = format!("# two\n{}\n{}\n", ours.0, second.0);
+    let options = || Options {
+        seal: Seal::Recipients(recipients(&text, "x").unwrap()),
+        ..options()
+    };
+    let (_, bytes) = archive(&at(&from), options()).unwrap();
+    let as_text = String::from_utf8_lossy(&bytes);
+    assert!(!as_text.contains("zato_sso") && !as_text.contains(KEY));
+    let to = sqlite(folder.path(), "to.db");
+    let opened_by = |identities| restore_with(&bytes, identities, &at(&to), restore::Options::default());
+    let identity = |text: &str| Identities::parse(text, "the file").unwrap();
+    for wrong in [Identities::default(), identity(&other.1)] {
+        assert!(matches!(opened_by(wrong), Err(Error::Key(_))));
+    }
+    assert!(everything(&to).is_empty());
+    opened_by(identity(&second.1)).unwrap();
+    assert_eq!(everything(&to), everything(&from));
+    // Changed at any byte, or cut anywhere: refused, by the seal alone.
+    let opens = |bytes: &[u8]| read(bytes, &identity(&ours.1), &mut Ignore).is_ok();
+    assert!(opens(&bytes));
+    for at in (0..bytes.len()).step_by(97) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 4;
+        assert!(!opens(&changed), "changed at {at}");
+        assert!(!opens(&bytes[..at]), "cut at {at}");
+    }
+    let longer = [&bytes[..], b"x"].concat();
+    assert!(!opens(&longer));
+    assert!(
+        Identities::parse("AGE-SECRET-KEY-1QQ", "the file")
+            .is_err_and(|error| !error.to_string().contains("1QQ"))
+    );
+    assert!(recipients("", "x").unwrap().is_empty());
+}
+
+/// A damaged archive writes nothing, even if its seal is good or there is none.
+#[test]
+fn a_damaged_archive_writes_nothing() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 2_000);
+    let (_, bytes) = archive_of(&from);
+    let to = sqlite(folder.path(), "to.db");
+    let written = |bytes: &[u8]| restore(bytes, &at(&to), restore::Options::default());
+    for at in (0..bytes.len()).step_by(131) {
+        assert!(written(&bytes[..at]).is_err(), "cut at {at}");
+        let mut changed = bytes.clone();
+        changed[at] = changed[at].wrapping_add(1);
+        // A few bytes of gzip's own header mean nothing.
+        assert!(
+            (4..10).contains(&at) || written(&changed).is_err(),
+            "changed at {at}"
+        );
+    }
+    assert!(matches!(written(b"no archive"), Err(Error::Damaged(_))));
+    assert!(everything(&to).is_empty());
+}
+
+/// Extra and missing tables and columns, at the source and at the target, before anything is written.
+#[test]
+fn other_tables_are_told_first() {
+    let folder = folder();
+    let good = sqlite(folder.path(), "good.db");
+    odd_rows(&good, 10);
+    let (_, bytes) = archive_of(&good);
+    for (change, told) in [
+        (
+            "ALTER TABLE zato_sso_user ADD COLUMN shoe_size INTEGER",
+            "column shoe_size of zato_sso_user is not known",
+        ),
+        (
+            "ALTER TABLE zato_sso_attr DROP COLUMN opaque1",
+            "column opaque1 of zato_sso_attr is missing",
+        ),
+        (
+            "DROP TABLE zato_sso_password_reset",
+            "table zato_sso_password_reset is missing",
+        ),
+        (
+            "CREATE TABLE zato_sso_device (id INTEGER)",
+            "table zato_sso_device is not known",
+        ),
+    ] {
+        let path = folder.path().join("other.db");
+        std::fs::copy(&good, &path).unwrap();
+        Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        let dumped = archive(&at(&path), options()).unwrap_err();
+        let restored = restore(&bytes, &at(&path), restore::Options::default()).unwrap_err();
+        for error in [dumped, restored] {
+            assert!(
+                matches!(&error, Error::Schema { differences, .. } if differences == &[told]),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// SQLite lets references lead nowhere; PostgreSQL does not. They are counted, kept where they were possible, and left out
+/// when that was asked for.
+#[test]
+fn references_that_lead_nowhere() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 10);
+    let connection = Connection::open(&from).unwrap();
+    // A session, its attribute, and the attribute of the user.
+    connection
+        .execute_batch("PRAGMA foreign_keys=OFF; DELETE FROM zato_sso_user WHERE id = 4; DELETE FROM zato_sso_group WHERE id = 3")
+        .unwrap();
+    let (manifest, bytes) = archive_of(&from);
+    let orphans: Vec<_> = manifest
+        .header
+        .source
+        .orphans
+        .iter()
+        .map(|(name, rows)| (name.as_str(), *rows))
+        .collect();
+    assert_eq!(
+        orphans,
+        [
+            ("zato_sso_attr", 1),
+            ("zato_sso_group", 1),
+            ("zato_sso_session", 1),
+            ("zato_sso_user_group", 1)
+        ]
+    );
+    let to = sqlite(folder.path(), "to.db");
+    restore(&bytes, &at(&to), restore::Options::default()).unwrap();
+    assert_eq!(everything(&to), everything(&from));
+    let without = Options {
+        without_orphans: true,
+        ..options()
+    };
+    let (manifest, _) = archive(&at(&from), without).unwrap();
+    assert!(manifest.header.source.orphans.is_empty());
+    let rows: Vec<_> = manifest.tables.iter().map(|table| table.rows).collect();
+    // Groups 1 and 2 hung on 3, and their members on them.
+    assert_eq!(rows, [13, 1, 1, 13, 14, 0, 0]);
+    assert_eq!(
+        everything(&from).len(),
+        everything(&to).len(),
+        "the source is as it was"
+    );
+}
+
+/// Everybody logs in anew: sessions go, and what hangs on them; all else stays.
+#[test]
+fn sessions_can_stay_behind() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 10);
+    let (_, bytes) = archive_of(&from);
+    let to = sqlite(folder.path(), "to.db");
+    let mut options = restore::Options::default();
+    options.choices.without_sessions = true;
+    let restored = restore(&bytes, &at(&to), options).unwrap();
+    assert_eq!(
+        (
+            restored.report.sessions_left_out,
+            restored.report.session_attributes_left_out
+        ),
+        (14, 7)
+    );
+    assert_eq!(restored.rows, [14, 4, 4, 0, 8, 0, 0]);
+    assert_eq!(everything(&to).len(), 14 + 4 + 4 + 8);
+}
+
+fn link(id: i64, auth_type: &str, auth_id: i64) -> String {
+    format!(
+        "INSERT INTO zato_sso_linked_auth VALUES ({id}, 1, 0, '2026-01-01 00:00:00', NULL, 0, '{auth_type}', {auth_id}, NULL, 'x', NULL, 'zusr1');"
+    )
+}
+
+/// A linked account gets the definition of its name, whatever its number is here, or none at all.
+#[test]
+fn linked_accounts_go_to_definitions_of_their_name() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 10);
+    Connection::open(&from)
+        .unwrap()
+        .execute_batch(
+            &[
+                link(1, "zato.basic_auth", 7),
+                link(2, "zato.jwt", 8),
+                link(3, "basic_auth", 1),
+                link(4, "zato.basic_auth", 99),
+            ]
+            .concat(),
+        )
+        .unwrap();
+    let (manifest, bytes) = archive_of(&from);
+    assert_eq!(manifest.header.source.security_definitions.len(), 3);
+    let to = sqlite(folder.path(), "to.db");
+    let target = Connection::open(&to).unwrap();
+    target
+        .execute_batch("DELETE FROM sec_base; INSERT INTO sec_base VALUES (1, 'pubapi', 'basic_auth'), (30, 'crm', 'basic_auth'), (31, 'erp', 'basic_auth')")
+        .unwrap();
+    let links = || {
+        let mut statement = target
+            .prepare("SELECT id, auth_id FROM zato_sso_linked_auth ORDER BY id")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect::<Vec<(i64, i64)>>()
+    };
+    let restored = restore(&bytes, &at(&to), restore::Options::default()).unwrap();
+    assert_eq!(links(), [(1, 30)]);
+    let left_out: Vec<_> = restored
+        .report
+        .linked_left_out
+        .iter()
+        .map(|linked| linked.id)
+        .collect();
+    assert_eq!(left_out, [2, 3, 4]);
+    assert!(
+        restored.report.linked_left_out[2]
+            .what
+            .contains("--map-security 99=NAME")
+    );
+    assert_eq!(restored.report.linked_mapped[0].what, "crm has number 30 here");
+    let mut mapping = restore::Options {
+        replace_existing: Some(manifest.header.snapshot.clone()),
+        ..restore::Options::default()
+    };
+    mapping.choices.security.insert(99, "erp".into());
+    restore(&bytes, &at(&to), mapping).unwrap();
+    assert_eq!(links(), [(1, 30), (4, 31)]);
+    wait(verify_by_restore(
+        source(&bytes),
+        Identities::default(),
+        &Control::default(),
+    ))
+    .unwrap();
+}
+
+/// An archive is read, and restored into a database that is thrown away: nothing is left of either.
+#[test]
+fn archives_are_verified() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 100_000);
+    let (manifest, bytes) = archive_of(&from);
+    let control = Control::default();
+    let contents = wait(verify(source(&bytes), Identities::default(), &control)).unwrap();
+    assert_eq!(contents.manifest, manifest);
+    assert_eq!(contents.secrets.unwrap().fingerprint(), secrets().fingerprint());
+    let restored = wait(verify_by_restore(source(&bytes), Identities::default(), &control)).unwrap();
+    assert_eq!(restored.rows.iter().sum::<u64>(), manifest.rows());
+}
+
+/// The key of the target is not the one of the archive: nobody could log in.
+#[test]
+fn a_target_with_another_key_is_refused() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 10);
+    let (manifest, bytes) = archive_of(&from);
+    let to = sqlite(folder.path(), "to.db");
+    let with = |fingerprint: &str| restore::Options {
+        key_fingerprint: Some(fingerprint.into()),
+        ..restore::Options::default()
+    };
+    assert!(matches!(
+        restore(&bytes, &at(&to), with("0123456789abcdef")),
+        Err(Error::Key(_))
+    ));
+    assert!(everything(&to).is_empty());
+    restore(&bytes, &at(&to), with(&manifest.header.key_fingerprint.unwrap())).unwrap();
+}
