@@ -5,7 +5,9 @@ WORKDIR /source
 COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
 COPY src ./src
 COPY crates ./crates
-COPY bench/sso.rs ./bench/sso.rs
+# Cargo.toml names them.
+COPY bench ./bench
+COPY tests ./tests
 RUN cargo build --release --locked --target "$(uname -m)-unknown-linux-musl" \
  && mkdir /out && cp target/*-unknown-linux-musl/release/zato-operator /out/
 

@@ -8,6 +8,10 @@ dev/packages.sh buildah
 dev/images.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# What the builder gets is all that the build asks for.
+mkdir "$work/source"
+sed -n 's/^COPY \([^-].*\) \.\/.*$/\1/p' Dockerfile | tr ' ' '\n' | xargs -I{} cp -r {} "$work/source"
+cargo metadata --locked --format-version 1 --manifest-path "$work/source/Cargo.toml" >/dev/null
 mkdir -p "$work/builder/out"
 install -m 0755 "target/$(uname -m)-unknown-linux-musl/debug/zato-operator" "$work/builder/out/zato-operator"
 strip "$work/builder/out/zato-operator"
