@@ -96,12 +96,13 @@ def scheduler(arguments):
     if not files.is_empty(path):
         print('Directory %s is not empty' % path)
         return NOT_EMPTY
-    if not database.row('select id from cluster where name=?', arguments.cluster_name):
+    cluster_row = database.row('select id from cluster where name=?', arguments.cluster_name)
+    if not cluster_row:
         print('Cluster `%s` does not exist' % arguments.cluster_name)
         return NO_SUCH_CLUSTER
     files.write_scheduler(path, Bunch(
-        key=option(arguments, 'secret_key') or crypto.new_key(), bind_host=option(arguments, 'bind_host') or '0.0.0.0',
-        bind_port=option(arguments, 'bind_port') or 31530, server_address=arguments.server_address_for_scheduler,
+        cluster_id=cluster_row.id, odb_path=database.path, key=option(arguments, 'secret_key') or crypto.new_key(),
+        bind_host=option(arguments, 'bind_host') or '0.0.0.0', bind_port=option(arguments, 'bind_port') or 31530, server_address=arguments.server_address_for_scheduler,
         server_username=arguments.server_api_client_for_scheduler_username,
         server_password=arguments.server_api_client_for_scheduler_password,
         client_username=arguments.scheduler_api_client_for_server_username,

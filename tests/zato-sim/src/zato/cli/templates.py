@@ -164,6 +164,9 @@ SCHEDULER_CONF = '''[bind]
 host={bind_host}
 port={bind_port}
 
+[cluster]
+id={cluster_id}
+
 [server]
 server_host={server_host}
 server_port={server_port}
@@ -171,6 +174,13 @@ server_use_tls={server_use_tls}
 server_username={server_username}
 server_password={server_password}
 server_prefer_odb_config=False
+
+[misc]
+initial_sleep_time=0.1
+
+[odb]
+engine=sqlite
+db_name={odb_path}
 
 [secret_keys]
 key1={key}

@@ -62,8 +62,16 @@ class ServiceUnavailable(HTTPException):
     status = 503
 
 
-class ServiceMissingException(Exception):
-    """Its text is in the wrong place, and has an address that is another one each time."""
+class ZatoException(Exception):
+    """Its text has an address that is another one each time."""
+
+    def __init__(self, cid=None, msg=None):
+        super().__init__(msg or cid)
+        self.cid, self.msg = cid, msg
 
     def __str__(self):
-        return '<%s at %s cid:`%s`, msg:`None`>' % (type(self).__name__, hex(id(self)), self.args[0])
+        return '<%s at %s cid:`%s`, msg:`%s`>' % (type(self).__name__, hex(id(self)), self.cid, self.msg)
+
+
+class ServiceMissingException(ZatoException):
+    pass

@@ -63,6 +63,20 @@ CLUSTER_TABLES = (
     cache_id INTEGER PRIMARY KEY REFERENCES cache (id), max_size INTEGER NOT NULL, max_item_size INTEGER NOT NULL,
     extend_expiry_on_get BOOLEAN NOT NULL, extend_expiry_on_set BOOLEAN NOT NULL, sync_method VARCHAR(20) NOT NULL,
     persistent_storage VARCHAR(40) NOT NULL)""",
+
+    """create table job (
+    id INTEGER PRIMARY KEY, name VARCHAR(200) NOT NULL, is_active BOOLEAN NOT NULL, job_type VARCHAR(14) NOT NULL,
+    start_date DATETIME NOT NULL, extra BLOB, opaque1 TEXT,
+    cluster_id INTEGER NOT NULL REFERENCES cluster (id) ON DELETE CASCADE,
+    service_id INTEGER NOT NULL REFERENCES service (id) ON DELETE CASCADE, UNIQUE (name, cluster_id))""",
+
+    """create table job_interval_based (
+    id INTEGER PRIMARY KEY, weeks INTEGER, days INTEGER, hours INTEGER, minutes INTEGER, seconds INTEGER,
+    repeats INTEGER, opaque1 TEXT, job_id INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE)""",
+
+    """create table job_cron_style (
+    id INTEGER PRIMARY KEY, cron_definition VARCHAR(4000) NOT NULL, opaque1 TEXT,
+    job_id INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE)""",
 )
 
 SSO_TABLES = (

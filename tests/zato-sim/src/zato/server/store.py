@@ -10,7 +10,7 @@ import pkgutil
 import sys
 import traceback
 
-from zato.common import odb as odb_module
+from zato.common import jobs, odb as odb_module
 from zato.common.bunch import Bunch
 from zato.server import service as service_module
 from zato.server.service import Model, Service, internal
@@ -129,6 +129,8 @@ def delete_services(connection, ids_sql, parameters=()):
     for service_id in ids:
         connection.execute('delete from deployed_service where service_id=?', (service_id,))
         connection.execute('delete from http_soap where service_id=?', (service_id,))
+        for job in connection.execute('select id from job where service_id=?', (service_id,)).fetchall():
+            jobs.delete(connection, job.id)
         connection.execute('delete from service where id=?', (service_id,))
 
 

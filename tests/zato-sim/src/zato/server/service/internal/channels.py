@@ -115,6 +115,7 @@ class Writer:
         row = self.server.odb.row('select * from service where cluster_id=? and %s=?' % column, given.cluster_id,
                                   given.service or given.service_id)
         if row is None:
+            # The text is in the wrong place: a defect of the real thing.
             raise ServiceMissingException('Service `%s` does not exist in this cluster' % given.service)
         return row
 

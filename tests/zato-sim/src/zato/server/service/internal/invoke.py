@@ -6,7 +6,7 @@ import json
 from zato.common import config
 from zato.common.exception import BadRequest
 from zato.common.odb_rows import INVOKER_CHANNEL
-from zato.server import broadcast
+from zato.server import broadcast, scheduler
 from zato.server.responses import to_bytes, written
 from zato.server.service import HTTPRequest, Request, Service, declares_output
 from zato.server.service.internal import PREFIXES
@@ -14,10 +14,15 @@ from zato.server.service.internal import PREFIXES
 
 class Invoke(Service):
     name = 'zato.service.invoke'
-    input = 'name', '-payload', '-channel', '-data_format', '-transport'
+    input = 'name', '-payload', '-channel', '-data_format', '-transport', '-is_async'
 
     def handle(self):
         encoded = self.request.input.payload
+        if self.request.input.is_async:
+            extra = base64.b64decode(encoded).decode() if encoded else ''
+            scheduler.run(self.server, self.request.input.name, extra, self.cid)
+            self.response.payload = {'response': self.cid}
+            return
         payload = json.loads(base64.b64decode(encoded)) if encoded else {}
         service = self.server.store.invoke(self.request.input.name, Request(payload), self.cid)
         raw = to_bytes(service.response.payload)

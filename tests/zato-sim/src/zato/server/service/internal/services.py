@@ -77,7 +77,7 @@ class IsDeployed(AdminService):
 
 
 class Delete(AdminService):
-    """Only the rows go, those of its channels as well: running servers go on serving, but not through the channels."""
+    """Only the rows go, those of its channels and jobs as well: running servers go on serving, but not through these."""
     name = 'zato.service.delete'
     input = 'id'
 
