@@ -14,7 +14,7 @@ use sso_dump::error::Error;
 use sso_dump::restore;
 use sso_dump::schema::TABLES;
 use sso_dump::stream::Control;
-use support::servers::{contents, create, create_bare, execute, query};
+use support::servers::{contents, create, create_bare, execute, postgresql, query};
 use support::*;
 
 const KINDS: [Kind; 3] = [Kind::Sqlite, Kind::Postgresql, Kind::Mysql];
@@ -399,4 +399,40 @@ fn tables_without_transactions_are_refused() {
             .contains("zato_sso_password_reset is of engine MyISAM"),
         "{error}"
     );
+}
+
+/// TRUNCATE empties a table for older snapshots, too: a dump that begins while rows are replaced waits for them, and does
+/// not write a whole archive of no rows.
+#[test]
+fn a_dump_while_rows_are_replaced_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = filled(Kind::Postgresql, folder.path(), 10);
+    let (_, before) = archive(&from, options()).unwrap();
+    let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
+    wait(async {
+        let replacing = postgresql(&from).await;
+        let replace = format!(
+            "BEGIN; LOCK TABLE {0} IN SHARE ROW EXCLUSIVE MODE; TRUNCATE {0};
+             INSERT INTO zato_sso_group VALUES (7, true, false, 'g', 'n', 's', NULL, NULL)",
+            names.join(", ")
+        );
+        replacing.batch_execute(&replace).await.unwrap();
+        let dumped = from.clone();
+        let dumping = std::thread::spawn(move || archive(&dumped, options()));
+        let waiting = "SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+            WHERE NOT l.granted AND d.datname = current_database()";
+        while query(&from, waiting).await.is_empty() {
+            assert!(!dumping.is_finished(), "it did not wait");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        replacing.batch_execute("COMMIT").await.unwrap();
+        let (manifest, _) = dumping.join().unwrap().unwrap();
+        assert_eq!(manifest.rows(), 1);
+    });
+    let sides = (
+        Side::Archive(source(&before), Identities::default()),
+        Side::Database(from),
+    );
+    let tables = wait(diff(sides.0, sides.1, &Control::default())).unwrap();
+    assert_eq!(tables[0].removed.rows, 14);
 }

@@ -24,10 +24,7 @@ pub async fn dump(
 ) -> Result<(), Error> {
     let failed = error(database, "read");
     let client = connect(database, server).await?;
-    client
-        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await
-        .map_err(&failed)?;
+    begin(&client).await.map_err(&failed)?;
     let found = found(&client).await.map_err(&failed)?;
     limits(Kind::Postgresql, &found).map_err(|differences| Error::Schema {
         database: database.to_string(),
@@ -40,6 +37,25 @@ pub async fn dump(
     }
     client.batch_execute("COMMIT").await.map_err(failed)?;
     sender.send(Message::End).await
+}
+
+/// Locks the tables before the snapshot is taken by the first query: a snapshot that is older than a TRUNCATE (that of a
+/// restore, for one) sees no rows at all once that is committed.
+async fn begin(client: &Client) -> Result<(), tokio_postgres::Error> {
+    let mut existing = Vec::new();
+    for table in &TABLES {
+        if has(client, table.name).await? {
+            existing.push(table.name);
+        }
+    }
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    // What is missing is told by the look at the tables.
+    let begin = if existing.is_empty() {
+        begin.to_owned()
+    } else {
+        format!("{begin}; {}", sql::lock(&existing, "ACCESS SHARE"))
+    };
+    client.batch_execute(&begin).await
 }
 
 async fn facts(client: &Client, database: &Database) -> Result<Facts, tokio_postgres::Error> {

@@ -198,6 +198,11 @@ pub fn count(kind: Kind, table: &Table) -> String {
     format!("SELECT count(*) FROM {}", quoted(kind, table.name))
 }
 
+/// Locks tables of PostgreSQL until the end of the transaction.
+pub fn lock(tables: &[&str], mode: &str) -> String {
+    format!("LOCK TABLE {} IN {mode} MODE", tables.join(", "))
+}
+
 /// Deletes the rows of a table.
 pub fn delete(kind: Kind, table: &Table) -> String {
     format!("DELETE FROM {}", quoted(kind, table.name))

@@ -72,7 +72,8 @@ pub async fn execute(database: &Database, statement: &str) {
     connection.disconnect().await.unwrap();
 }
 
-async fn postgresql(database: &Database) -> tokio_postgres::Client {
+/// A connection that stays open.
+pub async fn postgresql(database: &Database) -> tokio_postgres::Client {
     let server = server(database);
     let mut config = tokio_postgres::Config::new();
     config
@@ -85,7 +86,8 @@ async fn postgresql(database: &Database) -> tokio_postgres::Client {
     client
 }
 
-async fn mysql(database: &Database) -> mysql_async::Conn {
+/// A connection that stays open.
+pub async fn mysql(database: &Database) -> mysql_async::Conn {
     let server = server(database);
     let options = mysql_async::OptsBuilder::default()
         .ip_or_hostname(&server.host)
