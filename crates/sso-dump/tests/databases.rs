@@ -5,7 +5,9 @@
 mod support;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
+use mysql_async::prelude::Queryable;
 use sso_dump::archive::seal::Identities;
 use sso_dump::database::{Database, Kind};
 use sso_dump::diff::{Side, diff};
@@ -13,8 +15,8 @@ use sso_dump::dump::Options;
 use sso_dump::error::Error;
 use sso_dump::restore;
 use sso_dump::schema::TABLES;
-use sso_dump::stream::Control;
-use support::servers::{contents, create, create_bare, execute, postgresql, query};
+use sso_dump::stream::{Control, Progress};
+use support::servers::{contents, create, create_bare, execute, mysql, postgresql, query};
 use support::*;
 
 const KINDS: [Kind; 3] = [Kind::Sqlite, Kind::Postgresql, Kind::Mysql];
@@ -435,4 +437,55 @@ fn a_dump_while_rows_are_replaced_has_them() {
     );
     let tables = wait(diff(sides.0, sides.1, &Control::default())).unwrap();
     assert_eq!(tables[0].removed.rows, 14);
+}
+
+/// A server whose default is READ COMMITTED: while rows are restored nobody else writes, so that none of theirs are between.
+#[test]
+fn nobody_writes_while_mysql_is_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = filled(Kind::Sqlite, folder.path(), 10);
+    let (_, bytes) = archive(&from, options()).unwrap();
+    let to = wait(create(Kind::Mysql));
+    wait(execute(
+        &to,
+        "SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    ));
+    let (other, outcome) = (to.clone(), Arc::new(Mutex::new(None)));
+    let found = outcome.clone();
+    let progress = move |progress: Progress| {
+        let mut found = found.lock().unwrap();
+        if progress.step == "restore" && found.is_none() {
+            let insert = "INSERT INTO zato_sso_group VALUES (5000, 1, 0, 'g', 'n', 's', NULL, NULL)";
+            let other = other.clone();
+            let inserting = std::thread::spawn(move || {
+                wait(async {
+                    let mut client = mysql(&other).await;
+                    let patience = "SET SESSION innodb_lock_wait_timeout = 1";
+                    client.query_drop(patience).await.unwrap();
+                    client.query_drop(insert).await
+                })
+            });
+            *found = Some(inserting.join().unwrap());
+        }
+    };
+    let control = Control {
+        progress: Some(Arc::new(progress)),
+        ..Control::default()
+    };
+    let (identities, options) = (Identities::default(), restore::Options::default());
+    wait(restore::restore(
+        source(&bytes),
+        identities,
+        &to,
+        options,
+        &control,
+    ))
+    .unwrap();
+    wait(execute(
+        &to,
+        "SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    ));
+    let outcome = outcome.lock().unwrap().take().unwrap();
+    assert!(outcome.is_err_and(|why| why.to_string().contains("1205")));
+    assert_eq!(wait(contents(&to, false)), wait(contents(&from, false)));
 }

@@ -44,10 +44,13 @@ pub async fn restore(
 async fn begin(connection: &mut Conn, database: &Database, replaces: bool) -> Result<(), Error> {
     let failed = error(database, "write");
     connection.query_drop(SETTINGS).await.map_err(&failed)?;
-    connection
-        .query_drop("START TRANSACTION")
-        .await
-        .map_err(&failed)?;
+    // Whatever the server's default is: READ COMMITTED locks no gaps, and others could write between.
+    for statement in [
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION",
+    ] {
+        connection.query_drop(statement).await.map_err(&failed)?;
+    }
     for table in &TABLES {
         // The gap of an empty table is locked, too: nobody else writes until the end.
         let lock = format!(
