@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, Row, ffi};
 
 use crate::convert::Target;
 use crate::database::{Database, Kind};
@@ -24,7 +24,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What of SQLite's error may be told: its text can hold names of tables and columns, but no values.
 pub fn error(path: &Path, doing: &str) -> impl Fn(rusqlite::Error) -> Error {
     let (database, doing) = (Database::Sqlite(path.to_owned()), doing.to_owned());
-    move |why| database.error(&doing, why)
+    move |why| {
+        match why.sqlite_error() {
+        Some(told) if needs_writer(told.extended_code) => database.error(
+            &doing,
+            "who wrote it last was killed, and what that one had begun must be taken back, which needs a connection that may write: start the server, or run `sqlite3 FILE 'PRAGMA schema_version'` with it",
+        ),
+        _ => database.error(&doing, why),
+    }
+    }
+}
+
+/// A journal or log of a dead process, which nobody who only reads can make use of.
+fn needs_writer(code: i32) -> bool {
+    [
+        ffi::SQLITE_READONLY_ROLLBACK,
+        ffi::SQLITE_READONLY_RECOVERY,
+        ffi::SQLITE_READONLY_CANTINIT,
+    ]
+    .contains(&code)
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
@@ -89,7 +107,8 @@ fn definitions(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Sec
 
 /// What a target is, and how many rows its tables have.
 pub fn target(path: &Path) -> Result<(Target, Vec<u64>), Error> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // A restore that was killed may have left its journal: only who may write takes back what it had begun.
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let failed = error(path, "look at its tables");
     let found = found(&connection).map_err(&failed)?;
     let limits = limits(Kind::Sqlite, &found).map_err(|differences| Error::Schema {

@@ -236,3 +236,34 @@ fn a_stopped_restore_wrote_nothing() {
     }
     assert!(tolds > 20);
 }
+
+/// Killed after its cache had spilled into the file, with the journal beside it: the next restore takes it back, and a dump,
+/// which does not write to its source, says who can.
+#[test]
+fn what_a_killed_process_left_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = many(folder.path());
+    let (_, bytes) = archive_of(&from);
+    let dying = sqlite(folder.path(), "dying.db");
+    let connection = Connection::open(&dying).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA cache_size=2; BEGIN IMMEDIATE;
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+             INSERT INTO zato_sso_group SELECT i, 1, 0, 'g' || i, 'n' || i, hex(randomblob(80)), NULL, NULL FROM n",
+        )
+        .unwrap();
+    // What is on the disk now is what a process leaves that is killed now.
+    let to = folder.path().join("to.db");
+    std::fs::copy(&dying, &to).unwrap();
+    std::fs::copy(
+        folder.path().join("dying.db-journal"),
+        folder.path().join("to.db-journal"),
+    )
+    .unwrap();
+    let to = Database::Sqlite(to);
+    let error = archive(&to, options()).unwrap_err().to_string();
+    assert!(error.contains("PRAGMA schema_version"), "{error}");
+    restore(&bytes, &to, restore::Options::default()).unwrap();
+    assert_eq!(everything(&folder.path().join("to.db")), everything(&from));
+}
