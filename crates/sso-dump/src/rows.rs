@@ -7,10 +7,21 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Table, Type};
+use crate::schema::{Column, Table, Type};
 
 /// NULL.
 pub const NULL: &str = "\\N";
+
+/// What is said of NULL where Zato writes none, and an archive takes none: a database can have been altered to hold it.
+pub const NO_NULL: &str = "is NULL, which Zato does not write there";
+
+/// A row that no archive takes, and what to do about it.
+pub fn unfit(table: &Table, id: &str, column: &Column, why: &str) -> String {
+    format!(
+        "{} id {id}: {} {why}; mend or delete this row",
+        table.name, column.name
+    )
+}
 
 /// How SQLite keeps a value of text, and how a line holds it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -489,3 +489,34 @@ fn nobody_writes_while_mysql_is_restored() {
     assert!(outcome.is_err_and(|why| why.to_string().contains("1205")));
     assert_eq!(wait(contents(&to, false)), wait(contents(&from, false)));
 }
+
+/// A column that somebody altered to take NULL, with such a row: told when it is dumped, not when nothing can restore it.
+#[test]
+fn null_where_zato_writes_none_is_no_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in KINDS {
+        let from = filled(kind, folder.path(), 10);
+        let path = folder.path().join("sqlite-odd.db");
+        match kind {
+            // SQLite alters no column; what makes the tables is a text.
+            Kind::Sqlite => rusqlite::Connection::open(&path)
+                .unwrap()
+                .execute_batch(
+                    "PRAGMA writable_schema=ON; UPDATE sqlite_master SET sql = replace(sql, '\"remote_addr\" TEXT NOT NULL', '\"remote_addr\" TEXT'); PRAGMA writable_schema=RESET;
+                     UPDATE zato_sso_session SET remote_addr = NULL WHERE id = 4",
+                )
+                .unwrap(),
+            Kind::Postgresql => wait(execute(
+                &from,
+                "ALTER TABLE zato_sso_session ALTER remote_addr DROP NOT NULL; UPDATE zato_sso_session SET remote_addr = NULL WHERE id = 4",
+            )),
+            Kind::Mysql => {
+                wait(execute(&from, "ALTER TABLE zato_sso_session MODIFY remote_addr TEXT NULL"));
+                wait(execute(&from, "UPDATE zato_sso_session SET remote_addr = NULL WHERE id = 4"));
+            }
+        }
+        let error = archive(&from, options()).unwrap_err().to_string();
+        let told = "zato_sso_session id 4: remote_addr is NULL, which Zato does not write there; mend or delete this row";
+        assert!(error.contains(told), "{error}");
+    }
+}

@@ -11,7 +11,7 @@ use mysql_async::{Conn, Row, Value};
 use super::{connect, definitions, error, found, has_table};
 use crate::database::{Database, Kind, Server};
 use crate::error::Error;
-use crate::rows::LineWriter;
+use crate::rows::{LineWriter, NO_NULL, unfit};
 use crate::schema::check::limits;
 use crate::schema::{Column, TABLES, Table, Type, sql};
 use crate::stream::{Control, Facts, Message, Sender};
@@ -79,8 +79,7 @@ async fn send(
     let mut count = 0;
     while let Some(row) = rows.next().await.map_err(&failed)? {
         let mut writer = LineWriter::new(sender.lines());
-        write_row(&mut writer, table, &row)
-            .map_err(|why| database.error("read", format!("{} row {}: {why}", table.name, count + 1)))?;
+        write_row(&mut writer, table, &row).map_err(|why| database.error("read", why))?;
         writer.finish();
         count += 1;
         let part = sender.count();
@@ -97,7 +96,10 @@ async fn send(
 fn write_row(writer: &mut LineWriter<'_>, table: &Table, row: &Row) -> Result<(), String> {
     for (at, column) in table.columns.iter().enumerate() {
         let value = row.as_ref(at).unwrap_or(&Value::NULL);
-        write(writer, column, value).map_err(|why| format!("{} {why}", column.name))?;
+        write(writer, column, value).map_err(|why| {
+            let id: Option<i64> = row.get(0);
+            unfit(table, &id.unwrap_or_default().to_string(), column, why)
+        })?;
     }
     Ok(())
 }
@@ -105,6 +107,7 @@ fn write_row(writer: &mut LineWriter<'_>, table: &Table, row: &Row) -> Result<()
 fn write(writer: &mut LineWriter<'_>, column: &Column, value: &Value) -> Result<(), &'static str> {
     match (column.kind, value) {
         (_, Value::NULL) if column.is_nullable => writer.null(),
+        (_, Value::NULL) => return Err(NO_NULL),
         (Type::Boolean, Value::Bytes(digit)) if digit != b"0" && digit != b"1" => {
             return Err("is neither 0 nor 1");
         }

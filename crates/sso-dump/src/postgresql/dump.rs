@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::{connect, definitions, error, found, has};
 use crate::database::{Database, Kind, Server};
 use crate::error::Error;
-use crate::rows::NULL;
+use crate::rows::{NO_NULL, NULL, unfit};
 use crate::schema::check::limits;
 use crate::schema::{TABLES, Table, Type, sql};
 use crate::stream::{Control, Facts, Message, Sender};
@@ -105,8 +105,7 @@ async fn send(
                     &open
                 }
             };
-            translate(table, line, sender.lines())
-                .map_err(|why| database.error("read", format!("{} row {}: {why}", table.name, count + 1)))?;
+            translate(table, line, sender.lines()).map_err(|why| database.error("read", why))?;
             open.clear();
             count += 1;
             let part = sender.count();
@@ -122,13 +121,18 @@ async fn send(
 }
 
 /// COPY's text is a line of ours but for booleans and three escapes.
-fn translate(table: &Table, line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
-    let line =
-        std::str::from_utf8(line).map_err(|_| "is not UTF-8: the database has no encoding of its own")?;
+fn translate(table: &Table, line: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    let bad = |why: &str| format!("a row of {} {why}", table.name);
+    let line = std::str::from_utf8(line)
+        .map_err(|_| bad("is not UTF-8: the database has no encoding of its own"))?;
     let mut fields = line.split('\t');
     for column in table.columns {
-        let field = fields.next().ok_or("has too few fields")?;
+        let field = fields.next().ok_or_else(|| bad("has too few fields"))?;
         match (column.kind, field) {
+            (_, NULL) if !column.is_nullable => {
+                let id = line.split('\t').next().unwrap_or_default();
+                return Err(unfit(table, id, column, NO_NULL));
+            }
             (Type::Boolean, "t") => out.push(b'1'),
             (Type::Boolean, "f") => out.push(b'0'),
             _ if field.contains('\\') && field != NULL => unusual(field, out),

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{definitions, error, found, has_table, open, scratch};
 use crate::database::{Database, Kind};
 use crate::error::Error;
-use crate::rows::LineWriter;
+use crate::rows::{LineWriter, NO_NULL, unfit};
 use crate::schema::check::limits;
 use crate::schema::{Column, TABLES, Table, Type, sql};
 use crate::stream::{Control, Facts, Message, Sender};
@@ -188,13 +188,8 @@ fn send(
             let value = row.get_ref(at).map_err(&failed)?;
             write(&mut writer, column, value).map_err(|why| {
                 let id: i64 = row.get(0).unwrap_or_default();
-                Database::Sqlite(path.to_owned()).error(
-                    "read",
-                    format!(
-                        "{} id {id}: {} {why}; mend or delete this row",
-                        table.name, column.name
-                    ),
-                )
+                let why = unfit(table, &id.to_string(), column, &why);
+                Database::Sqlite(path.to_owned()).error("read", why)
             })?;
         }
         writer.finish();
@@ -214,6 +209,7 @@ fn send(
 fn write(writer: &mut LineWriter<'_>, column: &Column, value: ValueRef<'_>) -> Result<(), String> {
     match (column.kind, value) {
         (_, ValueRef::Null) if column.is_nullable => writer.null(),
+        (_, ValueRef::Null) => return Err(NO_NULL.into()),
         (Type::Integer, ValueRef::Integer(number)) | (Type::Boolean, ValueRef::Integer(number @ (0 | 1))) => {
             writer.raw(number.to_string().as_bytes());
         }
