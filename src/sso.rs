@@ -291,12 +291,13 @@ impl Verify {
 impl Restore {
     async fn run(self, told: &progress::Told) -> Result<ExitCode, Error> {
         let place = Database::find(&self.place, self.password.read()?)?;
-        let key_fingerprint = match &self.secrets_conf {
+        let key = match &self.secrets_conf {
             _ if self.other_key => None,
-            Some(path) => Some(keys::secrets_conf(path)?.fingerprint()),
-            None => place.secrets.map(|secrets| secrets.fingerprint()),
+            Some(path) => Some(keys::secrets_conf(path)?),
+            None if place.secrets.is_some() => place.secrets,
+            None => keys::of_environment()?,
         };
-        if key_fingerprint.is_none() && !self.other_key {
+        if key.is_none() && !self.other_key {
             tell::note(
                 "the key of the cluster is not known, and was not compared with that of the archive (--secrets-conf)",
             );
@@ -308,7 +309,7 @@ impl Restore {
                 security: self.map_security.into_iter().collect(),
                 keeps_linked: false,
             },
-            key_fingerprint,
+            key: key.map(std::sync::Arc::new),
             is_rehearsal: self.dry_run,
         };
         let source = keys::source(&self.archive);

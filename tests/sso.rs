@@ -192,3 +192,32 @@ fn stopped_commands_leave_no_half_state() {
     }
     assert!(codes.contains(&Some(130)), "none was stopped in time: {codes:?}");
 }
+
+/// An archive without a key: whether the cluster's key is that of the passwords is looked at, unless a person says otherwise.
+#[test]
+fn an_archive_without_a_key_needs_the_same_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for name in ["old", "new"] {
+        server(at, name, 1);
+    }
+    let user = "INSERT INTO zato_sso_user VALUES (1, 'u', 1, 0, 0, 0, NULL, 'x', NULL, 'x', '2026-01-01', 'x', 'n', ?1, 1, 0, '2026-01-01', '2026-01-01', 'final', '2026-01-01', NULL, 't', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL)";
+    let token = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA==";
+    Connection::open(at.join("old/zato.db"))
+        .unwrap()
+        .execute(user, [token.as_bytes()])
+        .unwrap();
+    Connection::open(at.join("new/zato.db"))
+        .unwrap()
+        .execute_batch("DELETE FROM zato_sso_group")
+        .unwrap();
+    assert_eq!(run(at, "dump old --to a --seal none --without-key").0, 0);
+    assert_eq!(run(at, "restore a new --dry-run").0, 0);
+    let other = "[secret_keys]\nkey1=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    std::fs::write(at.join("new/config/repo/secrets.conf"), other).unwrap();
+    let (code, _, stderr) = run(at, "restore a new");
+    assert!(code == 50 && stderr.contains("opens none"), "{stderr}");
+    let (code, _, stderr) = run(at, "restore a new/zato.db --dry-run");
+    assert!(code == 0 && stderr.contains("not known"), "{stderr}");
+    assert_eq!(run(at, "restore a new --other-key").0, 0);
+}

@@ -118,13 +118,20 @@ impl SecretsConf {
         if place.is_some() {
             return Ok(place);
         }
-        let key = std::env::var("ZATO_SSO_KEY1").map(Zeroizing::new).map_err(|_| {
+        let key = of_environment()?.ok_or_else(|| {
             Error::Key(
                 "no key: name the secrets.conf of the server (--secrets-conf), or say that the archive shall have none (--without-key)".into(),
             )
         })?;
-        Secrets::from_key(&key, "ZATO_SSO_KEY1").map(Some)
+        Ok(Some(key))
     }
+}
+
+/// The key1 that the environment names.
+pub fn of_environment() -> Result<Option<Secrets>, Error> {
+    let key = std::env::var("ZATO_SSO_KEY1").ok().map(Zeroizing::new);
+    key.map(|key| Secrets::from_key(&key, "ZATO_SSO_KEY1"))
+        .transpose()
 }
 
 /// The keys of a file.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use sso_dump::archive::Manifest;
+use sso_dump::archive::{KeyCheck, Manifest};
 use sso_dump::convert::Report;
 use sso_dump::database::Database;
 use sso_dump::diff::{Changes, TableDiff};
@@ -66,7 +66,20 @@ pub fn manifest(manifest: &Manifest, how: &str, format: Format) -> Result<ExitCo
             "{rows} references of {table} lead nowhere; PostgreSQL and MySQL will not take them (dump --without-orphans)"
         ));
     }
+    key_check(manifest.key_check);
     print(&format!("{text}{how}\n"))
+}
+
+/// Some passwords may be of a key that was there before.
+fn key_check(check: Option<KeyCheck>) {
+    let Some(check) = check.filter(|check| check.closed() > 0) else {
+        return;
+    };
+    note(&format!(
+        "key1 does not open {} of the {} passwords that were looked at: these users cannot log in",
+        check.closed(),
+        check.looked_at
+    ));
 }
 
 fn line(name: &str, rows: u64, rest: &str) -> String {
@@ -91,6 +104,7 @@ pub fn restored(
     format: Format,
 ) -> Result<ExitCode, Error> {
     report(&restored.report);
+    key_check(restored.key_check);
     if format == Format::Json {
         return json(restored);
     }

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::schema::Table;
-use crate::stream::Facts;
+use crate::rows::{Row, unescape};
+use crate::schema::{TABLES, Table};
+use crate::secrets::Secrets;
+use crate::stream::{Facts, Part};
 
 pub mod by_hand;
 pub mod read;
@@ -65,6 +67,40 @@ pub struct KeyCheck {
     pub looked_at: u64,
     /// Those that are signed with the key.
     pub opened: u64,
+}
+
+/// How many passwords are looked at, to find a wrong key soon.
+const LOOKED_AT: u64 = 1_000;
+
+impl KeyCheck {
+    /// Whether the passwords are those of another key.
+    pub fn is_wrong(&self) -> bool {
+        self.looked_at > 0 && self.opened == 0
+    }
+
+    /// Passwords that the key does not open.
+    pub fn closed(&self) -> u64 {
+        self.looked_at - self.opened
+    }
+
+    pub(crate) fn look_at(&mut self, secrets: &Secrets, part: &Part) {
+        let table = &TABLES[part.table];
+        let (Some(place), Ok(text)) = (table.position("password"), std::str::from_utf8(&part.lines)) else {
+            return;
+        };
+        for line in text.lines() {
+            if self.looked_at == LOOKED_AT {
+                return;
+            }
+            let Ok(row) = Row::parse(table, line) else {
+                continue;
+            };
+            self.looked_at += 1;
+            let password = unescape(row.fields[place]).unwrap_or_default();
+            let password = crate::convert::repaired(&password).unwrap_or(password);
+            self.opened += u64::from(secrets.opens(&password));
+        }
+    }
 }
 
 /// The last member.

@@ -11,13 +11,14 @@ use tokio::sync::mpsc;
 
 use crate::archive::read::{self, Contents, Visitor};
 use crate::archive::seal::Identities;
-use crate::archive::{Header, Manifest};
+use crate::archive::{Header, KeyCheck, Manifest};
 use crate::convert::{Choices, Converter, Report, Target};
 use crate::database::{Database, Kind};
 use crate::dump::joined;
 use crate::error::Error;
 use crate::rows::Row;
 use crate::schema::TABLES;
+use crate::secrets::Secrets;
 use crate::stream::{Control, Message, Part, Sender, both, channel};
 use crate::{mysql, postgresql, sqlite};
 
@@ -31,8 +32,8 @@ pub struct Options {
     pub replace_existing: Option<String>,
     /// What is left out, and which definitions are meant.
     pub choices: Choices,
-    /// The fingerprint of the target's `key1`, if it is known: it must be that of the archive.
-    pub key_fingerprint: Option<String>,
+    /// The keys of the target, if they are known: they must be those of the archive, or, if it has none, open its passwords.
+    pub key: Option<Arc<Secrets>>,
     /// Nothing is written; the outcome says what would be.
     pub is_rehearsal: bool,
 }
@@ -48,6 +49,8 @@ pub struct Restored {
     pub deleted: Vec<u64>,
     /// What was changed or left out.
     pub report: Report,
+    /// What the key opens, if there was one to look at.
+    pub key_check: Option<KeyCheck>,
 }
 
 /// Puts the rows of an archive into the tables of a database, all or none.
@@ -64,22 +67,13 @@ pub async fn restore(
         identities,
         target,
         choices: options.choices.clone(),
+        key: options.key.clone(),
         control: control.clone(),
     });
     let checking = pass.clone();
     let checked = joined(tokio::task::spawn_blocking(move || checking.check()).await)?;
-    let Checked {
-        manifest,
-        report,
-        rows,
-    } = checked;
-    judge(&manifest, &existing, database, &options)?;
-    let restored = Restored {
-        rows,
-        deleted: existing.clone(),
-        report,
-        manifest,
-    };
+    judge(&checked, &existing, database, &options)?;
+    let restored = checked.restored(existing);
     if !options.is_rehearsal {
         write(pass, &restored, database, control).await?;
     }
@@ -98,14 +92,10 @@ async fn target(database: &Database) -> Result<(Target, Vec<u64>), Error> {
 }
 
 /// Whether this archive may go into this database.
-fn judge(manifest: &Manifest, existing: &[u64], database: &Database, options: &Options) -> Result<(), Error> {
-    let snapshot = &manifest.header.snapshot;
-    if let (Some(theirs), Some(ours)) = (&options.key_fingerprint, &manifest.header.key_fingerprint)
-        && theirs != ours
-    {
-        return Err(Error::Key(format!(
-            "the target's key1 is {theirs}, the archive is of {ours}: its users could not log in. Create the cluster with `--secret-key` and the key1 of the archive (sso inspect --write-secrets-conf)"
-        )));
+fn judge(checked: &Checked, existing: &[u64], database: &Database, options: &Options) -> Result<(), Error> {
+    let snapshot = &checked.manifest.header.snapshot;
+    if let Some(key) = &options.key {
+        judge_key(&key.fingerprint(), checked)?;
     }
     if let Some(named) = &options.replace_existing
         && named != snapshot
@@ -126,6 +116,20 @@ fn judge(manifest: &Manifest, existing: &[u64], database: &Database, options: &O
         found: found.join(", "),
         snapshot: snapshot.clone(),
     })
+}
+
+/// Whether users could log in.
+fn judge_key(theirs: &str, checked: &Checked) -> Result<(), Error> {
+    match (&checked.manifest.header.key_fingerprint, checked.key_check) {
+        (Some(ours), _) if ours != theirs => Err(Error::Key(format!(
+            "the target's key1 is {theirs}, the archive is of {ours}: its users could not log in. Create the cluster with `--secret-key` and the key1 of the archive (sso inspect --write-secrets-conf)"
+        ))),
+        (None, Some(check)) if check.is_wrong() => Err(Error::Key(format!(
+            "the target's key1 {theirs} opens none of the {} passwords that were looked at in the archive, which has no key of its own: its users could not log in. Create the cluster with `--secret-key` and the key1 that they were written with",
+            check.looked_at
+        ))),
+        _ => Ok(()),
+    }
 }
 
 async fn write(
@@ -178,6 +182,8 @@ pub(crate) struct Pass {
     pub(crate) identities: Identities,
     pub(crate) target: Target,
     pub(crate) choices: Choices,
+    /// Of the target: looks at the passwords of an archive that has no key.
+    pub(crate) key: Option<Arc<Secrets>>,
     pub(crate) control: Control,
 }
 
@@ -186,6 +192,20 @@ pub(crate) struct Checked {
     pub(crate) manifest: Manifest,
     pub(crate) report: Report,
     pub(crate) rows: Vec<u64>,
+    pub(crate) key_check: Option<KeyCheck>,
+}
+
+impl Checked {
+    /// What there is to tell once it is written.
+    pub(crate) fn restored(self, deleted: Vec<u64>) -> Restored {
+        Restored {
+            rows: self.rows,
+            deleted,
+            report: self.report,
+            key_check: self.key_check.or(self.manifest.key_check),
+            manifest: self.manifest,
+        }
+    }
 }
 
 impl Pass {
@@ -193,11 +213,13 @@ impl Pass {
     pub(crate) fn check(&self) -> Result<Checked, Error> {
         let mut rows = Rows::new(self, None);
         let contents = read::read((self.source)()?, &self.identities, &mut rows)?;
+        let key_check = rows.key_check;
         let (report, counts) = rows.outcome(self.target.kind)?;
         Ok(Checked {
             manifest: contents.manifest,
             report,
             rows: counts,
+            key_check,
         })
     }
 
@@ -216,6 +238,8 @@ impl Pass {
 struct Rows<'a> {
     pass: &'a Pass,
     converter: Option<Converter>,
+    /// Of an archive without a key, if the target has one.
+    key_check: Option<KeyCheck>,
     counts: [u64; TABLES.len()],
     sender: Option<Sender>,
     place: usize,
@@ -227,6 +251,7 @@ impl<'a> Rows<'a> {
         Self {
             pass,
             converter: None,
+            key_check: None,
             counts: [0; TABLES.len()],
             sender,
             place: 0,
@@ -265,10 +290,16 @@ impl Visitor for Rows<'_> {
     fn header(&mut self, header: &Header) -> Result<(), Error> {
         let converter = Converter::new(self.pass.target.clone(), self.pass.choices.clone(), header);
         self.converter = Some(converter);
+        if header.key_fingerprint.is_none() && self.pass.key.is_some() {
+            self.key_check = Some(KeyCheck::default());
+        }
         Ok(())
     }
 
     fn part(&mut self, part: Part) -> Result<(), Error> {
+        if let (Some(check), Some(key)) = (&mut self.key_check, &self.pass.key) {
+            check.look_at(key, &part);
+        }
         let (Some(converter), table) = (&mut self.converter, &TABLES[part.table]) else {
             return Err(Error::Stopped);
         };

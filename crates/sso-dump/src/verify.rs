@@ -15,7 +15,7 @@ use crate::database::Kind;
 use crate::diff::{compare, read_archive};
 use crate::dump::joined;
 use crate::error::Error;
-use crate::restore::{Checked, Pass, Source};
+use crate::restore::{Pass, Source};
 use crate::schema::check::Limit;
 use crate::schema::{TABLES, sql};
 use crate::stream::{Control, Part, both, channel};
@@ -65,6 +65,7 @@ pub async fn verify_by_restore(
             keeps_linked: true,
             ..Choices::default()
         },
+        key: None,
         control: control.clone(),
     };
     joined(tokio::task::spawn_blocking(move || rehearse(&pass)).await)
@@ -87,11 +88,8 @@ fn scratch_target() -> Target {
 
 fn rehearse(pass: &Pass) -> Result<restore::Restored, Error> {
     let place = Path::new("a temporary database");
-    let Checked {
-        manifest,
-        report,
-        rows,
-    } = pass.check()?;
+    let checked = pass.check()?;
+    let manifest = &checked.manifest;
     let mut scratch = sqlite::scratch()?;
     for statement in sql::create(Kind::Sqlite) {
         scratch
@@ -104,18 +102,13 @@ fn rehearse(pass: &Pass) -> Result<restore::Restored, Error> {
     };
     let (sender, mut receiver) = channel();
     std::thread::scope(|scope| {
-        let reading = scope.spawn(|| pass.send(sender, &manifest));
+        let reading = scope.spawn(|| pass.send(sender, manifest));
         let written = sqlite::restore::fill(&mut scratch, place, options, &mut receiver, &pass.control);
         drop(receiver);
         both(reading.join().unwrap_or(Err(Error::Stopped)), written)
     })?;
     compare_with(pass, scratch, place)?;
-    Ok(restore::Restored {
-        manifest,
-        rows,
-        deleted: vec![0; TABLES.len()],
-        report,
-    })
+    Ok(checked.restored(vec![0; TABLES.len()]))
 }
 
 fn compare_with(pass: &Pass, scratch: Connection, place: &Path) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
@@ -14,6 +15,7 @@ use sso_dump::database::Database;
 use sso_dump::dump::Options;
 use sso_dump::error::Error;
 use sso_dump::restore;
+use sso_dump::secrets::Secrets;
 use sso_dump::stream::Control;
 use sso_dump::verify::{verify, verify_by_restore};
 use support::*;
@@ -453,14 +455,44 @@ fn a_target_with_another_key_is_refused() {
     odd_rows(&from, 10);
     let (manifest, bytes) = archive_of(&from);
     let to = sqlite(folder.path(), "to.db");
-    let with = |fingerprint: &str| restore::Options {
-        key_fingerprint: Some(fingerprint.into()),
+    let with = |key: Secrets| restore::Options {
+        key: Some(Arc::new(key)),
+        replace_existing: Some(manifest.header.snapshot.clone()),
         ..restore::Options::default()
     };
+    let other = || Secrets::from_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "x").unwrap();
     assert!(matches!(
-        restore(&bytes, &at(&to), with("0123456789abcdef")),
+        restore(&bytes, &at(&to), with(other())),
         Err(Error::Key(_))
     ));
     assert!(everything(&to).is_empty());
-    restore(&bytes, &at(&to), with(&manifest.header.key_fingerprint.unwrap())).unwrap();
+    restore(&bytes, &at(&to), with(secrets())).unwrap();
+}
+
+/// Without a key in the archive, the passwords themselves say whether the target's key is theirs.
+#[test]
+fn a_target_whose_key_opens_no_password_is_refused() {
+    let folder = folder();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 10);
+    Connection::open(&from)
+        .unwrap()
+        .execute_batch("UPDATE zato_sso_user SET password = 'of before' WHERE id = 1")
+        .unwrap();
+    let without = Options {
+        secrets: None,
+        ..options()
+    };
+    let (_, bytes) = archive(&at(&from), without).unwrap();
+    let to = sqlite(folder.path(), "to.db");
+    let with = |key: Secrets| restore::Options {
+        key: Some(Arc::new(key)),
+        ..restore::Options::default()
+    };
+    let other = Secrets::from_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "x").unwrap();
+    let error = restore(&bytes, &at(&to), with(other)).unwrap_err();
+    assert!(matches!(&error, Error::Key(why) if why.contains("none of the 14 passwords")));
+    assert!(everything(&to).is_empty());
+    let restored = restore(&bytes, &at(&to), with(secrets())).unwrap();
+    assert_eq!(restored.key_check.unwrap().closed(), 1);
 }

@@ -13,13 +13,10 @@ use sha2::{Digest, Sha256};
 use super::seal::{Seal, Sealing};
 use super::{HEADER, Header, KeyCheck, MANIFEST, Manifest, SECRETS, TableEntry, by_hand, part_name};
 use crate::error::Error;
-use crate::rows::{Row, hex, unescape};
+use crate::rows::hex;
 use crate::schema::TABLES;
 use crate::secrets::Secrets;
 use crate::stream::Part;
-
-/// How many passwords are looked at, to find a wrong key soon.
-const LOOKED_AT: u64 = 1_000;
 
 /// An archive that is being written.
 pub struct Writer<W: Write> {
@@ -68,7 +65,10 @@ impl<W: Write> Writer<W> {
         };
         entry.rows += part.rows;
         self.digest.update(&part.lines);
-        self.look_at_passwords(part);
+        if let Some(secrets) = &self.secrets {
+            // A wrong secrets.conf is found now, and not when it is too late.
+            self.key_check.look_at(secrets, part);
+        }
         let name = part_name(&TABLES[part.table], self.part);
         self.part += 1;
         self.member(&name, &part.lines)
@@ -81,35 +81,13 @@ impl<W: Write> Writer<W> {
         self.part = 0;
     }
 
-    /// A wrong secrets.conf is found now, and not when it is too late.
-    fn look_at_passwords(&mut self, part: &Part) {
-        let Some(secrets) = &self.secrets else { return };
-        let table = &TABLES[part.table];
-        let (Some(place), Ok(text)) = (table.position("password"), std::str::from_utf8(&part.lines)) else {
-            return;
-        };
-        for line in text.lines() {
-            if self.key_check.looked_at == LOOKED_AT {
-                return;
-            }
-            let Ok(row) = Row::parse(table, line) else {
-                continue;
-            };
-            self.key_check.looked_at += 1;
-            let password = unescape(row.fields[place]).unwrap_or_default();
-            let password = crate::convert::repaired(&password).unwrap_or(password);
-            self.key_check.opened += u64::from(secrets.opens(&password));
-        }
-    }
-
     /// Ends the archive: keys, what loads it by hand, manifest.
     pub fn finish(mut self) -> Result<(Manifest, W), Error> {
         self.end_table();
         if self.tables.len() != TABLES.len() {
             return Err(Error::Stopped);
         }
-        let is_wrong = self.key_check.looked_at > 0 && self.key_check.opened == 0;
-        if let (Some(secrets), true) = (&self.secrets, is_wrong) {
+        if let (Some(secrets), true) = (&self.secrets, self.key_check.is_wrong()) {
             return Err(Error::Key(format!(
                 "key1 {} opens none of the {} passwords that were looked at: is it the secrets.conf of another cluster?",
                 secrets.fingerprint(),
