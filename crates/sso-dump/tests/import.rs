@@ -173,17 +173,7 @@ fn an_archive_is_loaded_by_hand() {
         assert_eq!(makings(&to), made);
         for kind in [Kind::Postgresql, Kind::Mysql] {
             let to = wait(create(kind));
-            let (Database::Postgresql(server) | Database::Mysql(server)) = &to else {
-                unreachable!()
-            };
-            let (host, port, user, name) = (&server.host, server.port, &server.user, &server.database);
-            let load = if kind == Kind::Postgresql {
-                format!("psql -q -h {host} -p {port} -U {user} -d {name} -f load/postgresql.sql")
-            } else {
-                format!(
-                    "mariadb --no-defaults --local-infile=1 -h {host} -P {port} -u {user} {name} < load/mysql.sql"
-                )
-            };
+            let load = by_hand(&to);
             shell(&place, &load);
             let has_fractions = kind == Kind::Postgresql;
             let source = Database::Sqlite(from.clone());
@@ -199,5 +189,59 @@ fn an_archive_is_loaded_by_hand() {
                 wait(contents(&source, has_fractions))
             );
         }
+    }
+}
+
+/// A row or a part that is missing, or another folder: the clients stop, and nothing is loaded.
+#[cfg(feature = "databases")]
+#[test]
+fn what_is_missing_is_not_loaded_by_hand() {
+    use sso_dump::database::Kind;
+    use support::servers::{contents, create};
+    let folder = tempfile::tempdir().unwrap();
+    let from = sqlite(folder.path(), "from.db");
+    odd_rows(&from, 100);
+    std::fs::write(folder.path().join("a.tar.gz"), archive_of(&from).1).unwrap();
+    for (place, damage) in [
+        "sed -i '$d' tables/zato_sso_attr/000000.tsv",
+        "rm tables/zato_sso_attr/000000.tsv",
+        "mv tables other",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let place = folder.path().join(format!("unpacked{place}"));
+        std::fs::create_dir(&place).unwrap();
+        shell(&place, &format!("tar -xzf ../a.tar.gz; {damage}"));
+        for kind in [Kind::Sqlite, Kind::Postgresql, Kind::Mysql] {
+            let to = if kind == Kind::Sqlite {
+                Database::Sqlite(sqlite(&place, "to.db"))
+            } else {
+                wait(create(kind))
+            };
+            let load = by_hand(&to);
+            let loaded = std::panic::catch_unwind(|| shell(&place, &load));
+            assert!(loaded.is_err(), "{damage}: {load}");
+            assert!(
+                wait(contents(&to, true)).iter().all(Vec::is_empty),
+                "{damage}: {load}"
+            );
+        }
+    }
+}
+
+/// What the guide says, for that database.
+#[cfg(feature = "databases")]
+fn by_hand(to: &Database) -> String {
+    match to {
+        Database::Sqlite(path) => format!("sqlite3 {} < load/sqlite.sql", path.display()),
+        Database::Postgresql(server) => format!(
+            "psql -q -h {} -p {} -U {} -d {} -f load/postgresql.sql",
+            server.host, server.port, server.user, server.database
+        ),
+        Database::Mysql(server) => format!(
+            "mariadb --no-defaults --local-infile=1 -h {} -P {} -u {} {} < load/mysql.sql",
+            server.host, server.port, server.user, server.database
+        ),
     }
 }

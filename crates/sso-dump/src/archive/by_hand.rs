@@ -1,19 +1,21 @@
 //! What loads an unpacked archive with the databases' own clients, when this program is not at hand.
 //!
 //! Owns the SQL files and the README of an archive. They put rows into the tables that Zato made, with all their indexes,
-//! in one transaction, and refuse tables that have rows. Must never drop or create a table of Zato.
+//! in one transaction, and refuse tables that have rows and parts that are not all there. Must never drop or create a table of Zato.
 
 use crate::database::Kind;
 use crate::schema::sql::{columns, quoted};
 use crate::schema::{Column, TABLES, Table, Type};
 
-/// Names and texts, the same in every archive.
-pub fn files() -> [(&'static str, String); 4] {
+use super::TableEntry;
+
+/// Names and texts, for an archive of these tables.
+pub fn files(entries: &[TableEntry]) -> [(&'static str, String); 4] {
     [
         ("README.txt", README.into()),
-        ("load/mysql.sql", mysql()),
-        ("load/postgresql.sql", postgresql()),
-        ("load/sqlite.sql", sqlite()),
+        ("load/mysql.sql", mysql(entries)),
+        ("load/postgresql.sql", postgresql(entries)),
+        ("load/sqlite.sql", sqlite(entries)),
     ]
 }
 
@@ -31,21 +33,36 @@ Single sign-on data of Zato, dumped by zato-operator. Everything in here is secr
   psql -f load/postgresql.sql DATABASE
   mariadb --local-infile=1 DATABASE < load/mysql.sql
 
+They stop, and load nothing, when rows are missing: a part, or all of them because it is another folder.
 They leave out zato_sso_linked_auth: its rows refer to security definitions of the old cluster by number.
-`zato-operator sso restore` looks at more: lengths, the key, linked accounts. Its guide is docs/guides/sso-backup.md.
+`zato-operator sso restore` looks at more: sums, lengths, the key, \\x.. in passwords, linked accounts. Its guide is docs/guides/sso-backup.md.
 ";
 
 /// Rows of this table refer to a cluster by number.
 const LINKED: &str = "zato_sso_linked_auth";
 
-fn tables() -> impl Iterator<Item = &'static Table> {
-    TABLES.iter().filter(|table| table.name != LINKED)
+/// The tables with their numbers of rows.
+fn tables(entries: &[TableEntry]) -> impl Iterator<Item = (&'static Table, u64)> {
+    let rows = |table: &Table| {
+        let entry = entries.iter().find(|entry| entry.name == table.name);
+        entry.map_or(0, |entry| entry.rows)
+    };
+    let loaded = TABLES.iter().filter(|table| table.name != LINKED);
+    loaded.map(move |table| (table, rows(table)))
 }
 
-fn sqlite() -> String {
+/// Stops when not all rows came, or when bytes are no text.
+fn guard(name: &str, rows: u64) -> String {
+    format!(
+        "INSERT INTO load_guard SELECT count(*) - {rows} FROM load_{name};\n\
+         INSERT INTO load_guard SELECT count(*) FROM load_{name} WHERE notes LIKE '%=%';\n"
+    )
+}
+
+fn sqlite(entries: &[TableEntry]) -> String {
     let mut text = vec![String::from(
         "-- sqlite3 /path/to/zato.db < load/sqlite.sql\n.bail on\n.mode ascii\n.separator \"\\t\" \"\\n\"\n\
-         PRAGMA foreign_keys=OFF;\nBEGIN IMMEDIATE;\n-- Stops when a table has rows, or when bytes are no text.\n\
+         PRAGMA foreign_keys=OFF;\nBEGIN IMMEDIATE;\n-- Stops when a table has rows, when rows are missing, or when bytes are no text.\n\
          CREATE TEMP TABLE load_guard (unexpected INTEGER CHECK (unexpected = 0));\n",
     )];
     for table in &TABLES {
@@ -54,14 +71,14 @@ fn sqlite() -> String {
             table.name
         ));
     }
-    for table in tables() {
+    for (table, rows) in tables(entries) {
         let (name, columns) = (table.name, columns(Kind::Sqlite, table));
         let values: Vec<_> = table.columns.iter().map(sqlite_value).collect();
         text.push(format!(
             "CREATE TEMP TABLE load_{name} ({columns}, notes);\n\
              .import '|cat tables/{name}/*.tsv' load_{name}\n\
-             INSERT INTO load_guard SELECT count(*) FROM load_{name} WHERE notes LIKE '%=%';\n\
-             INSERT INTO {name} ({columns}) SELECT {} FROM load_{name};\nDROP TABLE load_{name};\n",
+             {}INSERT INTO {name} ({columns}) SELECT {} FROM load_{name};\nDROP TABLE load_{name};\n",
+            guard(name, rows),
             values.join(", ")
         ));
     }
@@ -94,10 +111,10 @@ fn sqlite_value(column: &Column) -> String {
     format!("CASE WHEN {name} = '\\N' THEN NULL WHEN {is_blob} THEN CAST({text} AS BLOB) ELSE {text} END")
 }
 
-fn postgresql() -> String {
+fn postgresql(entries: &[TableEntry]) -> String {
     let mut text = vec![String::from(
         "-- psql -f load/postgresql.sql DATABASE\n\\set ON_ERROR_STOP on\nSET client_encoding = 'UTF8';\nBEGIN;\n\
-         -- Stops when a table has rows.\n\
+         -- Stops when a table has rows, when rows are missing, or when bytes are no text.\n\
          CREATE TEMP TABLE load_guard (unexpected bigint CHECK (unexpected = 0)) ON COMMIT DROP;\n",
     )];
     for table in &TABLES {
@@ -106,12 +123,12 @@ fn postgresql() -> String {
             table.name
         ));
     }
-    for table in tables() {
+    for (table, rows) in tables(entries) {
         let (name, columns) = (table.name, columns(Kind::Postgresql, table));
         text.push(format!(
             "CREATE TEMP TABLE load_{name} (LIKE {name}, notes text) ON COMMIT DROP;\n\
-             \\copy load_{name} ({columns}, notes) from program 'cat tables/{name}/*.tsv'\n\
-             INSERT INTO load_guard SELECT count(*) FROM load_{name} WHERE notes LIKE '%=%';\n"
+             \\copy load_{name} ({columns}, notes) from program 'cat tables/{name}/*.tsv'\n{}",
+            guard(name, rows)
         ));
         // What a database with bytea_output = 'hex' made of bytes.
         for column in table.columns.iter().filter(|column| column.is_bytes) {
@@ -129,11 +146,11 @@ fn postgresql() -> String {
     text.concat() + "COMMIT;\n"
 }
 
-fn mysql() -> String {
+fn mysql(entries: &[TableEntry]) -> String {
     let mut text = vec![String::from(
         "-- mariadb --local-infile=1 DATABASE < load/mysql.sql\nSET NAMES utf8mb4;\n\
          SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO', foreign_key_checks = 0;\n\
-         -- Stops when a table has rows.\n\
+         -- Stops when a table has rows, when rows are missing, or when bytes are no text.\n\
          CREATE TEMPORARY TABLE load_guard (unexpected BIGINT, CHECK (unexpected = 0));\nSTART TRANSACTION;\n",
     )];
     for table in &TABLES {
@@ -142,7 +159,7 @@ fn mysql() -> String {
             table.name
         ));
     }
-    for table in tables() {
+    for (table, rows) in tables(entries) {
         let (name, columns) = (table.name, columns(Kind::Mysql, table));
         let texts: Vec<_> = table
             .columns
@@ -155,10 +172,10 @@ fn mysql() -> String {
             "system cat tables/{name}/*.tsv > load_{name}.tsv\n\
              CREATE TEMPORARY TABLE load_{name} ({}, notes TEXT) CHARACTER SET utf8mb4;\n\
              LOAD DATA LOCAL INFILE 'load_{name}.tsv' INTO TABLE load_{name} CHARACTER SET utf8mb4 ({columns}, notes);\n\
-             INSERT INTO load_guard SELECT count(*) FROM load_{name} WHERE notes LIKE '%=%';\n\
-             INSERT INTO {name} ({columns}) SELECT {} FROM load_{name} ORDER BY CAST(id AS SIGNED);\n\
+             {}INSERT INTO {name} ({columns}) SELECT {} FROM load_{name} ORDER BY CAST(id AS SIGNED);\n\
              DROP TEMPORARY TABLE load_{name};\nsystem rm load_{name}.tsv\n",
             texts.join(", "),
+            guard(name, rows),
             values.join(", ")
         ));
     }

@@ -97,7 +97,7 @@ impl<W: Write> Writer<W> {
         if let Some(secrets) = self.secrets.take() {
             self.file(SECRETS, secrets.text().as_bytes())?;
         }
-        for (name, text) in by_hand::files() {
+        for (name, text) in by_hand::files(&self.tables) {
             self.file(name, text.as_bytes())?;
         }
         let manifest = Manifest {
