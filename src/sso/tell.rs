@@ -61,6 +61,11 @@ pub fn manifest(manifest: &Manifest, how: &str, format: Format) -> Result<ExitCo
     for table in &manifest.tables {
         text += &line(&table.name, table.rows, &table.sha256[..16]);
     }
+    for (table, rows) in &header.source.left_out {
+        note(&format!(
+            "{rows} rows of {table} were left out: they refer to rows that are not there"
+        ));
+    }
     for (table, rows) in &header.source.orphans {
         note(&format!(
             "{rows} references of {table} lead nowhere; PostgreSQL and MySQL will not take them (dump --without-orphans)"

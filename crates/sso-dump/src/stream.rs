@@ -36,6 +36,9 @@ pub struct Facts {
     pub security_definitions: Vec<SecurityDefinition>,
     /// Rows whose foreign key leads nowhere, by table: SQLite does not look at them.
     pub orphans: BTreeMap<String, u64>,
+    /// Rows that were left out because their reference leads nowhere, or to such a row, by table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u64>,
 }
 
 /// A row of `sec_base`, without its secrets.

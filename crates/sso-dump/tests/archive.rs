@@ -30,6 +30,7 @@ fn header() -> Header {
             database: "x".into(),
             clusters: vec![],
             security_definitions: vec![],
+            left_out: std::collections::BTreeMap::new(),
             orphans: std::collections::BTreeMap::new(),
         },
     }

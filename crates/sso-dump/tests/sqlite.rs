@@ -330,6 +330,8 @@ fn references_that_lead_nowhere() {
     };
     let (manifest, _) = archive(&at(&from), without).unwrap();
     assert!(manifest.header.source.orphans.is_empty());
+    let left_out: Vec<_> = manifest.header.source.left_out.values().copied().collect();
+    assert_eq!(left_out, [1, 2, 1, 3], "attributes, groups, sessions, members");
     let rows: Vec<_> = manifest.tables.iter().map(|table| table.rows).collect();
     // Groups 1 and 2 hung on 3, and their members on them.
     assert_eq!(rows, [13, 1, 1, 13, 14, 0, 0]);

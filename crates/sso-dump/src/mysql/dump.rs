@@ -62,6 +62,7 @@ async fn facts(connection: &mut Conn, database: &Database) -> mysql_async::Resul
         security_definitions: definitions(connection, sql::LINKED_DEFINITIONS).await?,
         // It has looked at every one.
         orphans: BTreeMap::new(),
+        left_out: BTreeMap::new(),
     })
 }
 

@@ -74,6 +74,7 @@ async fn facts(client: &Client, database: &Database) -> Result<Facts, tokio_post
         security_definitions: definitions(client, sql::LINKED_DEFINITIONS).await?,
         // It has looked at every one.
         orphans: BTreeMap::new(),
+        left_out: BTreeMap::new(),
     })
 }
 

@@ -53,10 +53,15 @@ pub fn rows(
         database: Database::Sqlite(path.to_owned()).to_string(),
         differences,
     })?;
-    if options.without_orphans {
-        delete_orphans(copy).map_err(&failed)?;
-    }
-    let facts = facts(copy, path).map_err(&failed)?;
+    let left_out = if options.without_orphans {
+        delete_orphans(copy).map_err(&failed)?
+    } else {
+        BTreeMap::new()
+    };
+    let facts = Facts {
+        left_out,
+        ..facts(copy, path).map_err(&failed)?
+    };
     sender.send_blocking(Message::Facts(Box::new(facts)))?;
     for (place, table) in TABLES.iter().enumerate() {
         send(copy, path, place, table, sender, control)?;
@@ -124,16 +129,22 @@ fn copy_tables(copy: &Connection, path: &Path) -> rusqlite::Result<()> {
     copy.execute_batch("COMMIT; DETACH source")
 }
 
-fn delete_orphans(copy: &Connection) -> rusqlite::Result<()> {
+/// How many rows of each table went.
+fn delete_orphans(copy: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
+    let mut left_out = BTreeMap::new();
     loop {
         let mut deleted = 0;
         for table in &TABLES {
             for condition in sql::orphans(Kind::Sqlite, table) {
-                deleted += copy.execute(&format!("DELETE FROM {} AS c WHERE {condition}", table.name), [])?;
+                let rows = copy.execute(&format!("DELETE FROM {} AS c WHERE {condition}", table.name), [])?;
+                if rows > 0 {
+                    *left_out.entry(table.name.to_owned()).or_default() += rows as u64;
+                }
+                deleted += rows;
             }
         }
         if deleted == 0 {
-            return Ok(());
+            return Ok(left_out);
         }
     }
 }
@@ -167,6 +178,7 @@ fn facts(copy: &Connection, path: &Path) -> rusqlite::Result<Facts> {
         clusters,
         security_definitions: definitions(copy, sql::LINKED_DEFINITIONS)?,
         orphans,
+        left_out: BTreeMap::new(),
     })
 }
 
