@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::io::Write;
+
 use proptest::prelude::*;
 use sso_dump::archive::read::{Ignore, Visitor, read};
 use sso_dump::archive::seal::{Identities, Seal};
@@ -67,6 +69,15 @@ impl Visitor for Gather {
         self.0.push(part);
         Ok(())
     }
+}
+
+/// An archive without rows.
+fn whole(mut writer: Writer<Vec<u8>>) -> Vec<u8> {
+    for table in 0..TABLES.len() {
+        let (rows, lines) = (0, Vec::new());
+        writer.part(&Part { table, rows, lines }).unwrap();
+    }
+    writer.finish().unwrap().1
 }
 
 fn written(tables: &[Vec<Vec<u8>>]) -> Vec<u8> {
@@ -217,5 +228,56 @@ fn a_seed_for_the_fuzzer() {
     assert!(tar.len() < 100_000, "longer than what the fuzzer makes");
     if let Some(path) = std::env::var_os("FUZZ_SEED") {
         std::fs::write(path, tar).unwrap();
+    }
+}
+
+/// Without a seal only gzip has an end: what follows after it is nobody's.
+#[test]
+fn bytes_after_the_end_are_refused() {
+    let bytes = written(&vec![vec![Vec::new()]; TABLES.len()]);
+    let opens = |bytes: &[u8]| read(bytes, &Identities::default(), &mut Ignore);
+    opens(&bytes).unwrap();
+    for more in [&b"x"[..], &[0; 9], &bytes] {
+        let error = opens(&[&bytes[..], more].concat()).unwrap_err();
+        assert!(error.to_string().contains("follows after its end"), "{error}");
+    }
+}
+
+/// A snapshot is told as a part of a command.
+#[test]
+fn a_snapshot_is_no_command() {
+    for name in ["", "--other", "x; rm -rf .", "$(x)", "a\nb"] {
+        let odd = Header {
+            snapshot: name.into(),
+            ..header()
+        };
+        let writer = Writer::new(Vec::new(), &Seal::Unsealed, odd, None).unwrap();
+        let error = read(&whole(writer)[..], &Identities::default(), &mut Ignore).unwrap_err();
+        assert!(error.to_string().contains("snapshot"), "{error}");
+    }
+}
+
+/// Names that are members of their own are read whole by what unpacks a tar: a gigabyte of them is refused, not read.
+#[test]
+fn a_name_of_a_gigabyte_is_not_read() {
+    for kind in [
+        tar::EntryType::GNULongName,
+        tar::EntryType::GNULongLink,
+        tar::EntryType::XHeader,
+    ] {
+        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
+            Vec::new(),
+            flate2::Compression::fast(),
+        ));
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(1 << 30);
+        header.set_cksum();
+        // No more than a megabyte of it is there: who reads the name finds that it is cut.
+        tar.get_mut().write_all(header.as_bytes()).unwrap();
+        tar.get_mut().write_all(&vec![b'x'; 1 << 20]).unwrap();
+        let bytes = tar.into_inner().unwrap().finish().unwrap();
+        let error = read(&bytes[..], &Identities::default(), &mut Ignore).unwrap_err();
+        assert!(error.to_string().contains("no file"), "{kind:?}: {error}");
     }
 }

@@ -4,9 +4,9 @@
 //! a damaged archive: only its `Ok` at the end says that all was whole. Must never hold more than one member.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -57,9 +57,12 @@ pub fn read(
     identities: &Identities,
     visitor: &mut impl Visitor,
 ) -> Result<Contents, Error> {
-    let mut tar = tar::Archive::new(GzDecoder::new(seal::open(input, identities)?));
+    // Its own buffer would swallow what follows after gzip's end.
+    let opened = BufReader::with_capacity(32 * 1024, seal::open(input, identities)?);
+    let mut tar = tar::Archive::new(GzDecoder::new(opened));
     let mut state = State::default();
-    for entry in tar.entries().map_err(damaged)? {
+    // Raw: names and sizes that are members of their own would be read whole, however long; they are refused below.
+    for entry in tar.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
         let path = String::from_utf8(entry.path_bytes().into_owned())
             .map_err(|_| Error::Damaged("a member has a name that is no text".into()))?;
@@ -237,7 +240,17 @@ fn header(content: &[u8]) -> Result<Header, Error> {
             start.version
         )));
     }
-    parse(HEADER, content)
+    let header: Header = parse(HEADER, content)?;
+    if is_snapshot(&header.snapshot) {
+        return Ok(header);
+    }
+    Err(Error::Damaged("its snapshot is not named as one".into()))
+}
+
+/// It is told as a part of a command that a person may run.
+fn is_snapshot(name: &str) -> bool {
+    let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (1..=64).contains(&name.len()) && !name.starts_with('-') && name.bytes().all(is_simple)
 }
 
 /// How many rows there are; all of them are of the table, and their ids grow.
