@@ -127,6 +127,12 @@ impl Database {
         }
     }
 
+    /// It was lost at COMMIT.
+    pub fn unknown(&self, why: String) -> Error {
+        let database = self.to_string();
+        Error::Unknown { database, why }
+    }
+
     /// From a URL: `postgresql://user@host:5432/database?sslmode=verify-full&sslrootcert=FILE&schema=NAME`,
     /// `mysql://..` the same, `sqlite:///path`.
     pub fn from_url(text: &str, password: Option<Zeroizing<String>>) -> Result<Self, Error> {
@@ -139,6 +145,11 @@ impl Database {
         }
         let path = decoded(url.path())?;
         let (kind, port) = match url.scheme() {
+            "sqlite" if url.host_str().is_some_and(|host| !host.is_empty()) => {
+                return Err(wrong(
+                    "a file of SQLite has three slashes, as in sqlite:///opt/zato.db, or is named without sqlite:",
+                ));
+            }
             "sqlite" => return Ok(Self::Sqlite(PathBuf::from(path))),
             "postgresql" | "postgres" => (Kind::Postgresql, 5432),
             "mysql" | "mariadb" => (Kind::Mysql, 3306),
@@ -315,6 +326,8 @@ mod tests {
             "mysql://host/db",
             "mysql://user@host",
             "mysql://u@h/d?ssl=1",
+            "sqlite://zato.db",
+            "sqlite://opt/zato.db",
         ] {
             assert!(told(wrong).is_err(), "{wrong}");
         }

@@ -50,7 +50,8 @@ pub async fn dump<W: Write + Send + 'static>(
 
 /// The outcome of a thread.
 pub(crate) fn joined<T>(outcome: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
-    outcome.map_err(|_| Error::Stopped)?
+    // None of these threads is ever cancelled.
+    outcome.map_err(|_| Error::Internal)?
 }
 
 /// Sends all rows of a database.

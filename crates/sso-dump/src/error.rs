@@ -62,12 +62,30 @@ pub enum Error {
     /// The archive is cut, altered, or none at all.
     #[error("the archive is damaged: {0}. Take another copy of it")]
     Damaged(String),
+    /// A text of SQL that is imported is cut, altered, or none at all.
+    #[error("{0}. Nothing was written: mend the text, or dump it again")]
+    Text(String),
     /// The archive is of a later version.
     #[error("{0}")]
     Version(String),
     /// A key is missing, or opens nothing.
     #[error("{0}")]
     Key(String),
+    /// A server was lost while it was asked to commit.
+    #[error(
+        "{database}: the connection was lost at COMMIT ({why}): whether the rows are there now is not known. Look at it: sso diff ARCHIVE {database}"
+    )]
+    Unknown {
+        /// Which one.
+        database: String,
+        /// What was the last that was heard.
+        why: String,
+    },
+    /// A thread of this program ended as none should.
+    #[error(
+        "an error in this program, which should be reported with what it said before this line: a thread failed"
+    )]
+    Internal,
     /// Somebody stopped it.
     #[error("stopped; nothing was written")]
     Stopped,
@@ -81,7 +99,7 @@ impl Error {
     }
 
     /// The exit code of a process that ends for this: 2 usage, 20 database, 21 other tables, 22 not empty, 23 rows that do
-    /// not fit, 30 files, 40 archive, 50 key, 130 stopped.
+    /// not fit, 24 unknown outcome, 30 files, 40 archive or text, 50 key, 70 this program, 130 stopped.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -89,9 +107,11 @@ impl Error {
             Self::Schema { .. } => 21,
             Self::NotEmpty { .. } => 22,
             Self::Refused { .. } => 23,
+            Self::Unknown { .. } => 24,
             Self::Io { .. } => 30,
-            Self::Damaged(_) | Self::Version(_) => 40,
+            Self::Damaged(_) | Self::Text(_) | Self::Version(_) => 40,
             Self::Key(_) => 50,
+            Self::Internal => 70,
             Self::Stopped => 130,
         }
     }

@@ -82,7 +82,7 @@ fn run(mut text: impl BufRead, name: &str, control: &Control) -> Result<Connecti
 }
 
 fn damaged(name: &str, line: u64, why: &str) -> Error {
-    Error::Damaged(format!("{name}, line {line}: {why}"))
+    Error::Text(format!("{name}, line {line}: {why}"))
 }
 
 /// What SQLite says of a statement repeats some of it: only what cannot hold a value is told.

@@ -19,6 +19,17 @@ fn error<'a>(database: &'a Database, doing: &'a str) -> impl Fn(mysql_async::Err
     move |why| database.error(doing, told(&why))
 }
 
+/// After COMMIT: a server that answers has taken everything back; without an answer nobody knows.
+fn commit_error(database: &Database) -> impl Fn(mysql_async::Error) -> Error {
+    move |why| match &why {
+        // 1053: it shuts down; 1317, 1927: the query or the connection was killed.
+        mysql_async::Error::Server(server) if ![1053, 1317, 1927].contains(&server.code) => {
+            database.error("commit", told(&why))
+        }
+        _ => database.unknown(told(&why)),
+    }
+}
+
 /// Its messages repeat values in quotes: those go, but for the names of keys and columns at their ends.
 fn told(error: &mysql_async::Error) -> String {
     let mysql_async::Error::Server(server) = error else {
@@ -167,4 +178,34 @@ async fn counts(connection: &mut Conn) -> mysql_async::Result<Vec<u64>> {
         counts.push(count.unwrap_or_default());
     }
     Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only what a server says to COMMIT tells that the rows are not there.
+    #[test]
+    fn a_commit_without_an_answer_is_unknown() {
+        let database = Database::from_url("mysql://u@localhost/d", None).unwrap();
+        let server = |code| {
+            mysql_async::Error::Server(mysql_async::ServerError {
+                code,
+                message: "m".into(),
+                state: "HY000".into(),
+            })
+        };
+        let failed = commit_error(&database);
+        assert!(matches!(failed(server(1180)), Error::Database { .. }));
+        let lost = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+        for why in [server(1927), server(1053), mysql_async::Error::from(lost)] {
+            let error = failed(why);
+            assert!(matches!(&error, Error::Unknown { .. }), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("sso diff ARCHIVE mysql://u@localhost:3306/d")
+            );
+        }
+    }
 }

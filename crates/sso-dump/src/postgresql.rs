@@ -24,6 +24,21 @@ fn error<'a>(database: &'a Database, doing: &'a str) -> impl Fn(tokio_postgres::
     move |why| database.error(doing, told(&why))
 }
 
+/// After COMMIT: a server that answers has taken everything back; without an answer nobody knows.
+fn commit_error(database: &Database) -> impl Fn(tokio_postgres::Error) -> Error {
+    move |why| {
+        // A server that shuts down, or whose connection is ended, says so; it is no answer to COMMIT.
+        let is_lost = why
+            .code()
+            .is_none_or(|code| code.code().starts_with("57P") || code.code().starts_with("08"));
+        if is_lost {
+            database.unknown(told(&why))
+        } else {
+            database.error("commit", told(&why))
+        }
+    }
+}
+
 fn told(error: &tokio_postgres::Error) -> String {
     let Some(server) = error.as_db_error() else {
         let cause = std::error::Error::source(error);

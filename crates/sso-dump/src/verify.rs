@@ -105,7 +105,7 @@ fn rehearse(pass: &Pass) -> Result<restore::Restored, Error> {
         let reading = scope.spawn(|| pass.send(sender, manifest));
         let written = sqlite::restore::fill(&mut scratch, place, options, &mut receiver, &pass.control);
         drop(receiver);
-        both(reading.join().unwrap_or(Err(Error::Stopped)), written)
+        both(reading.join().unwrap_or(Err(Error::Internal)), written)
     })?;
     compare_with(pass, scratch, place)?;
     Ok(checked.restored(vec![0; TABLES.len()]))
@@ -124,8 +124,8 @@ fn compare_with(pass: &Pass, scratch: Connection, place: &Path) -> Result<(), Er
         let sending = scope.spawn(move || sqlite::dump::rows(&scratch, place, options, &mut sender, &quiet));
         let compared = compare(archived, restored, &pass.control);
         let ended = both(
-            reading.join().unwrap_or(Err(Error::Stopped)),
-            sending.join().unwrap_or(Err(Error::Stopped)),
+            reading.join().unwrap_or(Err(Error::Internal)),
+            sending.join().unwrap_or(Err(Error::Internal)),
         );
         both(ended, compared)
     })?;

@@ -520,3 +520,25 @@ fn null_where_zato_writes_none_is_no_archive() {
         assert!(error.contains(told), "{error}");
     }
 }
+
+/// A server that is gone when it was asked to commit: nobody knows what it did, and that is told.
+#[test]
+fn a_connection_lost_at_commit_is_an_unknown_outcome() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, bytes) = archive(&filled(Kind::Sqlite, folder.path(), 10), options()).unwrap();
+    let to = wait(create(Kind::Postgresql));
+    wait(execute(
+        &to,
+        "CREATE FUNCTION end_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON zato_sso_group DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_it()",
+    ));
+    let error = restore(&bytes, &to, restore::Options::default()).unwrap_err();
+    assert!(
+        matches!(error, Error::Unknown { .. }) && error.exit_code() == 24,
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("sso diff ARCHIVE postgresql://"),
+        "{error}"
+    );
+}

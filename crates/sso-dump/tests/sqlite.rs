@@ -498,3 +498,24 @@ fn a_target_whose_key_opens_no_password_is_refused() {
     let restored = restore(&bytes, &at(&to), with(secrets())).unwrap();
     assert_eq!(restored.key_check.unwrap().closed(), 1);
 }
+
+/// A defect of this program is told as one, and not as if somebody had stopped it.
+#[test]
+fn a_panic_is_no_stop() {
+    let folder = folder();
+    let to = sqlite(folder.path(), "to.db");
+    let broken = || -> restore::Source { Arc::new(|| panic!("a defect")) };
+    let (identities, control) = (Identities::default, Control::default());
+    let restored = wait(restore::restore(
+        broken(),
+        identities(),
+        &at(&to),
+        restore::Options::default(),
+        &control,
+    ));
+    let verified = wait(verify_by_restore(broken(), identities(), &control));
+    for error in [restored.unwrap_err(), verified.unwrap_err()] {
+        assert!(matches!(error, Error::Internal), "{error}");
+        assert_eq!(error.exit_code(), 70);
+    }
+}

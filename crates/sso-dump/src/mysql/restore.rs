@@ -7,7 +7,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc::Receiver;
 
-use super::{connect, counts, error};
+use super::{commit_error, connect, counts, error};
 use crate::database::{Database, Kind, Server};
 use crate::error::Error;
 use crate::schema::{TABLES, sql};
@@ -36,7 +36,7 @@ pub async fn restore(
     connection
         .query_drop("COMMIT")
         .await
-        .map_err(error(database, "commit"))?;
+        .map_err(commit_error(database))?;
     let _ = connection.disconnect().await;
     Ok(())
 }

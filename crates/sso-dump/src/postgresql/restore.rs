@@ -9,7 +9,7 @@ use futures::SinkExt;
 use tokio::sync::mpsc::Receiver;
 use tokio_postgres::{Client, CopyInSink};
 
-use super::{connect, counts, error};
+use super::{commit_error, connect, counts, error};
 use crate::database::{Database, Kind, Server};
 use crate::error::Error;
 use crate::schema::{TABLES, sql};
@@ -41,7 +41,7 @@ pub async fn restore(
     client
         .batch_execute("COMMIT")
         .await
-        .map_err(error(database, "commit"))
+        .map_err(commit_error(database))
 }
 
 async fn begin(client: &Client, database: &Database, replaces: bool) -> Result<(), Error> {
