@@ -141,6 +141,42 @@ fn rows_of_a_real_zato_into_every_kind() {
     }
 }
 
+/// The tables that Zato itself made, emptied, take back the rows of each kind.
+#[test]
+fn rows_go_back_into_tables_that_zato_made() {
+    let Some(fixtures) = fixtures() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sources = KINDS.map(|kind| {
+        let (from, name) = fixture(kind, &fixtures, folder.path());
+        let secrets = Some(fixture_secrets(name));
+        let (_, bytes) = archive(&from, Options { secrets, ..options() }).unwrap();
+        (kind, bytes, [true, false].map(|has| wait(contents(&from, has))))
+    });
+    for to_kind in KINDS {
+        let (to, _) = fixture(to_kind, &fixtures, folder.path());
+        for (from_kind, bytes, rows) in &sources {
+            for table in TABLES.iter().rev() {
+                let delete = sso_dump::schema::sql::delete(to_kind, table);
+                match &to {
+                    Database::Sqlite(path) => {
+                        let connection = rusqlite::Connection::open(path).unwrap();
+                        connection.execute_batch(&delete).unwrap();
+                    }
+                    _ => wait(execute(&to, &delete)),
+                }
+            }
+            restore(bytes, &to, restore::Options::default())
+                .unwrap_or_else(|why| panic!("{from_kind} to {to_kind}: {why}"));
+            let has_fractions = ![*from_kind, to_kind].contains(&Kind::Mysql);
+            let expected = &rows[usize::from(!has_fractions)];
+            assert!(
+                wait(contents(&to, has_fractions)) == *expected,
+                "{from_kind} to {to_kind}"
+            );
+        }
+    }
+}
+
 /// The fixture, loaded by the database's own client.
 fn fixture(kind: Kind, fixtures: &Path, folder: &Path) -> (Database, &'static str) {
     if kind == Kind::Sqlite {
@@ -541,4 +577,27 @@ fn a_connection_lost_at_commit_is_an_unknown_outcome() {
         error.to_string().contains("sso diff ARCHIVE postgresql://"),
         "{error}"
     );
+}
+
+/// A collation that takes no case for a difference refuses what others hold: found while writing, told, and taken back.
+#[test]
+fn names_that_a_collation_takes_for_the_same_are_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = filled(Kind::Sqlite, folder.path(), 10);
+    rusqlite::Connection::open(folder.path().join("sqlite-odd.db"))
+        .unwrap()
+        .execute_batch(
+            "UPDATE zato_sso_user SET username = 'Anna' WHERE id = 1; UPDATE zato_sso_user SET username = 'anna' WHERE id = 4",
+        )
+        .unwrap();
+    let (_, bytes) = archive(&from, options()).unwrap();
+    let to = wait(create(Kind::Mysql));
+    let error = restore(&bytes, &to, restore::Options::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("zato_u_usrn_uq") && !error.contains("nna"),
+        "{error}"
+    );
+    assert!(wait(is_empty(&to)));
 }
