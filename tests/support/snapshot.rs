@@ -13,7 +13,7 @@ use super::support::{Kind, Namespace};
 
 /// Times, counters of changes, and what the API server or a controller draws by lot. Hashes of the pod template are among
 /// them: it has the fingerprint of the key.
-const BY_CHANCE: [&str; 14] = [
+const BY_CHANCE: [&str; 15] = [
     "uid",
     "resourceVersion",
     "creationTimestamp",
@@ -21,6 +21,7 @@ const BY_CHANCE: [&str; 14] = [
     "time",
     "lastTransitionTime",
     "published",
+    "kept",
     // Of documents, in which the address has the name of the namespace.
     "hash",
     "zato.io/document-hash",
