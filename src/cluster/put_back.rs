@@ -9,8 +9,9 @@ use crate::documents;
 use crate::exchange::{
     FailedRevision, GoodRevision, Index, IndexedService, LoadState, Report, ServiceReport, short_hash,
 };
+use crate::service::channels;
 use crate::service::check::{Checked, indexed};
-use crate::service::{channels, jobs};
+use crate::service::jobs::{self, Wish};
 
 /// The services whose revision a server could not load: each with that revision, and with the one before. Only what is said of
 /// this very index: a file may wait for another one that was not there before.
@@ -88,10 +89,10 @@ pub fn version(
 }
 
 /// Channels and jobs as the spec says, as far as the version has their services; those that call for the revision that failed
-/// stay as they were.
+/// stay as they were, unless something else is wrong with them: what is to be closed must not stay open.
 fn with_what_belongs_to_it(mut version: IndexedService, service: &Checked<'_>) -> IndexedService {
     let mut new = channels::told(&service.claims, &version);
-    for claim in &service.claims {
+    for claim in service.claims.iter().filter(|claim| claim.told.is_some()) {
         if let Some(old) = version.channels.get(&claim.name) {
             new.entry(claim.name.clone()).or_insert_with(|| old.clone());
         }
@@ -100,7 +101,8 @@ fn with_what_belongs_to_it(mut version: IndexedService, service: &Checked<'_>) -
         version.channels = new;
     }
     let mut new = jobs::told(&service.jobs, &version);
-    for wish in service.jobs.iter().filter(|wish| !wish.job.suspend) {
+    let is_wanted = |wish: &&Wish| !wish.job.suspend && wish.told.is_ok();
+    for wish in service.jobs.iter().filter(is_wanted) {
         if let Some(old) = version.jobs.get(&wish.job.name) {
             new.entry(wish.job.name.clone()).or_insert_with(|| old.clone());
         }

@@ -197,7 +197,7 @@ struct Taken {
 }
 
 impl Taken {
-    /// What stays as it is because a change of it is refused is its owner's.
+    /// What stays as it is because a change of it is not deployed is its owner's.
     fn of(deployed: &Index) -> Self {
         let mut taken = Self {
             places: BTreeMap::new(),
@@ -207,7 +207,7 @@ impl Taken {
         };
         for (owner, version) in &deployed.services {
             for (name, channel) in &version.channels {
-                if version.refused.is_some() {
+                if version.refused.is_some() || version.failed.is_some() {
                     let place = (owner.clone(), name.clone());
                     taken
                         .places

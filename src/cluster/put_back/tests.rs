@@ -206,6 +206,36 @@ fn channels_and_jobs_stay_with_their_services() {
     }
 }
 
+/// Of a channel that was open and is to be closed with a Secret that is not there, and of a job whose time cannot be, nothing is
+/// kept, as without a revision that fails.
+#[test]
+fn what_is_wrong_beside_is_not_kept() {
+    let open = json!({"none": {}});
+    let planned =
+        |text: &str, security: &serde_json::Value, interval: &str, before: Option<(&Plan, LoadState)>| {
+            let mut inputs = inputs(&[("s", text)]);
+            if let Some((before, state)) = before {
+                inputs.previous.index = before.index.clone();
+                inputs.previous.shards = before.shards.clone();
+                inputs.report = Some(report(before, state));
+                inputs.kept = kept(&code("a.one", ""));
+            }
+            let rest = json!({"service": "a.one", "urlPath": "/a", "methods": ["GET"], "security": security});
+            let channel = json!({"name": "a", "rest": rest});
+            let job = json!({"name": "j", "service": "a.one", "interval": interval});
+            inputs.services[0].channels = vec![serde_json::from_value(channel).unwrap()];
+            inputs.services[0].jobs = vec![serde_json::from_value(job).unwrap()];
+            plan(&cluster(json!({})), inputs).unwrap()
+        };
+    let first = planned(&code("a.one", ""), &open, "1m", None);
+    let bad = code("a.one", "no_such_name");
+    let second = planned(&bad, &open, "1m", Some((&first, LoadState::Loaded)));
+    let closed = json!({"basicAuthSecretRef": {"name": "gone"}});
+    let third = planned(&bad, &closed, "999d", Some((&second, LoadState::Failed)));
+    let entry = &third.index.services["s"];
+    assert!(entry.failed.is_some() && entry.channels.is_empty() && entry.jobs.is_empty());
+}
+
 /// An edit while the server starts anew: what it says now is no proof, what was kept is.
 #[test]
 fn what_is_kept_was_good() {
