@@ -11,6 +11,7 @@ pub mod harden;
 pub mod imports;
 pub mod jobs;
 pub mod keeper;
+pub mod loading;
 pub mod log;
 pub mod look;
 pub mod probes;

@@ -91,6 +91,7 @@ all of it, and `kubectl describe` the other conditions, too:
 | `FileNamesSafe` of a ZatoService | no file has a name that Zato takes for one of its own |
 | `Compatible` of a ZatoService | the last change of what is deployed breaks no callers; it is there once a version is deployed |
 | `ChannelsActive` of a ZatoService | every channel answers as the spec says; it is there if there are channels |
+| `JobsScheduled` of a ZatoService | every job is on Zato's scheduler as the spec says, is suspended, or ran at its time; it is there if there are jobs |
 | `Documented` | the OpenAPI document of what was loaded last is published |
 
 A message of trouble names the object at fault, the cause and the next step. The last column names the test that shows it.

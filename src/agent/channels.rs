@@ -48,12 +48,8 @@ impl Channels {
         let rows = wanted_rows(wanted, services);
         let result = self.look(&rows, server).await;
         if let Some(error) = self.pace.conclude("channels", revision, rows.len(), result) {
-            let failed = rows.iter().map(|row| (row.name.clone(), error.clone()));
-            let done = Done {
-                failed: failed.collect(),
-                ..Done::default()
-            };
-            self.reports = reports(&rows, &done);
+            let names = rows.iter().map(|row| row.name.clone());
+            self.reports = reports(&rows, &Done::failed(names, &error));
         }
         self.pace.is_settled()
     }

@@ -159,12 +159,8 @@ fn runs_once(job: &WantedJob<'_>) -> bool {
 }
 
 fn refused(jobs: &[WantedJob<'_>], error: &str) -> Reports {
-    let failed = jobs.iter().map(|job| (job.name.clone(), error.to_owned()));
-    let done = Done {
-        failed: failed.collect(),
-        ..Done::default()
-    };
-    reports(jobs, &done)
+    let names = jobs.iter().map(|job| job.name.clone());
+    reports(jobs, &Done::failed(names, error))
 }
 
 fn reports(jobs: &[WantedJob<'_>], done: &Done) -> Reports {

@@ -1,9 +1,8 @@
-//! Keeps one server as the index says: writes the code, finds out what the server has of it, opens the gate, reports.
+//! Keeps one server as the index says: one round after another lets each part do its step, opens the gate, reports.
 //!
 //! Level-based: each round looks at what is there. A restarted server or agent needs no special case.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,29 +10,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::channels::Channels;
-use super::code::{self, Wanted};
+use super::code::Wanted;
 use super::creation::Credentials;
-use super::imports::Imports;
 use super::jobs::Jobs;
-use super::log::Log;
+use super::loading::Loading;
 use super::probes::State;
 use super::removal::Removal;
 use super::startup::Startup;
 use super::zato::Server;
 use super::{Error, Identity, words};
 use crate::cluster::desired::paths;
-use crate::exchange::{
-    CallableOutcome, CallableState, IndexedFile, IndexedService, LoadState, Phase, Report, ServiceReport,
-};
+use crate::exchange::{CallableOutcome, CallableState, Phase, Report};
 
 /// Between two rounds while something is on its way.
 const BUSY: Duration = Duration::from_millis(100);
 /// Between two rounds while nothing is.
 const IDLE: Duration = Duration::from_secs(2);
-/// What is written again within this time may meet an error of the version before it, which the server still loads.
-const IN_FLIGHT: Duration = Duration::from_secs(30);
-/// A server that looks for changes each second has seen a file after this time. One that has not is written again.
-pub const SEEN: Duration = Duration::from_secs(3);
 
 /// The keeper of one server.
 pub struct Keeper {
@@ -41,17 +33,7 @@ pub struct Keeper {
     server: Server,
     wanted: Receiver<Option<Wanted>>,
     probes: Arc<State>,
-    log: Log,
-    errors: BTreeMap<String, String>,
-    /// Whether the log was read before.
-    has_read: bool,
-    written: BTreeMap<String, Instant>,
-    /// Files that took the place of a version which the server was loading: the next error may be of that one.
-    doubtful: BTreeSet<String>,
-    /// The revision of the index of this round.
-    seen: String,
-    imports: Imports,
-    services: BTreeMap<String, ServiceReport>,
+    loading: Loading,
     removal: Removal,
     channels: Channels,
     jobs: Jobs,
@@ -81,14 +63,7 @@ impl Keeper {
             server: Server::new(credentials.admin_invoke.clone(), credentials.pubapi.clone()),
             wanted,
             probes,
-            log: Log::new(&Path::new(paths::ENVIRONMENT).join("server/logs/server.log")),
-            errors: BTreeMap::new(),
-            has_read: false,
-            written: BTreeMap::new(),
-            doubtful: BTreeSet::new(),
-            seen: String::new(),
-            imports: Imports::default(),
-            services: BTreeMap::new(),
+            loading: Loading::new(&Path::new(paths::ENVIRONMENT).join("server/logs/server.log")),
             removal: Removal::new(Path::new(paths::HOT)),
             channels: Channels::default(),
             jobs: Jobs::new(has_scheduler),
@@ -106,7 +81,10 @@ impl Keeper {
         loop {
             let wanted = self.wanted.borrow_and_update().clone();
             let report = match &wanted {
-                Some(wanted) => self.round(wanted).await?,
+                Some(wanted) => Report {
+                    index_seen: wanted.index.revision.clone(),
+                    ..self.round(wanted).await?
+                },
                 None => self.report(Phase::Preparing, None, ""),
             };
             let busy = report.phase != Phase::Serving || !self.is_settled;
@@ -125,20 +103,9 @@ impl Keeper {
 
     async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
         self.removal.release(wanted)?;
-        self.seen.clone_from(&wanted.index.revision);
-        for name in code::write(Path::new(paths::HOT), wanted)? {
-            self.errors.remove(&name);
-            let before = self.written.insert(name.clone(), Instant::now());
-            if before.is_some_and(|before| before.elapsed() < IN_FLIGHT) {
-                self.doubtful.insert(name);
-            }
-        }
+        self.loading.write(wanted)?;
         self.probes.prepared.store(true, Ordering::Relaxed);
-        let errors = self.log.errors();
-        // Those of before this agent may be of files that are others by now. What fails fails again.
-        if std::mem::replace(&mut self.has_read, true) {
-            self.errors.extend(errors);
-        }
+        self.loading.read_log();
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
         // After the ping: a server that is busy with a callable answers late.
         self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
@@ -157,16 +124,14 @@ impl Keeper {
             }
             self.password_set = true;
         }
-        self.look(wanted).await;
-        let is_loaded = self
-            .services
-            .values()
-            .all(|service| service.state != LoadState::Loading);
+        self.loading.look(wanted, &self.server).await;
+        let is_loaded = self.loading.is_over();
         if is_loaded && self.startup.is_passed(&self.callables) {
             self.probes.open.store(true, Ordering::Relaxed);
         }
-        let has_channels = self.channels.step(wanted, &self.services, &self.server).await;
-        let has_jobs = self.jobs.step(wanted, &self.services, &self.server).await;
+        let services = self.loading.services();
+        let has_channels = self.channels.step(wanted, services, &self.server).await;
+        let has_jobs = self.jobs.step(wanted, services, &self.server).await;
         // Whatever a scheduler does that does not answer.
         let is_removed = is_loaded && has_channels && self.remove(wanted).await;
         self.is_settled = is_removed && has_jobs;
@@ -182,7 +147,10 @@ impl Keeper {
 
     /// Whether the server has nothing of ours that is not wanted.
     async fn remove(&mut self, wanted: &Wanted) -> bool {
-        let step = self.removal.step(wanted, &self.services, &self.server).await;
+        let step = self
+            .removal
+            .step(wanted, self.loading.services(), &self.server)
+            .await;
         step.unwrap_or_else(|error| {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -196,9 +164,7 @@ impl Keeper {
     fn not_serving(&mut self, was_serving: bool) -> Report {
         if was_serving {
             tracing::info!("the server does not answer any more");
-            self.services.clear();
-            // A server that starts loads files in an order of its own.
-            self.imports = Imports::default();
+            self.loading.forget();
         }
         if let Err(error) = self.removal.forget() {
             tracing::warn!(
@@ -228,151 +194,14 @@ impl Keeper {
         self.report(Phase::Starting, error, "")
     }
 
-    /// Asks the server about every service that is not known to be loaded in its current revision.
-    async fn look(&mut self, wanted: &Wanted) {
-        self.services
-            .retain(|name, _| wanted.index.services.contains_key(name));
-        for (name, indexed) in &wanted.index.services {
-            let known = self.services.get(name);
-            if known.is_some_and(|known| known.has(indexed)) {
-                continue;
-            }
-            let mut report = ServiceReport {
-                revision: indexed.revision.clone(),
-                state: LoadState::Loaded,
-                error: None,
-                expected: indexed.expected.clone(),
-            };
-            for (file, entry) in &indexed.files {
-                let (state, has_other) = self.file(file, entry, wanted).await;
-                match state {
-                    LoadState::Loaded => {}
-                    LoadState::Failed => {
-                        let error = self.errors.get(file);
-                        report.state = LoadState::Failed;
-                        report.error = error.map(|error| words::failed_file(file, error, entry, has_other));
-                        break;
-                    }
-                    LoadState::Loading => report.state = LoadState::Loading,
-                }
-            }
-            if report.state == LoadState::Loaded {
-                self.confirm(indexed, &mut report).await;
-            }
-            self.services.insert(name.clone(), report);
-        }
-    }
-
-    /// Whether the server has what must be there beside the services that the files are known to define.
-    async fn confirm(&self, indexed: &IndexedService, report: &mut ServiceReport) {
-        for service in &indexed.expected {
-            if indexed.services().any(|known| known == service) {
-                continue;
-            }
-            match self.server.is_deployed(service).await {
-                Ok(true) => {}
-                // It may come a moment later than what the files name.
-                Ok(false) if self.is_new(indexed) => report.state = LoadState::Loading,
-                Ok(false) => {
-                    report.state = LoadState::Failed;
-                    report.error = Some(words::missing_service(service));
-                    return;
-                }
-                // Nobody knows: asked again.
-                Err(_) => {
-                    report.state = LoadState::Loading;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Whether the server may not have seen all of it yet.
-    fn is_new(&self, indexed: &IndexedService) -> bool {
-        let written = indexed.files.keys().filter_map(|file| self.written.get(file));
-        written.max().is_some_and(|written| written.elapsed() < SEEN)
-    }
-
-    /// What the server has of one file, and whether it has a service of it in another version. Its own hash of the source
-    /// is the proof; bytecode is off, so it cannot be stale.
-    async fn file(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> (LoadState, bool) {
-        let (mut is_loaded, mut has_other) = (!entry.services.is_empty(), false);
-        for service in &entry.services {
-            let source = self.server.source(service).await.ok().flatten();
-            let is_it = source.as_ref().is_some_and(|source| source.hash == entry.sha256);
-            is_loaded &= is_it;
-            has_other |= source.is_some() && !is_it;
-        }
-        if is_loaded {
-            self.errors.remove(name);
-            self.doubtful.remove(name);
-            return (LoadState::Loaded, false);
-        }
-        if self.errors.contains_key(name) && self.doubtful.remove(name) {
-            self.errors.remove(name);
-            return (self.write_again(name, wanted), has_other);
-        }
-        if let Some(error) = self.errors.get(name) {
-            let Some(module) = self.imports.awaited(name, error, entry, wanted) else {
-                return (LoadState::Failed, has_other);
-            };
-            if self.errors.contains_key(&module) {
-                return (LoadState::Failed, has_other);
-            }
-            return (self.load_after(name, &module, entry, wanted), has_other);
-        }
-        (self.wait_for(name, entry, wanted), has_other)
-    }
-
-    /// A file that the server tried to load before another one of ours, which it imports: written again when that one has
-    /// been seen.
-    fn load_after(&mut self, name: &str, module: &str, entry: &IndexedFile, wanted: &Wanted) -> LoadState {
-        let since = *self.written.entry(module.to_owned()).or_insert_with(Instant::now);
-        if since.elapsed() < SEEN {
-            return LoadState::Loading;
-        }
-        self.imports.tried(name, entry);
-        self.errors.remove(name);
-        self.write_again(name, wanted)
-    }
-
-    /// A file that the server has not loaded yet, and has not complained about.
-    fn wait_for(&mut self, name: &str, entry: &IndexedFile, wanted: &Wanted) -> LoadState {
-        let since = *self.written.entry(name.to_owned()).or_insert_with(Instant::now);
-        if since.elapsed() < SEEN {
-            return LoadState::Loading;
-        }
-        if entry.services.is_empty() {
-            // It defines no service that could be asked for. The server has seen it and did not complain.
-            return LoadState::Loaded;
-        }
-        self.write_again(name, wanted)
-    }
-
-    /// The server may have missed the change: it looks once a second and notes what it saw only afterwards.
-    fn write_again(&mut self, name: &str, wanted: &Wanted) -> LoadState {
-        tracing::info!(file = name, "not loaded yet: written once more");
-        let path: PathBuf = Path::new(paths::HOT).join(name);
-        if let Some(text) = wanted.files.get(name)
-            && let Err(error) = code::replace(&path, text)
-        {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "a file could not be written again"
-            );
-        }
-        self.written.insert(name.to_owned(), Instant::now());
-        LoadState::Loading
-    }
-
     fn report(&self, phase: Phase, error: Option<String>, index_revision: &str) -> Report {
         Report {
             pod_uid: self.identity.pod_uid.clone(),
             phase,
-            index_seen: self.seen.clone(),
+            index_seen: String::new(),
             index_revision: index_revision.into(),
             error,
-            services: self.services.clone(),
+            services: self.loading.services().clone(),
             channels: self.channels.reports().clone(),
             jobs: self.jobs.reports().clone(),
             callables: self.callables.clone(),

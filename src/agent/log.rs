@@ -20,11 +20,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// A log that is read from its beginning.
+    /// A log of which only what comes from now on is read: an error that stands there may be of a file that is another one by
+    /// now, and what fails fails again.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.into(),
-            position: 0,
+            position: code::open(path).map_or(0, |(_, length)| length),
             rest: String::new(),
         }
     }
@@ -139,8 +140,21 @@ mod tests {
     fn a_link_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("target"), ENTRY).unwrap();
-        std::os::unix::fs::symlink(folder.path().join("target"), folder.path().join("server.log")).unwrap();
-        assert!(Log::new(&folder.path().join("server.log")).errors().is_empty());
+        let path = folder.path().join("server.log");
+        let mut log = Log::new(&path);
+        std::os::unix::fs::symlink(folder.path().join("target"), &path).unwrap();
+        assert!(log.errors().is_empty());
+    }
+
+    #[test]
+    fn what_stands_there_already_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.log");
+        std::fs::write(&path, ENTRY).unwrap();
+        let mut log = Log::new(&path);
+        assert!(log.errors().is_empty());
+        std::fs::write(&path, format!("{ENTRY}{}", ENTRY.replace("bad.py", "new.py"))).unwrap();
+        assert_eq!(log.errors().keys().collect::<Vec<_>>(), ["new.py"]);
     }
 
     #[test]

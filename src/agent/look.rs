@@ -97,6 +97,14 @@ pub struct Done {
 }
 
 impl Done {
+    /// Nothing could be done for any of these names.
+    pub fn failed(names: impl Iterator<Item = String>, error: &str) -> Self {
+        Self {
+            failed: names.map(|name| (name, error.to_owned())).collect(),
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing is left to do.
     pub fn is_settled(&self) -> bool {
         self.changed.is_empty() && self.early.is_empty() && !self.is_stuck

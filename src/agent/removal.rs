@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::code::{self, Wanted};
 use super::zato::{self, Server, Source};
-use super::{Error, keeper};
+use super::{Error, loading};
 use crate::exchange::{LoadState, ServiceReport};
 use crate::python;
 
@@ -128,7 +128,7 @@ impl Removal {
         // The server may have missed the file: it is written once more.
         let is_late = self
             .written
-            .is_none_or(|written| written.elapsed() > keeper::SEEN);
+            .is_none_or(|written| written.elapsed() > loading::SEEN);
         if stale.is_subset(&taken) && !is_late {
             return Ok(());
         }

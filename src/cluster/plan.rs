@@ -27,7 +27,7 @@ use crate::service::channels;
 use crate::service::check::{Checked, checked};
 
 use contents::{index, transition};
-pub(super) use contents::{previous, text};
+pub(super) use contents::{previous, text, with_belongings};
 
 /// What will be done.
 #[derive(Debug)]

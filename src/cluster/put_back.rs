@@ -4,14 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::inputs::Inputs;
-use super::plan::{Texts, previous};
-use crate::documents;
+use super::plan::{Texts, previous, with_belongings};
 use crate::exchange::{
     FailedRevision, GoodRevision, Index, IndexedService, LoadState, Report, ServiceReport, short_hash,
 };
-use crate::service::channels;
 use crate::service::check::{Checked, indexed};
-use crate::service::jobs::{self, Wish};
 
 /// The services whose revision a server could not load: each with that revision, and with the one before. Only what is said of
 /// this very index: a file may wait for another one that was not there before.
@@ -68,7 +65,7 @@ pub fn version(
     if let Some(failed) = deployed.failed.as_ref().filter(is_it) {
         let mut version = previous(&service.name, &inputs.previous, texts)?;
         version.failed = Some(failed.clone());
-        return Some(with_what_belongs_to_it(version, service));
+        return Some(with_belongings(version, service));
     }
     let (kept, good) = (inputs.kept.get(&service.name)?, deployed.good.as_ref()?);
     let report = of(&service.name, deployed, inputs.report.as_ref()?)?;
@@ -85,30 +82,7 @@ pub fn version(
         error: report.error.clone().unwrap_or_default(),
         others,
     });
-    Some(with_what_belongs_to_it(version, service))
-}
-
-/// Channels and jobs as the spec says, as far as the version has their services; those that call for the revision that failed
-/// stay as they were, unless something else is wrong with them: what is to be closed must not stay open.
-fn with_what_belongs_to_it(mut version: IndexedService, service: &Checked<'_>) -> IndexedService {
-    let mut new = channels::told(&service.claims, &version);
-    for claim in service.claims.iter().filter(|claim| claim.told.is_some()) {
-        if let Some(old) = version.channels.get(&claim.name) {
-            new.entry(claim.name.clone()).or_insert_with(|| old.clone());
-        }
-    }
-    if !service.must_not_break() || documents::channel_breaks(&version.channels, &new).is_empty() {
-        version.channels = new;
-    }
-    let mut new = jobs::told(&service.jobs, &version);
-    let is_wanted = |wish: &&Wish| !wish.job.suspend && wish.told.is_ok();
-    for wish in service.jobs.iter().filter(is_wanted) {
-        if let Some(old) = version.jobs.get(&wish.job.name) {
-            new.entry(wish.job.name.clone()).or_insert_with(|| old.clone());
-        }
-    }
-    version.jobs = new;
-    version
+    Some(with_belongings(version, service))
 }
 
 /// What may have made a revision fail, beside itself: what the other services of the cluster are, and what it must bring.

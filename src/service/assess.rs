@@ -14,6 +14,7 @@ use kube::ResourceExt;
 
 mod channels;
 mod jobs;
+mod parts;
 
 type Judged = (bool, Reason, String);
 
@@ -288,4 +289,4 @@ fn on_server(name: String, report: Option<&ServiceReport>, is_early: bool) -> Se
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::service) mod tests;

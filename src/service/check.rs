@@ -223,7 +223,11 @@ fn length(version: &IndexedService) -> usize {
         .values()
         .filter_map(|channel| channel.security.as_ref());
     let passwords: usize = securities.map(|security| security.password.0.len()).sum();
-    serde_json::to_string(&version.bare()).map_or(0, |text| text.len()) + passwords
+    let bare = version.bare();
+    let length = |text: serde_json::Result<String>| text.map_or(0, |text| text.len());
+    // It stands there once more beside the next version, which may have to give its place back.
+    let belongings = length(serde_json::to_string(&(&bare.channels, &bare.jobs))) + passwords;
+    length(serde_json::to_string(&bare)) + passwords + belongings
 }
 
 /// Names and texts of files.

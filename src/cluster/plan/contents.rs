@@ -9,8 +9,9 @@ use crate::cluster::{put_back, shards};
 use crate::documents;
 use crate::exchange::{Index, IndexedFile, IndexedService, hash};
 use crate::k8s::names;
+use crate::service::channels;
 use crate::service::check::{Checked, indexed};
-use crate::service::{channels, jobs};
+use crate::service::jobs::{self, Wish};
 
 /// The index and the contents: the current version of each valid service, the previous one of each invalid one and of
 /// each that must not break callers, but does.
@@ -33,16 +34,11 @@ pub(super) fn index(
             texts.extend(current.files.keys().map(text));
             indexed.insert(service.name.clone(), *current);
         } else if let Some(mut old) = previous(&service.name, &inputs.previous, &mut texts) {
-            let new = channels::told(&service.claims, &old);
-            let breaks = || !documents::channel_breaks(&old.channels, &new).is_empty();
             if let Some(Judged::Refused(refused)) = judged {
                 // All of it stays.
                 old.refused = Some(refused);
             } else {
-                old.jobs = jobs::told(&service.jobs, &old);
-                if !(service.must_not_break() && breaks()) {
-                    old.channels = new;
-                }
+                old = with_belongings(old, service);
             }
             indexed.insert(service.name.clone(), old);
         }
@@ -61,6 +57,32 @@ pub(super) fn index(
             .insert(file.to_owned(), text);
     }
     (index, contents)
+}
+
+/// An older version with channels and jobs as the spec says now, as far as it has their services; those that call for what it
+/// lacks stay as they were, unless something else is wrong with them: what is to be closed must not stay open.
+pub(in crate::cluster) fn with_belongings(
+    mut version: IndexedService,
+    service: &Checked<'_>,
+) -> IndexedService {
+    let mut new = channels::told(&service.claims, &version);
+    for claim in service.claims.iter().filter(|claim| claim.told.is_some()) {
+        if let Some(old) = version.channels.get(&claim.name) {
+            new.entry(claim.name.clone()).or_insert_with(|| old.clone());
+        }
+    }
+    if !service.must_not_break() || documents::channel_breaks(&version.channels, &new).is_empty() {
+        version.channels = new;
+    }
+    let mut new = jobs::told(&service.jobs, &version);
+    let is_wanted = |wish: &&Wish| !wish.job.suspend && wish.told.is_ok();
+    for wish in service.jobs.iter().filter(is_wanted) {
+        if let Some(old) = version.jobs.get(&wish.job.name) {
+            new.entry(wish.job.name.clone()).or_insert_with(|| old.clone());
+        }
+    }
+    version.jobs = new;
+    version
 }
 
 /// The shards with what else the index that is there names, as far as there is room: an operator that ends before it

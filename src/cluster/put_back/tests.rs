@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::*;
+use crate::api::channels::Channel;
+use crate::api::jobs::Job;
 use crate::cluster::plan::tests::{cluster, inputs, plan_of, plan_reported};
 use crate::cluster::plan::{Plan, plan};
+use crate::service::source::Sourced;
 
 fn code(service: &str, more: &str) -> String {
     format!(
@@ -162,76 +165,89 @@ fn an_old_revision_does_not_meet_another_service() {
     assert_eq!(third.shards["demo-code-0"]["t.py"], good);
 }
 
+/// Service "s" as `change` makes it, after another plan of which the server says this. Kept is the code of "a.one".
+fn planned(text: &str, before: Option<(&Plan, LoadState)>, change: impl FnOnce(&mut Sourced)) -> Plan {
+    let mut inputs = inputs(&[("s", text)]);
+    if let Some((before, state)) = before {
+        inputs.previous.index = before.index.clone();
+        inputs.previous.shards = before.shards.clone();
+        inputs.report = Some(report(before, state));
+        inputs.kept = kept(&code("a.one", ""));
+    }
+    change(&mut inputs.services[0]);
+    plan(&cluster(json!({})), inputs).unwrap()
+}
+
+/// A channel for GET and a job of an interval.
+fn belongings(service: &str, path: &str, security: &serde_json::Value, interval: &str) -> (Channel, Job) {
+    let rest = json!({"service": service, "urlPath": path, "methods": ["GET"], "security": security});
+    let channel = json!({"name": path.trim_start_matches('/'), "rest": rest});
+    let job = json!({"name": "j", "service": service, "interval": interval});
+    (
+        serde_json::from_value(channel).unwrap(),
+        serde_json::from_value(job).unwrap(),
+    )
+}
+
 /// What belongs to the revision that failed is not deployed, and what belonged to the one before stays; a channel that may not go
 /// does not go meanwhile.
 #[test]
 fn channels_and_jobs_stay_with_their_services() {
     use crate::api::zato_service::BreakingChangePolicy::{Refuse, Warn};
-    let planned = |text: &str, service: &str, paths: &[&str], before: Option<(&Plan, LoadState)>, policy| {
-        let mut inputs = inputs(&[("s", text)]);
-        if let Some((before, state)) = before {
-            inputs.previous.index = before.index.clone();
-            inputs.previous.shards = before.shards.clone();
-            inputs.report = Some(report(before, state));
-            inputs.kept = kept(&code("a.one", ""));
-        }
-        let source = &mut inputs.services[0];
-        let channel = |path: &&str| {
-            json!({"name": path.trim_start_matches('/'), "rest": {
-                "service": service, "urlPath": path, "methods": ["GET"], "security": {"none": {}},
-            }})
-        };
-        source.channels = paths
+    let open = json!({"none": {}});
+    let with = |service: &'static str, paths: &'static [&'static str], policy| {
+        let all: Vec<_> = paths
             .iter()
-            .map(|path| serde_json::from_value(channel(path)).unwrap())
+            .map(|path| belongings(service, path, &open, "1m"))
             .collect();
-        let job = json!({"name": "j", "service": service, "interval": "1m"});
-        source.jobs = vec![serde_json::from_value(job).unwrap()];
-        source.openapi.breaking_change_policy = policy;
-        plan(&cluster(json!({})), inputs).unwrap()
+        move |source: &mut Sourced| {
+            source.jobs = vec![all[0].1.clone()];
+            source.channels = all.into_iter().map(|(channel, _)| channel).collect();
+            source.openapi.breaking_change_policy = policy;
+        }
     };
+    let entry = |plan: &Plan| plan.index.services["s"].clone();
+    let bad = code("a.one", "no_such_name") + &code("a.two", "").replace("class A", "class B");
     for (policy, left) in [(Warn, 1), (Refuse, 2)] {
-        let first = planned(&code("a.one", ""), "a.one", &["/a", "/b"], None, policy);
-        let bad = code("a.one", "no_such_name") + &code("a.two", "").replace("class A", "class B");
+        let first = planned(&code("a.one", ""), None, with("a.one", &["/a", "/b"], policy));
         let loaded = Some((&first, LoadState::Loaded));
-        let second = planned(&bad, "a.two", &["/a", "/b"], loaded, Warn);
+        let second = planned(&bad, loaded, with("a.two", &["/a", "/b"], Warn));
         let failed = Some((&second, LoadState::Failed));
-        let third = planned(&bad, "a.two", &["/a", "/b"], failed, policy);
-        let entry = |plan: &Plan| plan.index.services["s"].clone();
+        let third = planned(&bad, failed, with("a.two", &["/a", "/b"], policy));
         assert_eq!(entry(&third).channels, entry(&first).channels);
         assert_eq!(entry(&third).jobs, entry(&first).jobs);
-        let fourth = planned(&bad, "a.two", &["/a"], Some((&third, LoadState::Loaded)), policy);
+        let loaded = Some((&third, LoadState::Loaded));
+        let fourth = planned(&bad, loaded, with("a.two", &["/a"], policy));
         assert_eq!(entry(&fourth).channels.len(), left, "{policy:?}");
         assert_eq!(entry(&fourth).jobs, entry(&first).jobs);
     }
+    // So it is with a source that is not valid, whose version before is kept.
+    let first = planned(&code("a.one", ""), None, with("a.one", &["/a", "/b"], Warn));
+    let loaded = Some((&first, LoadState::Loaded));
+    let broken = planned("(", loaded, with("a.two", &["/a"], Warn));
+    assert_eq!(entry(&broken).channels["a"], entry(&first).channels["a"]);
+    assert_eq!(
+        (entry(&broken).channels.len(), entry(&broken).jobs),
+        (1, entry(&first).jobs)
+    );
 }
 
 /// Of a channel that was open and is to be closed with a Secret that is not there, and of a job whose time cannot be, nothing is
 /// kept, as without a revision that fails.
 #[test]
 fn what_is_wrong_beside_is_not_kept() {
-    let open = json!({"none": {}});
-    let planned =
-        |text: &str, security: &serde_json::Value, interval: &str, before: Option<(&Plan, LoadState)>| {
-            let mut inputs = inputs(&[("s", text)]);
-            if let Some((before, state)) = before {
-                inputs.previous.index = before.index.clone();
-                inputs.previous.shards = before.shards.clone();
-                inputs.report = Some(report(before, state));
-                inputs.kept = kept(&code("a.one", ""));
-            }
-            let rest = json!({"service": "a.one", "urlPath": "/a", "methods": ["GET"], "security": security});
-            let channel = json!({"name": "a", "rest": rest});
-            let job = json!({"name": "j", "service": "a.one", "interval": interval});
-            inputs.services[0].channels = vec![serde_json::from_value(channel).unwrap()];
-            inputs.services[0].jobs = vec![serde_json::from_value(job).unwrap()];
-            plan(&cluster(json!({})), inputs).unwrap()
-        };
-    let first = planned(&code("a.one", ""), &open, "1m", None);
+    let (open, closed) = (
+        json!({"none": {}}),
+        json!({"basicAuthSecretRef": {"name": "gone"}}),
+    );
+    let with = |security, interval| {
+        let (channel, job) = belongings("a.one", "/a", security, interval);
+        move |source: &mut Sourced| (source.channels, source.jobs) = (vec![channel], vec![job])
+    };
     let bad = code("a.one", "no_such_name");
-    let second = planned(&bad, &open, "1m", Some((&first, LoadState::Loaded)));
-    let closed = json!({"basicAuthSecretRef": {"name": "gone"}});
-    let third = planned(&bad, &closed, "999d", Some((&second, LoadState::Failed)));
+    let first = planned(&code("a.one", ""), None, with(&open, "1m"));
+    let second = planned(&bad, Some((&first, LoadState::Loaded)), with(&open, "1m"));
+    let third = planned(&bad, Some((&second, LoadState::Failed)), with(&closed, "999d"));
     let entry = &third.index.services["s"];
     assert!(entry.failed.is_some() && entry.channels.is_empty() && entry.jobs.is_empty());
 }

@@ -6,6 +6,27 @@ use crate::python::SyntaxError;
 use rstest::rstest;
 use std::collections::BTreeMap;
 
+/// A service of which nothing is known, in a cluster that is as usual.
+pub fn planned() -> Plan {
+    Plan {
+        revision: Some("now".into()),
+        refusal: None,
+        unsafe_names: vec![],
+        cluster_name: "demo".into(),
+        cluster: ClusterState::Active,
+        named: 1,
+        reports: vec![],
+        change: None,
+        documents: Publication::default(),
+        expected: std::collections::BTreeSet::new(),
+        channels: vec![],
+        jobs: vec![],
+        address: "http://demo.n.svc:11223".into(),
+        revisions: crate::revisions::History::default(),
+        is_rolled_back: false,
+    }
+}
+
 fn report(revision: &str, state: LoadState) -> Report {
     let error = (state == LoadState::Failed).then(|| "ModuleNotFoundError: x".to_owned());
     let services = BTreeMap::from([(
@@ -38,21 +59,11 @@ fn judged(refused: bool, cluster: ClusterState, report: Option<Report>) -> (bool
         cause: "Expected an expression".into(),
     };
     let plan = Plan {
-        revision: Some("now".into()),
-        unsafe_names: vec![],
         refusal: refused.then_some(Refusal::Syntax(syntax)),
-        cluster_name: "demo".into(),
         cluster,
-        named: 1,
         change: Some(change(&[])),
-        documents: Publication::default(),
-        channels: vec![],
-        jobs: vec![],
-        expected: std::collections::BTreeSet::new(),
-        address: String::new(),
-        revisions: crate::revisions::History::default(),
-        is_rolled_back: false,
         reports: vec![("demo-server-0".into(), report)],
+        ..planned()
     };
     judge(&plan, &servers("s", &plan))
 }
@@ -190,12 +201,7 @@ fn change(breaks: &[&str]) -> Change {
 
 fn two_servers(second: Report) -> Plan {
     Plan {
-        revision: Some("now".into()),
         unsafe_names: vec!["api.py".into(), "x.py".into()],
-        refusal: None,
-        cluster_name: "demo".into(),
-        cluster: ClusterState::Active,
-        named: 1,
         change: Some(change(&["a: OperationRemoved: a -> none"])),
         documents: Publication {
             kept: vec![PublishedDocument {
@@ -206,17 +212,12 @@ fn two_servers(second: Report) -> Plan {
             }],
             ..Publication::default()
         },
-        channels: vec![],
-        jobs: vec![],
-        expected: std::collections::BTreeSet::new(),
-        address: String::new(),
-        revisions: crate::revisions::History::default(),
-        is_rolled_back: false,
         reports: vec![
             ("demo-server-0".into(), Some(report("now", LoadState::Loaded))),
             ("demo-server-1".into(), Some(second)),
             ("demo-server-2".into(), None),
         ],
+        ..planned()
     }
 }
 

@@ -195,3 +195,36 @@ fn limits_are_what_still_fits() {
     let room = INDEX_BYTES - length(&is_taken(&version(0)).unwrap());
     assert!(is_taken(&version(room)).is_ok() && is_taken(&version(room + 1)).is_err());
 }
+
+/// What a version leaves behind for the next one, should that fail, was counted with it.
+#[test]
+fn what_may_be_put_back_fits_into_the_index() {
+    use crate::exchange::{GoodRevision, Hidden, IndexedChannel, IndexedJob, IndexedSecurity};
+    let channel = IndexedChannel {
+        url_path: "/a".repeat(50),
+        security: Some(IndexedSecurity {
+            password: Hidden("x".repeat(200)),
+            ..IndexedSecurity::default()
+        }),
+        ..IndexedChannel::default()
+    };
+    let job = IndexedJob {
+        payload: "y".repeat(1000),
+        ..IndexedJob::default()
+    };
+    let names = || (0..20).map(|number| number.to_string());
+    let mut version = IndexedService {
+        channels: names().map(|name| (name, channel.clone())).collect(),
+        jobs: names().map(|name| (name, job.clone())).collect(),
+        ..IndexedService::default()
+    };
+    let counted = length(&version);
+    version.good = Some(GoodRevision {
+        revision: "0123456789abcdef".into(),
+        channels: version.channels.clone(),
+        jobs: version.jobs.clone(),
+    });
+    let bytes = serde_json::to_string(&version).unwrap().len();
+    // The names of its own fields are not worth counting.
+    assert!(bytes <= counted + 100, "{bytes} {counted}");
+}

@@ -7,10 +7,9 @@ use serde_json::json;
 
 use super::*;
 use crate::api::channels::RestChannel;
-use crate::documents::Publication;
-use crate::exchange::{IndexedChannel, Report};
+use crate::exchange::{IndexedChannel, PartReport, Phase, Report};
+use crate::service::assess::tests::planned;
 use crate::service::channels::{Claim, Problem};
-use crate::service::plan::ClusterState;
 
 fn channel(name: &str, problem: Option<Problem>) -> PlannedChannel {
     let rest = json!({"service": "a.one", "urlPath": "/a/{b}", "methods": ["GET", "POST"], "security": {"none": {}}});
@@ -27,24 +26,12 @@ fn channel(name: &str, problem: Option<Problem>) -> PlannedChannel {
 
 fn plan(channels: Vec<PlannedChannel>, reports: Vec<Option<Report>>) -> Plan {
     Plan {
-        revision: None,
-        refusal: None,
-        unsafe_names: vec![],
-        cluster_name: "demo".into(),
-        cluster: ClusterState::Active,
-        named: 1,
         reports: reports
             .into_iter()
             .map(|report| ("pod".to_owned(), report))
             .collect(),
-        change: None,
-        documents: Publication::default(),
         channels,
-        jobs: vec![],
-        expected: std::collections::BTreeSet::new(),
-        address: "http://demo.n.svc:11223".into(),
-        revisions: crate::revisions::History::default(),
-        is_rolled_back: false,
+        ..planned()
     }
 }
 

@@ -6,10 +6,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::documents::Publication;
-use crate::exchange::Report;
+use crate::exchange::{PartReport, Phase, Report};
+use crate::service::assess::tests::planned;
 use crate::service::jobs::{Problem, Wish};
-use crate::service::plan::ClusterState;
 
 fn job(name: &str, more: &Value, problem: Option<Problem>) -> PlannedJob {
     let mut fields = json!({"name": name, "service": "a.one", "interval": "15m"});
@@ -26,24 +25,12 @@ fn job(name: &str, more: &Value, problem: Option<Problem>) -> PlannedJob {
 
 fn plan(jobs: Vec<PlannedJob>, reports: Vec<Option<Report>>) -> Plan {
     Plan {
-        revision: None,
-        refusal: None,
-        unsafe_names: vec![],
-        cluster_name: "demo".into(),
-        cluster: ClusterState::Active,
-        named: 1,
         reports: reports
             .into_iter()
             .map(|report| ("pod".to_owned(), report))
             .collect(),
-        change: None,
-        documents: Publication::default(),
-        channels: vec![],
         jobs,
-        expected: std::collections::BTreeSet::new(),
-        address: "http://demo.n.svc:11223".into(),
-        revisions: crate::revisions::History::default(),
-        is_rolled_back: false,
+        ..planned()
     }
 }
 
