@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::rows::{Row, unescape};
+use crate::rows::{Row, hex, unescape};
 use crate::schema::{TABLES, Table};
 use crate::secrets::Secrets;
 use crate::stream::{Facts, Part};
@@ -121,6 +122,44 @@ impl Manifest {
     /// All rows.
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum()
+    }
+}
+
+/// The tables of an archive that is written or read, in their order; the last one is open.
+#[derive(Default)]
+struct Tables {
+    entries: Vec<TableEntry>,
+    digest: Sha256,
+    /// The number of the next part.
+    part: u64,
+}
+
+impl Tables {
+    /// Ends the open table, and begins one.
+    fn begin(&mut self, table: &Table) {
+        self.end();
+        self.entries.push(TableEntry {
+            name: table.name.into(),
+            rows: 0,
+            sha256: String::new(),
+        });
+    }
+
+    /// Adds a part to the open table.
+    fn add(&mut self, rows: u64, lines: &[u8]) {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.rows += rows;
+        }
+        self.digest.update(lines);
+        self.part += 1;
+    }
+
+    /// Ends the open table: its sum is known.
+    fn end(&mut self) {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.sha256 = hex(&std::mem::take(&mut self.digest).finalize());
+        }
+        self.part = 0;
     }
 }
 

@@ -11,6 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::schema::Table;
 use crate::secrets::{Secrets, value};
 
 /// The kinds of database that Zato keeps its tables in.
@@ -125,6 +126,23 @@ impl Database {
             doing: doing.to_owned(),
             why: why.to_string(),
         }
+    }
+
+    /// Whether there are rows that must go before others are written: the last look, when nobody else can write any more.
+    pub(crate) fn has_rows(&self, counts: &[u64], replaces: bool) -> Result<bool, Error> {
+        let has_rows = counts.iter().any(|&rows| rows > 0);
+        if has_rows && !replaces {
+            return Err(self.error("write", "somebody else wrote rows meanwhile; nothing was written"));
+        }
+        Ok(has_rows)
+    }
+
+    /// It was given a row whose foreign key leads nowhere.
+    pub(crate) fn orphan(&self, table: &Table) -> Error {
+        self.error(
+            "write",
+            format!("a row of {} refers to one that is not there", table.name),
+        )
     }
 
     /// It was lost at COMMIT.

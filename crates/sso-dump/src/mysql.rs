@@ -137,20 +137,10 @@ pub async fn target(database: &Database, server: &Server) -> Result<(Target, Vec
     let failed = error(database, "look at its tables");
     let mut connection = connect(database, server).await?;
     let found = found(&mut connection).await.map_err(&failed)?;
-    let mut differences = engines(&mut connection).await.map_err(&failed)?;
-    let limits = limits(Kind::Mysql, &found).unwrap_or_else(|others| {
-        differences.extend(others);
-        Vec::new()
-    });
-    if !differences.is_empty() {
-        return Err(Error::Schema {
-            database: database.to_string(),
-            differences,
-        });
-    }
+    let differences = engines(&mut connection).await.map_err(&failed)?;
     let target = Target {
         kind: Kind::Mysql,
-        limits,
+        limits: limits(database, &found, differences)?,
         definitions: definitions(&mut connection, sql::DEFINITIONS)
             .await
             .map_err(&failed)?,

@@ -181,22 +181,9 @@ pub async fn target(database: &Database, server: &Server) -> Result<(Target, Vec
             differences.push(format!("sequence {} is missing", table.sequence));
         }
     }
-    let limits = match limits(Kind::Postgresql, &found) {
-        Ok(limits) => limits,
-        Err(others) => {
-            differences.extend(others);
-            Vec::new()
-        }
-    };
-    if !differences.is_empty() {
-        return Err(Error::Schema {
-            database: database.to_string(),
-            differences,
-        });
-    }
     let target = Target {
         kind: Kind::Postgresql,
-        limits,
+        limits: limits(database, &found, differences)?,
         definitions: definitions(&client, sql::DEFINITIONS).await.map_err(&failed)?,
     };
     Ok((target, counts(&client).await.map_err(failed)?))

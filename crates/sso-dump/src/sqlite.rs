@@ -111,13 +111,9 @@ pub fn target(path: &Path) -> Result<(Target, Vec<u64>), Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let failed = error(path, "look at its tables");
     let found = found(&connection).map_err(&failed)?;
-    let limits = limits(Kind::Sqlite, &found).map_err(|differences| Error::Schema {
-        database: Database::Sqlite(path.to_owned()).to_string(),
-        differences,
-    })?;
     let target = Target {
         kind: Kind::Sqlite,
-        limits,
+        limits: limits(&Database::Sqlite(path.to_owned()), &found, Vec::new())?,
         definitions: definitions(&connection, sql::DEFINITIONS).map_err(&failed)?,
     };
     Ok((target, counts(&connection).map_err(failed)?))

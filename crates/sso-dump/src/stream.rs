@@ -138,7 +138,7 @@ pub fn channel() -> (Sender, mpsc::Receiver<Message>) {
             rows: 0,
             lines: Vec::new(),
         },
-        is_sent: false,
+        rows: 0,
     };
     (sender, receiver)
 }
@@ -147,7 +147,8 @@ pub fn channel() -> (Sender, mpsc::Receiver<Message>) {
 pub struct Sender {
     channel: mpsc::Sender<Message>,
     part: Part,
-    is_sent: bool,
+    /// Of the table, in all its parts so far.
+    rows: u64,
 }
 
 impl Sender {
@@ -160,21 +161,36 @@ impl Sender {
     #[must_use]
     pub fn count(&mut self) -> Option<Message> {
         self.part.rows += 1;
+        self.rows += 1;
         (self.part.lines.len() >= PART).then(|| self.take())
     }
 
     /// The end of a table. One without rows has a part, too.
     #[must_use]
     pub fn end_table(&mut self) -> Option<Message> {
-        let is_open = self.part.rows > 0 || !self.is_sent;
+        let is_open = self.part.rows > 0 || self.rows == 0;
         let message = is_open.then(|| self.take());
         self.part.table += 1;
-        self.is_sent = false;
+        self.rows = 0;
         message
     }
 
+    /// The same as [`Self::count`] in a dump, which tells how far it is with each part.
+    pub fn dumped(&mut self, control: &Control) -> Result<Option<Message>, Error> {
+        let part = self.count();
+        if part.is_some() {
+            control.tell("dump", self.part.table, self.rows)?;
+        }
+        Ok(part)
+    }
+
+    /// The same as [`Self::end_table`] in a dump.
+    pub fn dumped_table(&mut self, control: &Control) -> Result<Option<Message>, Error> {
+        control.tell("dump", self.part.table, self.rows)?;
+        Ok(self.end_table())
+    }
+
     fn take(&mut self) -> Message {
-        self.is_sent = true;
         let next = Part {
             table: self.part.table,
             rows: 0,

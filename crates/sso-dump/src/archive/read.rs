@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::seal::{self, Identities};
-use super::{FORMAT, HEADER, Header, MANIFEST, Manifest, SECRETS, TableEntry, VERSION, part_name};
+use super::{FORMAT, HEADER, Header, MANIFEST, Manifest, SECRETS, Tables, VERSION, part_name};
 use crate::error::Error;
 use crate::rows::{Row, hex};
 use crate::schema::{TABLES, Table};
@@ -103,9 +103,7 @@ fn damaged(error: std::io::Error) -> Error {
 #[derive(Default)]
 struct State {
     header: Option<Header>,
-    tables: Vec<TableEntry>,
-    digest: Sha256,
-    part: u64,
+    tables: Tables,
     last_id: Option<i64>,
     files: BTreeMap<String, String>,
     secrets: Option<Secrets>,
@@ -124,7 +122,7 @@ impl State {
             return self.rows(path, content, visitor);
         }
         if path == MANIFEST {
-            self.end_table();
+            self.tables.end();
             self.manifest = Some(parse(MANIFEST, &content)?);
             return Ok(());
         }
@@ -153,38 +151,23 @@ impl State {
     }
 
     fn rows(&mut self, path: &str, lines: Vec<u8>, visitor: &mut impl Visitor) -> Result<(), Error> {
-        let next = self.tables.len();
-        let is_next = TABLES.get(next).is_some_and(|table| path == part_name(table, 0));
-        if is_next {
-            self.end_table();
-            self.tables.push(TableEntry {
-                name: TABLES[next].name.into(),
-                rows: 0,
-                sha256: String::new(),
-            });
+        let next = TABLES.get(self.tables.entries.len());
+        if let Some(table) = next.filter(|table| path == part_name(table, 0)) {
+            self.tables.begin(table);
+            self.last_id = None;
         }
-        let place = self.tables.len().checked_sub(1);
-        let place = place.filter(|&place| path == part_name(&TABLES[place], self.part));
-        let (Some(place), Some(entry)) = (place, self.tables.last_mut()) else {
+        let place = self.tables.entries.len().checked_sub(1);
+        let place = place.filter(|&place| path == part_name(&TABLES[place], self.tables.part));
+        let Some(place) = place else {
             return Err(Error::Damaged("rows are not in their order".into()));
         };
-        self.part += 1;
-        self.digest.update(&lines);
         let rows = check(&TABLES[place], &lines, &mut self.last_id)?;
-        entry.rows += rows;
+        self.tables.add(rows, &lines);
         visitor.part(Part {
             table: place,
             rows,
             lines,
         })
-    }
-
-    fn end_table(&mut self) {
-        if let Some(entry) = self.tables.last_mut() {
-            entry.sha256 = hex(&std::mem::take(&mut self.digest).finalize());
-        }
-        self.part = 0;
-        self.last_id = None;
     }
 
     fn finish(self) -> Result<Contents, Error> {
@@ -197,7 +180,7 @@ impl State {
         if manifest.header != header {
             return differs("origin and time");
         }
-        if manifest.tables != self.tables || self.tables.len() != TABLES.len() {
+        if manifest.tables != self.tables.entries || manifest.tables.len() != TABLES.len() {
             return differs("rows");
         }
         if manifest.files != self.files {

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::seal::{Seal, Sealing};
-use super::{HEADER, Header, KeyCheck, MANIFEST, Manifest, SECRETS, TableEntry, by_hand, part_name};
+use super::{HEADER, Header, KeyCheck, MANIFEST, Manifest, SECRETS, Tables, by_hand, part_name};
 use crate::error::Error;
 use crate::rows::hex;
 use crate::schema::TABLES;
@@ -23,9 +23,7 @@ pub struct Writer<W: Write> {
     tar: tar::Builder<GzEncoder<Sealing<W>>>,
     header: Header,
     secrets: Option<Secrets>,
-    tables: Vec<TableEntry>,
-    digest: Sha256,
-    part: u64,
+    tables: Tables,
     files: BTreeMap<String, String>,
     key_check: KeyCheck,
 }
@@ -40,9 +38,7 @@ impl<W: Write> Writer<W> {
             tar: tar::Builder::new(gzip),
             header,
             secrets,
-            tables: Vec::new(),
-            digest: Sha256::new(),
-            part: 0,
+            tables: Tables::default(),
             files: BTreeMap::new(),
             key_check: KeyCheck::default(),
         };
@@ -52,39 +48,27 @@ impl<W: Write> Writer<W> {
 
     /// Rows of the same table as before, or of the next one.
     pub fn part(&mut self, part: &Part) -> Result<(), Error> {
-        if part.table == self.tables.len() {
-            self.end_table();
-            self.tables.push(TableEntry {
-                name: TABLES[part.table].name.into(),
-                rows: 0,
-                sha256: String::new(),
-            });
+        let table = &TABLES[part.table];
+        if part.table == self.tables.entries.len() {
+            self.tables.begin(table);
         }
-        let Some(entry) = self.tables.last_mut() else {
-            return Err(Error::Usage("rows of a table before its turn".into()));
-        };
-        entry.rows += part.rows;
-        self.digest.update(&part.lines);
+        if part.table + 1 != self.tables.entries.len() {
+            return Err(Error::Usage("rows of a table out of its turn".into()));
+        }
         if let Some(secrets) = &self.secrets {
             // A wrong secrets.conf is found now, and not when it is too late.
             self.key_check.look_at(secrets, part);
         }
-        let name = part_name(&TABLES[part.table], self.part);
-        self.part += 1;
+        let name = part_name(table, self.tables.part);
+        self.tables.add(part.rows, &part.lines);
         self.member(&name, &part.lines)
-    }
-
-    fn end_table(&mut self) {
-        if let Some(entry) = self.tables.last_mut() {
-            entry.sha256 = hex(&std::mem::take(&mut self.digest).finalize());
-        }
-        self.part = 0;
     }
 
     /// Ends the archive: keys, what loads it by hand, manifest.
     pub fn finish(mut self) -> Result<(Manifest, W), Error> {
-        self.end_table();
-        if self.tables.len() != TABLES.len() {
+        self.tables.end();
+        let tables = std::mem::take(&mut self.tables.entries);
+        if tables.len() != TABLES.len() {
             return Err(Error::Stopped);
         }
         if let (Some(secrets), true) = (&self.secrets, self.key_check.is_wrong()) {
@@ -97,13 +81,13 @@ impl<W: Write> Writer<W> {
         if let Some(secrets) = self.secrets.take() {
             self.file(SECRETS, secrets.text().as_bytes())?;
         }
-        for (name, text) in by_hand::files(&self.tables) {
+        for (name, text) in by_hand::files(&tables) {
             self.file(name, text.as_bytes())?;
         }
         let manifest = Manifest {
             key_check: self.header.key_fingerprint.as_ref().map(|_| self.key_check),
             header: self.header.clone(),
-            tables: std::mem::take(&mut self.tables),
+            tables,
             files: std::mem::take(&mut self.files),
         };
         self.member(MANIFEST, &json(&manifest)?)?;

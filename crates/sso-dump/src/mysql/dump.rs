@@ -32,14 +32,11 @@ pub async fn dump(
         connection.query_drop(statement).await.map_err(&failed)?;
     }
     let found = found(&mut connection).await.map_err(&failed)?;
-    limits(Kind::Mysql, &found).map_err(|differences| Error::Schema {
-        database: database.to_string(),
-        differences,
-    })?;
+    limits(database, &found, Vec::new())?;
     let facts = facts(&mut connection, database).await.map_err(&failed)?;
     sender.send(Message::Facts(Box::new(facts))).await?;
-    for (place, table) in TABLES.iter().enumerate() {
-        send(&mut connection, database, place, table, &mut sender, control).await?;
+    for table in &TABLES {
+        send(&mut connection, database, table, &mut sender, control).await?;
     }
     connection.query_drop("COMMIT").await.map_err(failed)?;
     sender.send(Message::End).await?;
@@ -69,7 +66,6 @@ async fn facts(connection: &mut Conn, database: &Database) -> mysql_async::Resul
 async fn send(
     connection: &mut Conn,
     database: &Database,
-    place: usize,
     table: &'static Table,
     sender: &mut Sender,
     control: &Control,
@@ -77,20 +73,14 @@ async fn send(
     let failed = error(database, "read");
     let query = sql::select(Kind::Mysql, table);
     let mut rows = connection.query_iter(query).await.map_err(&failed)?;
-    let mut count = 0;
     while let Some(row) = rows.next().await.map_err(&failed)? {
         let mut writer = LineWriter::new(sender.lines());
         write_row(&mut writer, table, &row).map_err(|why| database.error("read", why))?;
         writer.finish();
-        count += 1;
-        let part = sender.count();
-        if part.is_some() {
-            control.tell("dump", place, count)?;
-        }
+        let part = sender.dumped(control)?;
         sender.send(part).await?;
     }
-    control.tell("dump", place, count)?;
-    let rest = sender.end_table();
+    let rest = sender.dumped_table(control)?;
     sender.send(rest).await
 }
 

@@ -59,16 +59,9 @@ async fn begin(connection: &mut Conn, database: &Database, replaces: bool) -> Re
         );
         connection.query_drop(lock).await.map_err(&failed)?;
     }
-    if counts(connection)
-        .await
-        .map_err(&failed)?
-        .iter()
-        .all(|&rows| rows == 0)
-    {
+    let counts = counts(connection).await.map_err(&failed)?;
+    if !database.has_rows(&counts, replaces)? {
         return Ok(());
-    }
-    if !replaces {
-        return Err(database.error("write", "somebody else wrote rows meanwhile; nothing was written"));
     }
     for table in TABLES.iter().rev() {
         let delete = sql::delete(Kind::Mysql, table);
@@ -124,20 +117,13 @@ async fn write(connection: &mut Conn, database: &Database, part: Part) -> Result
 
 async fn refuse_orphans(connection: &mut Conn, database: &Database) -> Result<(), Error> {
     for table in &TABLES {
-        for condition in sql::orphans(Kind::Mysql, table) {
-            let query = format!(
-                "SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})",
-                table.name
-            );
+        for query in sql::has_orphans(Kind::Mysql, table) {
             let found: Option<bool> = connection
                 .query_first(query)
                 .await
                 .map_err(error(database, "look at foreign keys"))?;
             if found.unwrap_or_default() {
-                return Err(database.error(
-                    "write",
-                    format!("a row of {} refers to one that is not there", table.name),
-                ));
+                return Err(database.orphan(table));
             }
         }
     }

@@ -26,14 +26,11 @@ pub async fn dump(
     let client = connect(database, server).await?;
     begin(&client).await.map_err(&failed)?;
     let found = found(&client).await.map_err(&failed)?;
-    limits(Kind::Postgresql, &found).map_err(|differences| Error::Schema {
-        database: database.to_string(),
-        differences,
-    })?;
+    limits(database, &found, Vec::new())?;
     let facts = facts(&client, database).await.map_err(&failed)?;
     sender.send(Message::Facts(Box::new(facts))).await?;
-    for (place, table) in TABLES.iter().enumerate() {
-        send(&client, database, place, table, &mut sender, control).await?;
+    for table in &TABLES {
+        send(&client, database, table, &mut sender, control).await?;
     }
     client.batch_execute("COMMIT").await.map_err(failed)?;
     sender.send(Message::End).await
@@ -81,7 +78,6 @@ async fn facts(client: &Client, database: &Database) -> Result<Facts, tokio_post
 async fn send(
     client: &Client,
     database: &Database,
-    place: usize,
     table: &'static Table,
     sender: &mut Sender,
     control: &Control,
@@ -90,7 +86,7 @@ async fn send(
     let copy = format!("COPY ({}) TO STDOUT", sql::select(Kind::Postgresql, table));
     let chunks = client.copy_out(&copy).await.map_err(&failed)?;
     pin_mut!(chunks);
-    let (mut count, mut open) = (0, Vec::new());
+    let mut open = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(&failed)?;
         for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
@@ -108,16 +104,11 @@ async fn send(
             };
             translate(table, line, sender.lines()).map_err(|why| database.error("read", why))?;
             open.clear();
-            count += 1;
-            let part = sender.count();
-            if part.is_some() {
-                control.tell("dump", place, count)?;
-            }
+            let part = sender.dumped(control)?;
             sender.send(part).await?;
         }
     }
-    control.tell("dump", place, count)?;
-    let rest = sender.end_table();
+    let rest = sender.dumped_table(control)?;
     sender.send(rest).await
 }
 

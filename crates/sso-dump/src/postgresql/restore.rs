@@ -49,16 +49,9 @@ async fn begin(client: &Client, database: &Database, replaces: bool) -> Result<(
     let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
     let start = format!("BEGIN; {}", sql::lock(&names, "SHARE ROW EXCLUSIVE"));
     client.batch_execute(&start).await.map_err(&failed)?;
-    if counts(client)
-        .await
-        .map_err(&failed)?
-        .iter()
-        .all(|&rows| rows == 0)
-    {
+    let counts = counts(client).await.map_err(&failed)?;
+    if !database.has_rows(&counts, replaces)? {
         return Ok(());
-    }
-    if !replaces {
-        return Err(database.error("write", "somebody else wrote rows meanwhile; nothing was written"));
     }
     // Part of the transaction as all else. DELETE would look at each row's references, among dead rows and without an
     // index. Who reads at an older snapshot must have locked the tables before, as a dump does: it would see no rows.

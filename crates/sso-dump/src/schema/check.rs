@@ -3,7 +3,8 @@
 //! Owns the comparison. Must never touch the database: what was found is given.
 
 use super::{Column, TABLES, Type};
-use crate::database::Kind;
+use crate::database::{Database, Kind};
+use crate::error::Error;
 
 /// One column of a database whose table's name begins with `zato_sso_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,22 @@ pub struct Limit {
 /// The limits of all columns, by table and column as in [`TABLES`].
 pub type Limits = Vec<Vec<Limit>>;
 
-/// The limits, or how the database differs from what is known.
-pub fn limits(kind: Kind, found: &[Found]) -> Result<Limits, Vec<String>> {
+/// The limits, or what there is to tell of the differences: those that were seen already, and those of the columns.
+pub fn limits(database: &Database, found: &[Found], mut differences: Vec<String>) -> Result<Limits, Error> {
+    let limits = of_columns(database.kind(), found).unwrap_or_else(|others| {
+        differences.extend(others);
+        Vec::new()
+    });
+    if differences.is_empty() {
+        return Ok(limits);
+    }
+    Err(Error::Schema {
+        database: database.to_string(),
+        differences,
+    })
+}
+
+fn of_columns(kind: Kind, found: &[Found]) -> Result<Limits, Vec<String>> {
     let mut differences = extra(found);
     let mut limits = Vec::new();
     for table in &TABLES {
@@ -146,12 +161,12 @@ mod tests {
     fn every_difference_is_told() {
         for kind in [Kind::Sqlite, Kind::Postgresql, Kind::Mysql] {
             let found = all(kind);
-            assert!(limits(kind, &found).is_ok());
+            assert!(of_columns(kind, &found).is_ok());
             for place in 0..found.len() {
                 let told = |change: &dyn Fn(&mut Vec<Found>)| {
                     let mut changed = found.clone();
                     change(&mut changed);
-                    limits(kind, &changed).unwrap_err().join("; ")
+                    of_columns(kind, &changed).unwrap_err().join("; ")
                 };
                 let column = &found[place].column;
                 assert!(told(&|all| drop(all.remove(place))).contains(column));
@@ -169,7 +184,7 @@ mod tests {
         let mut found = all(Kind::Sqlite);
         found.retain(|column| column.table != "zato_sso_password_reset");
         found[0].table = "zato_sso_device".into();
-        let told = limits(Kind::Sqlite, &found).unwrap_err();
+        let told = of_columns(Kind::Sqlite, &found).unwrap_err();
         assert!(
             told.contains(&"table zato_sso_password_reset is missing".to_owned()),
             "{told:?}"

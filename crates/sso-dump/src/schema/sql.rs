@@ -42,6 +42,17 @@ pub fn orphans(kind: Kind, table: &Table) -> Vec<String> {
     table.references.iter().map(one).collect()
 }
 
+/// Whether there are such rows: one query a key.
+pub fn has_orphans(kind: Kind, table: &Table) -> Vec<String> {
+    let one = |condition| {
+        format!(
+            "SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})",
+            table.name
+        )
+    };
+    orphans(kind, table).into_iter().map(one).collect()
+}
+
 /// What makes all tables, their indexes and sequences, as Zato's own `create odb` does.
 pub fn create(kind: Kind) -> Vec<String> {
     let mut statements = Vec::new();

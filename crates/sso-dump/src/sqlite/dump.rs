@@ -49,10 +49,7 @@ pub fn rows(
 ) -> Result<(), Error> {
     let failed = error(path, "read");
     let found = found(copy).map_err(&failed)?;
-    limits(Kind::Sqlite, &found).map_err(|differences| Error::Schema {
-        database: Database::Sqlite(path.to_owned()).to_string(),
-        differences,
-    })?;
+    limits(&Database::Sqlite(path.to_owned()), &found, Vec::new())?;
     let left_out = if options.without_orphans {
         delete_orphans(copy).map_err(&failed)?
     } else {
@@ -63,8 +60,8 @@ pub fn rows(
         ..facts(copy, path).map_err(&failed)?
     };
     sender.send_blocking(Message::Facts(Box::new(facts)))?;
-    for (place, table) in TABLES.iter().enumerate() {
-        send(copy, path, place, table, sender, control)?;
+    for table in &TABLES {
+        send(copy, path, table, sender, control)?;
     }
     sender.send_blocking(Message::End)
 }
@@ -185,7 +182,6 @@ fn facts(copy: &Connection, path: &Path) -> rusqlite::Result<Facts> {
 fn send(
     copy: &Connection,
     path: &Path,
-    place: usize,
     table: &'static Table,
     sender: &mut Sender,
     control: &Control,
@@ -193,7 +189,6 @@ fn send(
     let failed = error(path, "read");
     let mut statement = copy.prepare(&sql::select(Kind::Sqlite, table)).map_err(&failed)?;
     let mut rows = statement.query([]).map_err(&failed)?;
-    let mut count = 0;
     while let Some(row) = rows.next().map_err(&failed)? {
         let mut writer = LineWriter::new(sender.lines());
         for (at, column) in table.columns.iter().enumerate() {
@@ -205,15 +200,10 @@ fn send(
             })?;
         }
         writer.finish();
-        count += 1;
-        let part = sender.count();
-        if part.is_some() {
-            control.tell("dump", place, count)?;
-        }
+        let part = sender.dumped(control)?;
         sender.send_blocking(part)?;
     }
-    control.tell("dump", place, count)?;
-    let rest = sender.end_table();
+    let rest = sender.dumped_table(control)?;
     sender.send_blocking(rest)
 }
 

@@ -59,15 +59,8 @@ pub fn fill(
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(&failed)?;
-    if counts(&transaction)
-        .map_err(&failed)?
-        .iter()
-        .any(|&rows| rows > 0)
-    {
-        if !options.replaces {
-            let database = Database::Sqlite(path.to_owned());
-            return Err(database.error("write", "somebody else wrote rows meanwhile; nothing was written"));
-        }
+    let counts = counts(&transaction).map_err(&failed)?;
+    if Database::Sqlite(path.to_owned()).has_rows(&counts, options.replaces)? {
         for table in TABLES.iter().rev() {
             transaction
                 .execute(&sql::delete(Kind::Sqlite, table), [])
@@ -198,20 +191,12 @@ impl ToSql for Field<'_> {
 fn refuse_orphans(transaction: &Transaction<'_>, path: &Path) -> Result<(), Error> {
     let failed = error(path, "look at foreign keys");
     for table in &TABLES {
-        for condition in sql::orphans(Kind::Sqlite, table) {
-            let query = format!(
-                "SELECT EXISTS (SELECT 1 FROM {} AS c WHERE {condition})",
-                table.name
-            );
+        for query in sql::has_orphans(Kind::Sqlite, table) {
             if transaction
                 .query_one(&query, [], |row| row.get(0))
                 .map_err(&failed)?
             {
-                let database = Database::Sqlite(path.to_owned());
-                return Err(database.error(
-                    "write",
-                    format!("a row of {} refers to one that is not there", table.name),
-                ));
+                return Err(Database::Sqlite(path.to_owned()).orphan(table));
             }
         }
     }
