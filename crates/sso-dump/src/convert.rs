@@ -17,6 +17,9 @@ use crate::stream::SecurityDefinition;
 use crate::timestamp;
 
 mod linked;
+mod write;
+
+use write::write;
 
 /// How many problems are told one by one.
 const TOLD: usize = 20;
@@ -249,64 +252,6 @@ pub fn repaired(text: &str) -> Option<Cow<'static, str>> {
     let is_token =
         text.starts_with("gAAAA") && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     is_token.then_some(Cow::Owned(text))
-}
-
-/// The row in the form that its database takes: a line of COPY, a tuple of VALUES, or a line of this crate.
-fn write(kind: Kind, source: Kind, table: &Table, row: &Row<'_>, fields: &[Cow<'_, str>], out: &mut Vec<u8>) {
-    match kind {
-        Kind::Postgresql => {
-            for field in fields {
-                out.extend_from_slice(field.as_bytes());
-                out.push(b'\t');
-            }
-            out.pop();
-            out.push(b'\n');
-        }
-        Kind::Mysql => write_tuple(table, fields, out),
-        Kind::Sqlite => write_line(source, table, row, fields, out),
-    }
-}
-
-fn write_tuple(table: &Table, fields: &[Cow<'_, str>], out: &mut Vec<u8>) {
-    out.push(b'(');
-    for (column, field) in table.columns.iter().zip(fields) {
-        match column.kind {
-            _ if field == NULL => out.extend_from_slice(b"NULL"),
-            Type::Integer | Type::Boolean => out.extend_from_slice(field.as_bytes()),
-            // The escapes of a line are those of a literal, too.
-            _ => {
-                out.push(b'\'');
-                for (place, piece) in field.split('\'').enumerate() {
-                    if place > 0 {
-                        out.extend_from_slice(b"\\'");
-                    }
-                    out.extend_from_slice(piece.as_bytes());
-                }
-                out.push(b'\'');
-            }
-        }
-        out.push(b',');
-    }
-    out.pop();
-    out.extend_from_slice(b"),");
-}
-
-fn write_line(source: Kind, table: &Table, row: &Row<'_>, fields: &[Cow<'_, str>], out: &mut Vec<u8>) {
-    for field in fields {
-        out.extend_from_slice(field.as_bytes());
-        out.push(b'\t');
-    }
-    if source == Kind::Sqlite {
-        out.extend_from_slice(row.notes.as_bytes());
-        out.push(b'\n');
-        return;
-    }
-    // Zato on SQLite keeps what it encrypts as BLOB.
-    let is_blob = |(column, field): &(&Column, &Cow<'_, str>)| column.is_bytes && *field != NULL;
-    let blobs: Vec<_> = table.columns.iter().zip(fields).filter(is_blob).collect();
-    let names: Vec<_> = blobs.iter().map(|(column, _)| column.name).collect();
-    out.extend_from_slice(names.join(",").as_bytes());
-    out.push(b'\n');
 }
 
 /// A row as both sides of a comparison have it: repaired, dates in one form, without what only SQLite has.

@@ -5,14 +5,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use url::Url;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::schema::Table;
-use crate::secrets::{Secrets, value};
+use crate::secrets::Secrets;
+
+mod directory;
+mod url;
 
 /// The kinds of database that Zato keeps its tables in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,56 +152,6 @@ impl Database {
         Error::Unknown { database, why }
     }
 
-    /// From a URL: `postgresql://user@host:5432/database?sslmode=verify-full&sslrootcert=FILE&schema=NAME`,
-    /// `mysql://..` the same, `sqlite:///path`.
-    pub fn from_url(text: &str, password: Option<Zeroizing<String>>) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::Usage(format!("not the URL of a database: {why}"));
-        let url = Url::parse(text).map_err(|why| wrong(&why.to_string()))?;
-        if url.password().is_some() {
-            return Err(Error::Usage(
-                "the URL has a password, which everybody on this machine could read: put it into the environment variable ZATO_SSO_PASSWORD or into a file (--password-file)".into(),
-            ));
-        }
-        let path = decoded(url.path())?;
-        let (kind, port) = match url.scheme() {
-            "sqlite" if url.host_str().is_some_and(|host| !host.is_empty()) => {
-                return Err(wrong(
-                    "a file of SQLite has three slashes, as in sqlite:///opt/zato.db, or is named without sqlite:",
-                ));
-            }
-            "sqlite" => return Ok(Self::Sqlite(PathBuf::from(path))),
-            "postgresql" | "postgres" => (Kind::Postgresql, 5432),
-            "mysql" | "mariadb" => (Kind::Mysql, 3306),
-            _ => return Err(wrong("it begins with none of postgresql:, mysql: and sqlite:")),
-        };
-        let database = path.trim_start_matches('/').to_owned();
-        if database.is_empty() || url.username().is_empty() {
-            return Err(wrong(
-                "it names no user or no database, as in postgresql://user@host/database",
-            ));
-        }
-        let mut server = Server {
-            host: decoded(url.host_str().unwrap_or_default())?
-                .trim_matches(['[', ']'])
-                .to_owned(),
-            port: url.port().unwrap_or(port),
-            user: decoded(url.username())?,
-            password,
-            database,
-            schema: None,
-            tls: Tls::Disabled,
-        };
-        server.tls = if server.is_local() {
-            Tls::Disabled
-        } else {
-            Tls::Verified(None)
-        };
-        for (key, value) in url.query_pairs() {
-            server.set(&key, &value)?;
-        }
-        Ok(server.of(kind))
-    }
-
     /// From what a person names.
     pub fn find(place: &str, password: Option<Zeroizing<String>>) -> Result<Place, Error> {
         if place.contains("://") {
@@ -219,16 +170,35 @@ impl Database {
                 zato_version: None,
             });
         }
-        of_directory(path, password)
+        directory::place(path, password)
     }
 }
 
 impl Server {
-    fn is_local(&self) -> bool {
-        let address = self.host.parse::<std::net::IpAddr>();
-        self.host == "localhost"
-            || self.host.starts_with('/')
-            || address.is_ok_and(|address| address.is_loopback())
+    /// One of that kind, with what nobody said as it is by default: its port, and TLS to a server elsewhere.
+    fn new(
+        kind: Kind,
+        (host, port): (String, Option<u16>),
+        (user, password): (String, Option<Zeroizing<String>>),
+        database: String,
+    ) -> Self {
+        let address = host.parse::<std::net::IpAddr>();
+        let is_local = host == "localhost"
+            || host.starts_with('/')
+            || address.is_ok_and(|address| address.is_loopback());
+        Self {
+            port: port.unwrap_or(if kind == Kind::Mysql { 3306 } else { 5432 }),
+            tls: if is_local {
+                Tls::Disabled
+            } else {
+                Tls::Verified(None)
+            },
+            schema: None,
+            host,
+            user,
+            password,
+            database,
+        }
     }
 
     fn of(self, kind: Kind) -> Database {
@@ -237,133 +207,5 @@ impl Server {
         } else {
             Database::Postgresql(self)
         }
-    }
-
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        match (key, value) {
-            ("sslmode", "disable") => self.tls = Tls::Disabled,
-            ("sslmode", "verify-full") if matches!(self.tls, Tls::Verified(_)) => {}
-            ("sslmode", "verify-full") => self.tls = Tls::Verified(None),
-            ("sslmode", _) => {
-                return Err(Error::Usage(
-                    "sslmode is one of disable and verify-full: the others do not look at who answers".into(),
-                ));
-            }
-            ("sslrootcert", file) => self.tls = Tls::Verified(Some(file.into())),
-            ("schema", name) => self.schema = Some(name.to_owned()),
-            _ => {
-                return Err(Error::Usage(format!(
-                    "the URL has a parameter that is not known: {key}"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn decoded(text: &str) -> Result<String, Error> {
-    percent_decode_str(text)
-        .decode_utf8()
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|_| Error::Usage("the URL of the database is not UTF-8".into()))
-}
-
-/// The database of a Zato server, from its server.conf, and its keys.
-fn of_directory(path: &Path, password: Option<Zeroizing<String>>) -> Result<Place, Error> {
-    let read = |name: &str| {
-        let path = path.join(name);
-        std::fs::read_to_string(&path)
-            .map(Zeroizing::new)
-            .map_err(Error::io(path.display().to_string()))
-    };
-    let config = read("config/repo/server.conf")?;
-    let secrets = Secrets::parse(
-        read("config/repo/secrets.conf")?,
-        &path.join("config/repo/secrets.conf").display().to_string(),
-    )?;
-    let entry = |key: &str| value(&config, "odb", key).unwrap_or_default();
-    let engine = entry("engine");
-    let name = entry("db_name");
-    let database = if engine.starts_with("sqlite") {
-        // A relative one is relative to the server.
-        Database::Sqlite(path.join(name.as_str()))
-    } else {
-        let kind = match engine.split('+').next().unwrap_or_default() {
-            "postgresql" => Kind::Postgresql,
-            "mysql" => Kind::Mysql,
-            _ => {
-                return Err(Error::Usage(format!(
-                    "{}: [odb] has no engine that is known",
-                    path.display()
-                )));
-            }
-        };
-        let port = entry("port").parse();
-        let mut server = Server {
-            host: entry("host").to_string(),
-            port: port.unwrap_or(if kind == Kind::Mysql { 3306 } else { 5432 }),
-            user: entry("username").to_string(),
-            password: password.or_else(|| secrets.entry("server_conf.odb.password")),
-            database: name.to_string(),
-            schema: None,
-            tls: Tls::Disabled,
-        };
-        if !server.is_local() {
-            server.tls = Tls::Verified(None);
-        }
-        server.of(kind)
-    };
-    let info = read(".zato-info").ok();
-    let info = info.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
-    Ok(Place {
-        database,
-        secrets: Some(secrets),
-        zato_version: info.and_then(|info| info["version"].as_str().map(str::to_owned)),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls() {
-        let told = |text: &str| Database::from_url(text, None).map(|database| database.to_string());
-        assert_eq!(
-            told("postgresql://zato@db.example.com/odb").unwrap(),
-            "postgresql://zato@db.example.com:5432/odb"
-        );
-        assert_eq!(
-            told("mysql://a%40b@[::1]:33/odb").unwrap(),
-            "mysql://a@b@::1:33/odb"
-        );
-        assert_eq!(told("sqlite:///opt/zato.db").unwrap(), "sqlite:/opt/zato.db");
-        for wrong in [
-            "x",
-            "http://a@b/c",
-            "mysql://host/db",
-            "mysql://user@host",
-            "mysql://u@h/d?ssl=1",
-            "sqlite://zato.db",
-            "sqlite://opt/zato.db",
-        ] {
-            assert!(told(wrong).is_err(), "{wrong}");
-        }
-        let error = told("mysql://user:hunter2@host/db").unwrap_err().to_string();
-        assert!(error.contains("ZATO_SSO_PASSWORD") && !error.contains("hunter2"));
-    }
-
-    #[test]
-    fn a_server_elsewhere_must_prove_itself() {
-        let tls = |text: &str| match Database::from_url(text, None).unwrap() {
-            Database::Postgresql(server) | Database::Mysql(server) => server.tls,
-            Database::Sqlite(_) => unreachable!(),
-        };
-        assert_eq!(tls("mysql://u@127.0.0.1/d"), Tls::Disabled);
-        assert_eq!(tls("mysql://u@10.0.0.1/d"), Tls::Verified(None));
-        assert_eq!(tls("mysql://u@10.0.0.1/d?sslmode=disable"), Tls::Disabled);
-        let file = Tls::Verified(Some("/ca.pem".into()));
-        assert_eq!(tls("mysql://u@h/d?sslrootcert=/ca.pem&sslmode=verify-full"), file);
-        assert!(Database::from_url("mysql://u@h/d?sslmode=require", None).is_err());
     }
 }
