@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use proptest::prelude::*;
 use sso_dump::archive::read::{Ignore, Visitor, read};
@@ -152,6 +152,35 @@ proptest! {
     }
 }
 
+/// Name and content.
+type Member = (String, Vec<u8>);
+
+fn unpacked(bytes: &[u8]) -> Vec<Member> {
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(bytes));
+    let entries = tar.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        (entry.path().unwrap().display().to_string(), content)
+    });
+    entries.collect()
+}
+
+fn packer() -> tar::Builder<flate2::write::GzEncoder<Vec<u8>>> {
+    let compression = flate2::Compression::fast();
+    tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), compression))
+}
+
+fn packed(members: &[Member]) -> Vec<u8> {
+    let mut tar = packer();
+    for (name, content) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, name, &content[..]).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
 /// Members that somebody took away, moved, doubled or made up, with all sums of tar and gzip right.
 #[test]
 fn members_out_of_order_are_refused() {
@@ -159,29 +188,8 @@ fn members_out_of_order_are_refused() {
     let mut tables = vec![vec![Vec::new()]; TABLES.len()];
     tables[0] = vec![rows];
     let bytes = written(&tables);
-    let members: Vec<(String, Vec<u8>)> = {
-        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&bytes[..]));
-        let entries = tar.entries().unwrap().map(|entry| {
-            let mut entry = entry.unwrap();
-            let mut content = Vec::new();
-            std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
-            (entry.path().unwrap().display().to_string(), content)
-        });
-        entries.collect()
-    };
-    let opens = |members: &[(String, Vec<u8>)]| {
-        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
-            Vec::new(),
-            flate2::Compression::fast(),
-        ));
-        for (name, content) in members {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(content.len() as u64);
-            tar.append_data(&mut header, name, &content[..]).unwrap();
-        }
-        let bytes = tar.into_inner().unwrap().finish().unwrap();
-        read(&bytes[..], &Identities::default(), &mut Ignore)
-    };
+    let members = unpacked(&bytes);
+    let opens = |members: &[Member]| read(&packed(members)[..], &Identities::default(), &mut Ignore);
     opens(&members).unwrap();
     for place in 0..members.len() {
         let mut fewer = members.clone();
@@ -224,7 +232,9 @@ fn a_seed_for_the_fuzzer() {
         .collect();
     let bytes = written(&tables);
     let mut tar = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut tar).unwrap();
+    flate2::read::GzDecoder::new(&bytes[..])
+        .read_to_end(&mut tar)
+        .unwrap();
     assert!(tar.len() < 100_000, "longer than what the fuzzer makes");
     if let Some(path) = std::env::var_os("FUZZ_SEED") {
         std::fs::write(path, tar).unwrap();
@@ -265,10 +275,7 @@ fn a_name_of_a_gigabyte_is_not_read() {
         tar::EntryType::GNULongLink,
         tar::EntryType::XHeader,
     ] {
-        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
-            Vec::new(),
-            flate2::Compression::fast(),
-        ));
+        let mut tar = packer();
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(kind);
         header.set_size(1 << 30);

@@ -2,20 +2,21 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod keys;
+mod refused;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use sso_dump::archive::read::{Ignore, read};
-use sso_dump::archive::seal::{Identities, Seal, recipients};
+use sso_dump::archive::seal::Identities;
 use sso_dump::database::Database;
 use sso_dump::dump::Options;
 use sso_dump::error::Error;
 use sso_dump::restore;
-use sso_dump::secrets::Secrets;
 use sso_dump::stream::Control;
 use sso_dump::verify::{verify, verify_by_restore};
 use support::*;
@@ -149,149 +150,6 @@ fn a_server_writes_meanwhile() {
     }
 }
 
-/// What is in an archive replaces rows only when the person says which archive.
-#[test]
-fn rows_that_are_there_stay_unless_the_snapshot_is_named() {
-    let folder = folder();
-    let from = sqlite(folder.path(), "from.db");
-    odd_rows(&from, 10);
-    let (manifest, bytes) = archive_of(&from);
-    let to = sqlite(folder.path(), "to.db");
-    odd_rows(&to, 99);
-    let before = everything(&to);
-    let replacing = |snapshot: &str| restore::Options {
-        replace_existing: Some(snapshot.into()),
-        ..restore::Options::default()
-    };
-    let error = restore(&bytes, &at(&to), restore::Options::default()).unwrap_err();
-    assert!(matches!(&error, Error::NotEmpty { snapshot, .. } if *snapshot == manifest.header.snapshot));
-    assert!(error.to_string().contains("zato_sso_user: 14"), "{error}");
-    assert!(matches!(
-        restore(&bytes, &at(&to), replacing("another")),
-        Err(Error::Usage(_))
-    ));
-    let rehearsal = restore::Options {
-        is_rehearsal: true,
-        ..replacing(&manifest.header.snapshot)
-    };
-    assert_eq!(restore(&bytes, &at(&to), rehearsal).unwrap().deleted[0], 14);
-    assert_eq!(everything(&to), before);
-    restore(&bytes, &at(&to), replacing(&manifest.header.snapshot)).unwrap();
-    assert_eq!(everything(&to), everything(&from));
-}
-
-/// Sealed: only the identity opens it; without a seal it is told as such.
-#[test]
-fn only_its_recipients_open_an_archive() {
-    let folder = folder();
-    let from = sqlite(folder.path(), "from.db");
-    odd_rows(&from, 10);
-    let key = |_| {
-        use age::secrecy::ExposeSecret;
-        let identity = age::x25519::Identity::generate();
-        (
-            identity.to_public().to_string(),
-            identity.to_string().expose_secret().to_owned(),
-        )
-    };
-    let [ours, second, other] = [0, 1, 2].map(key);
-    let text = format!("# two\n{}\n{}\n", ours.0, second.0);
-    let options = || Options {
-        seal: Seal::Recipients(recipients(&text, "x").unwrap()),
-        ..options()
-    };
-    let (_, bytes) = archive(&at(&from), options()).unwrap();
-    let as_text = String::from_utf8_lossy(&bytes);
-    assert!(!as_text.contains("zato_sso") && !as_text.contains(KEY));
-    let to = sqlite(folder.path(), "to.db");
-    let opened_by = |identities| restore_with(&bytes, identities, &at(&to), restore::Options::default());
-    let identity = |text: &str| Identities::parse(text, "the file").unwrap();
-    for wrong in [Identities::default(), identity(&other.1)] {
-        assert!(matches!(opened_by(wrong), Err(Error::Key(_))));
-    }
-    assert!(everything(&to).is_empty());
-    opened_by(identity(&second.1)).unwrap();
-    assert_eq!(everything(&to), everything(&from));
-    // Changed at any byte, or cut anywhere: refused, by the seal alone.
-    let opens = |bytes: &[u8]| read(bytes, &identity(&ours.1), &mut Ignore).is_ok();
-    assert!(opens(&bytes));
-    for at in (0..bytes.len()).step_by(97) {
-        let mut changed = bytes.clone();
-        changed[at] ^= 4;
-        assert!(!opens(&changed), "changed at {at}");
-        assert!(!opens(&bytes[..at]), "cut at {at}");
-    }
-    let longer = [&bytes[..], b"x"].concat();
-    assert!(!opens(&longer));
-    assert!(
-        Identities::parse("AGE-SECRET-KEY-1QQ", "the file")
-            .is_err_and(|error| !error.to_string().contains("1QQ"))
-    );
-    assert!(recipients("", "x").unwrap().is_empty());
-}
-
-/// A damaged archive writes nothing, even if its seal is good or there is none.
-#[test]
-fn a_damaged_archive_writes_nothing() {
-    let folder = folder();
-    let from = sqlite(folder.path(), "from.db");
-    odd_rows(&from, 2_000);
-    let (_, bytes) = archive_of(&from);
-    let to = sqlite(folder.path(), "to.db");
-    let written = |bytes: &[u8]| restore(bytes, &at(&to), restore::Options::default());
-    for at in (0..bytes.len()).step_by(131) {
-        assert!(written(&bytes[..at]).is_err(), "cut at {at}");
-        let mut changed = bytes.clone();
-        changed[at] = changed[at].wrapping_add(1);
-        // A few bytes of gzip's own header mean nothing.
-        assert!(
-            (4..10).contains(&at) || written(&changed).is_err(),
-            "changed at {at}"
-        );
-    }
-    assert!(matches!(written(b"no archive"), Err(Error::Damaged(_))));
-    assert!(everything(&to).is_empty());
-}
-
-/// Extra and missing tables and columns, at the source and at the target, before anything is written.
-#[test]
-fn other_tables_are_told_first() {
-    let folder = folder();
-    let good = sqlite(folder.path(), "good.db");
-    odd_rows(&good, 10);
-    let (_, bytes) = archive_of(&good);
-    for (change, told) in [
-        (
-            "ALTER TABLE zato_sso_user ADD COLUMN shoe_size INTEGER",
-            "column shoe_size of zato_sso_user is not known",
-        ),
-        (
-            "ALTER TABLE zato_sso_attr DROP COLUMN opaque1",
-            "column opaque1 of zato_sso_attr is missing",
-        ),
-        (
-            "DROP TABLE zato_sso_password_reset",
-            "table zato_sso_password_reset is missing",
-        ),
-        (
-            "CREATE TABLE zato_sso_device (id INTEGER)",
-            "table zato_sso_device is not known",
-        ),
-    ] {
-        let path = folder.path().join("other.db");
-        std::fs::copy(&good, &path).unwrap();
-        Connection::open(&path).unwrap().execute_batch(change).unwrap();
-        let dumped = archive(&at(&path), options()).unwrap_err();
-        let restored = restore(&bytes, &at(&path), restore::Options::default()).unwrap_err();
-        for error in [dumped, restored] {
-            assert!(
-                matches!(&error, Error::Schema { differences, .. } if differences == &[told]),
-                "{error}"
-            );
-        }
-    }
-}
-
 /// SQLite lets references lead nowhere; PostgreSQL does not. They are counted, kept where they were possible, and left out
 /// when that was asked for.
 #[test]
@@ -370,6 +228,16 @@ fn link(id: i64, auth_type: &str, auth_id: i64) -> String {
     )
 }
 
+/// Rows of linked accounts, each with the number of its definition.
+fn links(path: &Path) -> Vec<(i64, i64)> {
+    let connection = Connection::open(path).unwrap();
+    let mut statement = connection
+        .prepare("SELECT id, auth_id FROM zato_sso_linked_auth ORDER BY id")
+        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
 /// A linked account gets the definition of its name, whatever its number is here, or none at all.
 #[test]
 fn linked_accounts_go_to_definitions_of_their_name() {
@@ -391,21 +259,12 @@ fn linked_accounts_go_to_definitions_of_their_name() {
     let (manifest, bytes) = archive_of(&from);
     assert_eq!(manifest.header.source.security_definitions.len(), 3);
     let to = sqlite(folder.path(), "to.db");
-    let target = Connection::open(&to).unwrap();
-    target
+    Connection::open(&to)
+        .unwrap()
         .execute_batch("DELETE FROM sec_base; INSERT INTO sec_base VALUES (1, 'pubapi', 'basic_auth'), (30, 'crm', 'basic_auth'), (31, 'erp', 'basic_auth')")
         .unwrap();
-    let links = || {
-        let mut statement = target
-            .prepare("SELECT id, auth_id FROM zato_sso_linked_auth ORDER BY id")
-            .unwrap();
-        let rows = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .unwrap();
-        rows.map(Result::unwrap).collect::<Vec<(i64, i64)>>()
-    };
     let restored = restore(&bytes, &at(&to), restore::Options::default()).unwrap();
-    assert_eq!(links(), [(1, 30)]);
+    assert_eq!(links(&to), [(1, 30)]);
     let left_out: Vec<_> = restored
         .report
         .linked_left_out
@@ -425,7 +284,7 @@ fn linked_accounts_go_to_definitions_of_their_name() {
     };
     mapping.choices.security.insert(99, "erp".into());
     restore(&bytes, &at(&to), mapping).unwrap();
-    assert_eq!(links(), [(1, 30), (4, 31)]);
+    assert_eq!(links(&to), [(1, 30), (4, 31)]);
     wait(verify_by_restore(
         source(&bytes),
         Identities::default(),
@@ -447,75 +306,4 @@ fn archives_are_verified() {
     assert_eq!(contents.secrets.unwrap().fingerprint(), secrets().fingerprint());
     let restored = wait(verify_by_restore(source(&bytes), Identities::default(), &control)).unwrap();
     assert_eq!(restored.rows.iter().sum::<u64>(), manifest.rows());
-}
-
-/// The key of the target is not the one of the archive: nobody could log in.
-#[test]
-fn a_target_with_another_key_is_refused() {
-    let folder = folder();
-    let from = sqlite(folder.path(), "from.db");
-    odd_rows(&from, 10);
-    let (manifest, bytes) = archive_of(&from);
-    let to = sqlite(folder.path(), "to.db");
-    let with = |key: Secrets| restore::Options {
-        key: Some(Arc::new(key)),
-        replace_existing: Some(manifest.header.snapshot.clone()),
-        ..restore::Options::default()
-    };
-    let other = || Secrets::from_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "x").unwrap();
-    assert!(matches!(
-        restore(&bytes, &at(&to), with(other())),
-        Err(Error::Key(_))
-    ));
-    assert!(everything(&to).is_empty());
-    restore(&bytes, &at(&to), with(secrets())).unwrap();
-}
-
-/// Without a key in the archive, the passwords themselves say whether the target's key is theirs.
-#[test]
-fn a_target_whose_key_opens_no_password_is_refused() {
-    let folder = folder();
-    let from = sqlite(folder.path(), "from.db");
-    odd_rows(&from, 10);
-    Connection::open(&from)
-        .unwrap()
-        .execute_batch("UPDATE zato_sso_user SET password = 'of before' WHERE id = 1")
-        .unwrap();
-    let without = Options {
-        secrets: None,
-        ..options()
-    };
-    let (_, bytes) = archive(&at(&from), without).unwrap();
-    let to = sqlite(folder.path(), "to.db");
-    let with = |key: Secrets| restore::Options {
-        key: Some(Arc::new(key)),
-        ..restore::Options::default()
-    };
-    let other = Secrets::from_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "x").unwrap();
-    let error = restore(&bytes, &at(&to), with(other)).unwrap_err();
-    assert!(matches!(&error, Error::Key(why) if why.contains("none of the 14 passwords")));
-    assert!(everything(&to).is_empty());
-    let restored = restore(&bytes, &at(&to), with(secrets())).unwrap();
-    assert_eq!(restored.key_check.unwrap().closed(), 1);
-}
-
-/// A defect of this program is told as one, and not as if somebody had stopped it.
-#[test]
-fn a_panic_is_no_stop() {
-    let folder = folder();
-    let to = sqlite(folder.path(), "to.db");
-    let broken = || -> restore::Source { Arc::new(|| panic!("a defect")) };
-    let (identities, control) = (Identities::default, Control::default());
-    let restored = wait(restore::restore(
-        broken(),
-        identities(),
-        &at(&to),
-        restore::Options::default(),
-        &control,
-    ));
-    let verified = wait(verify_by_restore(broken(), identities(), &control));
-    for error in [restored.unwrap_err(), verified.unwrap_err()] {
-        assert!(matches!(error, Error::Internal), "{error}");
-        assert_eq!(error.exit_code(), 70);
-    }
 }
