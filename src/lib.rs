@@ -18,6 +18,7 @@ pub mod documents;
 pub mod exchange;
 pub mod k8s;
 pub mod openapi;
+mod progress;
 pub mod python;
 pub mod reconcile;
 pub mod revisions;

@@ -18,7 +18,6 @@ pub mod model;
 pub mod names;
 pub mod operation;
 pub mod postman;
-pub mod progress;
 pub mod project;
 pub mod read;
 pub mod schema;

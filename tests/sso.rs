@@ -106,6 +106,8 @@ fn from_one_server_to_another() {
         std::fs::read(at.join("keys")).unwrap(),
         std::fs::read(at.join("old/config/repo/secrets.conf")).unwrap()
     );
+    let ignored = "restore a new --identity key --other-key --secrets-conf keys";
+    assert_eq!(run(at, ignored).0, 2, "a key that would not be looked at");
     assert_eq!(run(at, "dump none --to b --seal none").0, 30);
     Connection::open(at.join("new/zato.db"))
         .unwrap()

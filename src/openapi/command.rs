@@ -15,12 +15,12 @@ use super::files;
 use super::model::Api;
 use super::names;
 use super::postman;
-use super::progress::Progress;
 use super::project::Project;
 use super::read::{self, Selection};
 use super::schema::Version;
 use super::select::Patterns;
 use super::wsdl;
+use crate::progress::Progress;
 
 /// The options, as `zato apispec` has them where it has them.
 #[derive(clap::Args, Debug)]
@@ -186,14 +186,15 @@ impl Apispec {
     fn api(sources: &[PathBuf], selection: &Selection, tell: &mut impl Write) -> (Api, usize) {
         let (found, mut failures) = files::find(sources);
         let mut modules = Vec::new();
-        let mut progress = Progress::new(found.len());
-        for file in &found {
-            progress.next(file, tell);
+        let progress = Progress::new(&format!("of {} files", found.len()), "");
+        for (done, file) in (0..).zip(&found) {
+            progress.tell(file.path.display().to_string(), done);
             match files::read(file) {
                 Ok(module) => modules.push(module),
                 Err(failure) => failures.push(failure),
             }
         }
+        progress.finish();
         for failure in &failures {
             let _ = writeln!(tell, "error: {failure}");
         }

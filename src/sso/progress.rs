@@ -1,19 +1,14 @@
 //! How far a command is, and how it is stopped.
-//!
-//! Owns the bar on a terminal, and a line now and then elsewhere.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use sso_dump::stream::{Control, Progress};
+use sso_dump::stream::{self, Control};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How often it is told where there is no terminal.
-const PAUSE: Duration = Duration::from_secs(10);
+use crate::progress::Progress;
 
 /// The exit code of a process that was stopped.
 const STOPPED: i32 = 130;
@@ -22,13 +17,13 @@ const STOPPED: i32 = 130;
 pub struct Told {
     /// For the work.
     pub control: Control,
-    bar: ProgressBar,
+    progress: Arc<Progress>,
 }
 
 impl Told {
     /// The bar goes; what follows is told in its place.
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.progress.finish();
     }
 }
 
@@ -40,35 +35,15 @@ impl Drop for Told {
 
 /// Tells how far it is, from now on.
 pub fn told(control: Control) -> Told {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {human_pos} rows, {per_sec}, {elapsed}")
-    {
-        bar.set_style(style);
-    }
-    let (shown, is_terminal) = (bar.clone(), io::stderr().is_terminal());
-    let last = Mutex::new((Instant::now(), ""));
-    let progress = move |progress: Progress| {
-        let what = format!("{} {}", progress.step, progress.table);
-        if is_terminal {
-            if shown.message() != what {
-                shown.set_message(what);
-                shown.reset();
-            }
-            shown.set_position(progress.rows);
-            return;
-        }
-        let Ok(mut last) = last.lock() else { return };
-        if last.0.elapsed() >= PAUSE {
-            *last = (Instant::now(), progress.table);
-            eprintln!("{what}: {} rows", progress.rows);
-        }
-    };
+    let progress = Arc::new(Progress::new("rows", ", {per_sec}, {elapsed}"));
+    let shown = progress.clone();
+    let tell = move |now: stream::Progress| shown.tell(format!("{} {}", now.step, now.table), now.rows);
     Told {
         control: Control {
-            progress: Some(Arc::new(progress)),
+            progress: Some(Arc::new(tell)),
             ..control
         },
-        bar,
+        progress,
     }
 }
 
