@@ -210,6 +210,29 @@ fn new_ids_come_after_restored_ones() {
     );
 }
 
+/// Tables that are not in the schema of the search path: `?schema=NAME` says where.
+#[test]
+fn tables_in_a_schema_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = filled(Kind::Postgresql, folder.path(), 10);
+    let (before, _) = archive(&database, options()).unwrap();
+    wait(execute(&database, "ALTER SCHEMA public RENAME TO \"a b\""));
+    assert!(matches!(archive(&database, options()), Err(Error::Schema { .. })));
+    let Database::Postgresql(mut server) = database else {
+        unreachable!()
+    };
+    server.schema = Some("a b".into());
+    let there = Database::Postgresql(server);
+    let (manifest, bytes) = archive(&there, options()).unwrap();
+    assert_eq!(manifest.tables, before.tables);
+    let replacing = restore::Options {
+        replace_existing: Some(manifest.header.snapshot),
+        ..restore::Options::default()
+    };
+    let restored = restore(&bytes, &there, replacing).unwrap();
+    assert_eq!(restored.rows, restored.deleted);
+}
+
 /// A database with `bytea_output = 'hex'` has `\x..` where Zato looks for a token: no such user can log in. Restored, they can.
 #[test]
 fn hexadecimal_tokens_are_repaired() {
