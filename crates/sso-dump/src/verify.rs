@@ -139,3 +139,75 @@ fn compare_with(pass: &Pass, scratch: Connection, place: &Path) -> Result<(), Er
         names.join(", ")
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::archive::seal::Seal;
+    use crate::database::Database;
+    use crate::dump::{self, dump};
+
+    const GROUP: &str = "INSERT INTO zato_sso_group VALUES (1, 1, 0, 'g', 'name', 'source', NULL, NULL)";
+
+    fn tables(connection: &Connection) {
+        for statement in sql::create(Kind::Sqlite) {
+            connection.execute_batch(&statement).unwrap();
+        }
+    }
+
+    /// The archive of one group.
+    fn archive() -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("zato.db");
+        let from = Connection::open(&path).unwrap();
+        tables(&from);
+        from.execute(GROUP, []).unwrap();
+        let options = dump::Options {
+            seal: Seal::Unsealed,
+            secrets: None,
+            zato_version: None,
+            cluster: None,
+            without_orphans: false,
+        };
+        let control = Control::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let database = Database::Sqlite(path);
+        let dumped = dump(&database, options, Vec::new(), &control);
+        runtime.block_on(dumped).unwrap().1
+    }
+
+    /// A restore that lost or changed a row would be seen: this is all that a verification by restore proves.
+    #[test]
+    fn rows_that_differ_after_a_restore_are_told() {
+        let bytes: Arc<[u8]> = archive().into();
+        let pass = Pass {
+            source: Arc::new(move || Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read>)),
+            identities: Identities::default(),
+            target: scratch_target(),
+            choices: Choices::default(),
+            key: None,
+            control: Control::default(),
+        };
+        let compared = |change: &str| {
+            let scratch = sqlite::scratch().unwrap();
+            tables(&scratch);
+            scratch.execute_batch(change).unwrap();
+            compare_with(&pass, scratch, Path::new("scratch")).map_err(|error| error.to_string())
+        };
+        assert_eq!(compared(GROUP), Ok(()));
+        for change in [
+            "",
+            &GROUP.replace("'name'", "'other'"),
+            &GROUP.replace("NULL, NULL", "'', NULL"),
+        ] {
+            let told = compared(change).unwrap_err();
+            assert!(
+                told.contains("rows of zato_sso_group were not the same"),
+                "{change}: {told}"
+            );
+        }
+    }
+}

@@ -59,18 +59,19 @@ fn guard(name: &str, rows: u64) -> String {
     )
 }
 
+/// Rows that are there already stop it.
+fn must_be_empty() -> impl Iterator<Item = String> {
+    let names = TABLES.iter().map(|table| table.name);
+    names.map(|name| format!("INSERT INTO load_guard SELECT count(*) FROM {name};\n"))
+}
+
 fn sqlite(entries: &[TableEntry]) -> String {
     let mut text = vec![String::from(
         "-- sqlite3 /path/to/zato.db < load/sqlite.sql\n.bail on\n.mode ascii\n.separator \"\\t\" \"\\n\"\n\
          PRAGMA foreign_keys=OFF;\nBEGIN IMMEDIATE;\n-- Stops when a table has rows, when rows are missing, or when bytes are no text.\n\
          CREATE TEMP TABLE load_guard (unexpected INTEGER CHECK (unexpected = 0));\n",
     )];
-    for table in &TABLES {
-        text.push(format!(
-            "INSERT INTO load_guard SELECT count(*) FROM {};\n",
-            table.name
-        ));
-    }
+    text.extend(must_be_empty());
     for (table, rows) in tables(entries) {
         let (name, columns) = (table.name, columns(Kind::Sqlite, table));
         let values: Vec<_> = table.columns.iter().map(sqlite_value).collect();
@@ -117,12 +118,7 @@ fn postgresql(entries: &[TableEntry]) -> String {
          -- Stops when a table has rows, when rows are missing, or when bytes are no text.\n\
          CREATE TEMP TABLE load_guard (unexpected bigint CHECK (unexpected = 0)) ON COMMIT DROP;\n",
     )];
-    for table in &TABLES {
-        text.push(format!(
-            "INSERT INTO load_guard SELECT count(*) FROM {};\n",
-            table.name
-        ));
-    }
+    text.extend(must_be_empty());
     for (table, rows) in tables(entries) {
         let (name, columns) = (table.name, columns(Kind::Postgresql, table));
         text.push(format!(
@@ -153,12 +149,7 @@ fn mysql(entries: &[TableEntry]) -> String {
          -- Stops when a table has rows, when rows are missing, or when bytes are no text.\n\
          CREATE TEMPORARY TABLE load_guard (unexpected BIGINT, CHECK (unexpected = 0));\nSTART TRANSACTION;\n",
     )];
-    for table in &TABLES {
-        text.push(format!(
-            "INSERT INTO load_guard SELECT count(*) FROM {};\n",
-            table.name
-        ));
-    }
+    text.extend(must_be_empty());
     for (table, rows) in tables(entries) {
         let (name, columns) = (table.name, columns(Kind::Mysql, table));
         let texts: Vec<_> = table
