@@ -12,7 +12,7 @@ use kube::api::ApiResource;
 
 use crate::api::PublishedDocument;
 use crate::api::conditions::Reason;
-use crate::exchange::{IndexedChannel, IndexedSecurity, SecurityKind, short_hash};
+use crate::exchange::{ChannelKind, IndexedChannel, IndexedSecurity, SecurityKind, short_hash};
 use crate::k8s::labels;
 use crate::openapi::breaking::breaking_changes;
 use crate::openapi::document::{Settings, document};
@@ -61,8 +61,9 @@ pub fn breaks(before: &BTreeMap<String, String>, after: &BTreeMap<String, String
 
 /// What callers of channels lose with other ones.
 pub fn channel_breaks(before: &Channels, after: &Channels) -> Vec<String> {
+    // Which services are invoked directly is no matter of channels.
     let api = |indexed: &Channels| Api {
-        channels: channels(indexed),
+        channels: channels(indexed, [""]),
         ..Api::default()
     };
     told(&api(before), &api(after))
@@ -71,8 +72,8 @@ pub fn channel_breaks(before: &Channels, after: &Channels) -> Vec<String> {
 /// Channels of the index, by name.
 pub type Channels = BTreeMap<String, IndexedChannel>;
 
-/// Channels as documents have them.
-pub fn channels(indexed: &Channels) -> Vec<Channel> {
+/// Channels as documents have them. `services`: those that are invoked directly.
+pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a str> + Clone) -> Vec<Channel> {
     let access = |security: &IndexedSecurity| match security.kind {
         SecurityKind::BasicAuth => Access::BasicAuth,
         SecurityKind::ApiKey => Access::ApiKey,
@@ -84,7 +85,17 @@ pub fn channels(indexed: &Channels) -> Vec<Channel> {
         access: indexed.security.as_ref().map(access),
         is_limited: !indexed.rate_limit.is_empty(),
     };
-    indexed.values().map(channel).collect()
+    let mut channels = vec![];
+    for indexed in indexed.values() {
+        let one = channel(indexed);
+        match indexed.kind {
+            ChannelKind::Rest => channels.push(one),
+            ChannelKind::DirectInvocation => {
+                channels.extend(services.clone().into_iter().map(|service| one.invoking(service)));
+            }
+        }
+    }
+    channels
 }
 
 fn told(before: &Api, after: &Api) -> Vec<String> {
@@ -360,7 +371,7 @@ mod tests {
             ..IndexedChannel::default()
         };
         let of = |kind| Channels::from([("c".to_owned(), with(kind))]);
-        let access = |kind| channels(&of(kind))[0].access;
+        let access = |kind| channels(&of(kind), ["s"])[0].access;
         assert_eq!(access(None), None);
         assert_eq!(access(Some(SecurityKind::BasicAuth)), Some(Access::BasicAuth));
         assert_eq!(access(Some(SecurityKind::ApiKey)), Some(Access::ApiKey));
@@ -368,6 +379,49 @@ mod tests {
             channel_breaks(&of(None), &of(Some(SecurityKind::ApiKey))),
             ["GET /a: SecurityTightened: anybody -> ApiKey"]
         );
+    }
+
+    /// Zato's own user is shut out by such a channel, and let in again when it goes.
+    #[test]
+    fn direct_invocation_in_documents_and_in_changes() {
+        let with = |security: Option<SecurityKind>| {
+            let channel = IndexedChannel {
+                kind: ChannelKind::DirectInvocation,
+                security: security.map(|kind| IndexedSecurity {
+                    kind,
+                    ..IndexedSecurity::default()
+                }),
+                ..IndexedChannel::default()
+            };
+            Channels::from([("c".to_owned(), channel)])
+        };
+        let (none, open) = (Channels::new(), with(None));
+        let (basic, key) = (
+            with(Some(SecurityKind::BasicAuth)),
+            with(Some(SecurityKind::ApiKey)),
+        );
+        let paths: Vec<_> = channels(&basic, ["a.one", "b c"])
+            .into_iter()
+            .map(|channel| (channel.service, channel.path))
+            .collect();
+        let owned = |service: &str, path: &str| (service.to_owned(), path.to_owned());
+        let wanted = [
+            owned("a.one", "/zato/api/invoke/a.one"),
+            owned("b c", "/zato/api/invoke/b%20c"),
+        ];
+        assert_eq!(paths, wanted);
+        let told = |before: &str, after: &str| {
+            vec![format!(
+                "direct invocation: SecurityTightened: {before} -> {after}"
+            )]
+        };
+        assert_eq!(channel_breaks(&none, &basic), told("user pubapi", "BasicAuth"));
+        assert_eq!(channel_breaks(&basic, &none), told("BasicAuth", "user pubapi"));
+        assert_eq!(channel_breaks(&open, &key), told("anybody", "ApiKey"));
+        assert_eq!(channel_breaks(&basic, &key), told("BasicAuth", "ApiKey"));
+        for (before, after) in [(&none, &none), (&none, &open), (&key, &open), (&key, &key)] {
+            assert_eq!(channel_breaks(before, after), Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use channels::{Hidden, IndexedChannel, IndexedSecurity, SecurityKind};
+pub use channels::{ChannelKind, Hidden, IndexedChannel, IndexedSecurity, SecurityKind};
 pub use jobs::{IndexedJob, Schedule};
 pub use report::{CallableOutcome, CallableState, LoadState, PartReport, Phase, Report, ServiceReport};
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,14 @@ impl IndexedService {
     /// The services that its files are known to define.
     pub fn services(&self) -> impl Iterator<Item = &String> {
         self.files.values().flat_map(|file| &file.services)
+    }
+
+    /// The services that are invoked directly: those of its files, and those that must be there.
+    pub fn invoked(&self) -> impl Iterator<Item = &String> {
+        self.services()
+            .chain(&self.expected)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
     }
 
     /// The size of its files.

@@ -72,7 +72,7 @@ impl Channels {
                 }
                 // Its service may not be there yet.
                 Step::Create(row) if row.is_early => drop(done.early.insert(row.name.clone())),
-                Step::Edit(found, row) if row.is_early && found.service_name != row.channel.service => {
+                Step::Edit(found, row) if row.is_early && found.service_name != row.service => {
                     done.early.insert(row.name.clone());
                 }
                 Step::Create(row) => done.note(&row.name, write(row, None, &ids, server).await),
@@ -196,7 +196,9 @@ fn reports(rows: &[WantedRow<'_>], done: &Done) -> Reports {
         place: row.place,
         names: vec![definition, &row.name],
         revision: row.channel.revision(),
-        label: format!("{} {}: ", row.method, row.channel.url_path),
+        label: format!("{} {}: ", row.method, row.url_path)
+            .trim_start()
+            .to_owned(),
     });
     look::reports(told, done)
 }

@@ -4,8 +4,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An address under which a service of this `ZatoService` is called.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+/// An address under which services of this `ZatoService` are called: exactly one of `rest` and `directInvocation`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.rest) != has(self.directInvocation)").message("exactly one of rest and directInvocation must be given"))]
 pub struct Channel {
     /// Its name in conditions and documents.
     #[schemars(
@@ -14,7 +16,22 @@ pub struct Channel {
     )]
     pub name: String,
     /// A path for HTTP requests with JSON.
-    pub rest: RestChannel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<RestChannel>,
+    /// Who calls all services of this `ZatoService` at `/zato/api/invoke/<service>`, in place of Zato's user `pubapi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct_invocation: Option<DirectInvocation>,
+}
+
+/// All services of a `ZatoService`, each at `/zato/api/invoke/<service>`.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectInvocation {
+    /// Who may call: exactly one of `basicAuthSecretRef`, `apiKeySecretRef` and `none: {}`.
+    pub security: Security,
+    /// How many requests each service answers. Default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// A path for HTTP requests with JSON.
@@ -113,9 +130,11 @@ pub struct Endpoint {
     pub channel: String,
     /// Where it answers, from inside the Kubernetes cluster.
     pub url: String,
-    /// The methods that it answers.
+    /// The methods that it answers; none: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
-    /// The service.
+    /// The service; none: all of this `ZatoService`, each where the address has its name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service: String,
     /// Active, Pending or Failed.
     pub state: String,

@@ -290,7 +290,11 @@ fn active_channels(index: &Index, report: Option<&Report>) -> Vec<Channel> {
     let mut active = vec![];
     for (name, version) in &index.services {
         let found = report.and_then(|report| channels::active(name, &version.channels, report));
-        active.extend(documents::channels(&found.unwrap_or_default()));
+        let services = version.invoked().map(String::as_str);
+        active.extend(documents::channels(
+            &found.unwrap_or_default(),
+            services.collect::<Vec<_>>(),
+        ));
     }
     active
 }

@@ -22,11 +22,14 @@ impl fmt::Debug for Hidden {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IndexedChannel {
-    /// The service.
+    /// What kind of address it is.
+    #[serde(skip_serializing_if = "ChannelKind::is_rest")]
+    pub kind: ChannelKind,
+    /// The service; empty: all that are invoked directly.
     pub service: String,
     /// The path, with parameters in braces.
     pub url_path: String,
-    /// The methods that it answers.
+    /// The methods that it answers; empty: all of them.
     pub methods: BTreeSet<String>,
     /// Who may call; none: everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,23 @@ pub struct IndexedChannel {
     /// How many requests it answers, as Zato reads it; empty: all of them.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub rate_limit: String,
+}
+
+/// What kind of address a channel is.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChannelKind {
+    /// A path of its own, for one service.
+    #[default]
+    Rest,
+    /// Where Zato invokes services by their names, for all services of a `ZatoService`.
+    DirectInvocation,
+}
+
+impl ChannelKind {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    fn is_rest(&self) -> bool {
+        *self == Self::Rest
+    }
 }
 
 /// Who may call.

@@ -222,7 +222,7 @@ fn response_element(before: &Service, after: &Service) -> Option<Change> {
 /// The channels by what callers write: method and path.
 fn by_address(api: &Api) -> BTreeMap<String, &Channel> {
     let mut addresses = BTreeMap::new();
-    for channel in &api.channels {
+    for channel in api.channels.iter().filter(|channel| !channel.is_direct()) {
         let path = without_names(&channel.path);
         addresses.extend(
             channel
@@ -234,10 +234,33 @@ fn by_address(api: &Api) -> BTreeMap<String, &Channel> {
     addresses
 }
 
+/// Who is let in.
+fn access(channel: &Channel) -> String {
+    channel
+        .access
+        .map_or_else(|| "anybody".to_owned(), |access| format!("{access:?}"))
+}
+
+/// Where services are invoked by their names, Zato's own user is let in while no channel says otherwise.
+fn direct_invocation(old: &Api, new: &Api) -> Option<Change> {
+    let find = |api: &Api| api.channels.iter().find(|channel| channel.is_direct()).cloned();
+    let (before, after) = (find(old), find(new));
+    let is_opened = after.as_ref().is_some_and(|after| after.access.is_none());
+    let kind = |channel: &Option<Channel>| channel.as_ref().map(|channel| channel.access);
+    let told = |channel: &Option<Channel>| channel.as_ref().map_or_else(|| "user pubapi".into(), access);
+    (!is_opened && kind(&before) != kind(&after)).then(|| Change {
+        service: "direct invocation".into(),
+        rule: Rule::SecurityTightened,
+        path: String::new(),
+        before: told(&before),
+        after: told(&after),
+    })
+}
+
 /// What answered must answer, with the same service, and let in whom it let in.
 fn channels(old: &Api, new: &Api) -> Vec<Change> {
     let after = by_address(new);
-    let mut changes = vec![];
+    let mut changes: Vec<_> = direct_invocation(old, new).into_iter().collect();
     for (address, before) in by_address(old) {
         let method = address.split(' ').next().unwrap_or_default();
         let told = format!("{method} {}", before.path);
@@ -258,11 +281,6 @@ fn channels(old: &Api, new: &Api) -> Vec<Change> {
         if before.service != after.service {
             change(Rule::OperationRemoved, service(before), service(after));
         }
-        let access = |channel: &Channel| {
-            channel
-                .access
-                .map_or_else(|| "anybody".to_owned(), |access| format!("{access:?}"))
-        };
         if after.access.is_some() && before.access != after.access {
             change(Rule::SecurityTightened, access(before), access(after));
         }

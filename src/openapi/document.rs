@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -164,7 +163,7 @@ impl<'a> Writer<'a> {
         };
         let messages = Messages { request, response };
         for pattern in &self.settings.paths {
-            let path = pattern.replace("{service_name}", &escaped(&service.name));
+            let path = names::invoke_path(pattern, &service.name);
             let request = messages.request.clone();
             let request = request.map(|schema| (schema, requires_something(self.api, service)));
             let id = names::unique(&mut self.operations, format!("post_{}", names::safe(&path)));
@@ -181,6 +180,12 @@ impl<'a> Writer<'a> {
         let Some(service) = api.services.get(&channel.service) else {
             return;
         };
+        if channel.is_direct() {
+            let item = self.paths.get_mut(&channel.path).into_iter();
+            item.flat_map(BTreeMap::values_mut)
+                .for_each(|operation| operation.guard(channel));
+            return;
+        }
         for method in &channel.methods {
             let name = format!("{}_{}", method.to_lowercase(), names::safe(&channel.path));
             let id = names::unique(&mut self.operations, name);
@@ -279,16 +284,4 @@ fn requires_something(api: &Api, service: &Service) -> bool {
         Some(kind) => requires(kind),
         None => false,
     }
-}
-
-/// What need not be escaped in a part of a path.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'~');
-
-/// A service's name as a part of a path.
-pub fn escaped(name: &str) -> String {
-    utf8_percent_encode(name, UNRESERVED).to_string()
 }

@@ -7,6 +7,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{facts, names};
+
+/// The method by which documents say that services are invoked.
+const INVOKED: &str = "POST";
+
 /// Services and the models that they refer to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Api {
@@ -37,6 +42,22 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// The same for one service, where Zato invokes it by its name.
+    #[must_use]
+    pub fn invoking(&self, service: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+            path: names::invoke_path(facts::INVOKE_PATH, service),
+            methods: [INVOKED.to_owned()].into(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is where Zato invokes its service by its name.
+    pub fn is_direct(&self) -> bool {
+        self.path == names::invoke_path(facts::INVOKE_PATH, &self.service)
+    }
+
     /// The names of the parameters of the path.
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         let parts = self.path.split('/');

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// The name of a service whose class sets none.
 pub fn service(module: &str, class: &str) -> String {
     let words = uncamelify(&format!("{module}.{class}"));
@@ -14,6 +16,19 @@ pub fn service(module: &str, class: &str) -> String {
     let path: Vec<String> = parts.iter().map(|part| part.replace('_', "-")).collect();
     let class = class.strip_prefix('-').unwrap_or(class);
     format!("{}.{}", path.join("."), class.replace("_-", "_"))
+}
+
+/// What need not be escaped in a part of a path.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Where a service is invoked by its name, by a path with `{service_name}`.
+pub fn invoke_path(pattern: &str, service: &str) -> String {
+    let escaped = utf8_percent_encode(service, UNRESERVED).to_string();
+    pattern.replace("{service_name}", &escaped)
 }
 
 /// `GetUser` as `get-user`.

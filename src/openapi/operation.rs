@@ -105,18 +105,22 @@ impl Operation {
         let mut operation = Self::of(id, service, response);
         operation.parameters = parameters;
         operation.request_body = request.map(|request| body(Some(request)));
-        operation.security = Some(channel.access.map(requirement).into_iter().collect());
+        operation.guard(channel);
         operation
-            .responses
-            .insert("400", empty("An input that is required is missing."));
+    }
+
+    /// Lets in whom a channel lets in.
+    pub fn guard(&mut self, channel: &Channel) {
+        self.security = Some(channel.access.map(requirement).into_iter().collect());
+        let responses = &mut self.responses;
+        responses.insert("400", empty("An input that is required is missing."));
+        responses.remove("401");
         if channel.access.is_some() {
-            let wrong = empty("The credentials are missing or wrong.");
-            operation.responses.insert("401", wrong);
+            responses.insert("401", empty("The credentials are missing or wrong."));
         }
         if channel.is_limited {
-            operation.responses.insert("429", empty("Too many requests."));
+            responses.insert("429", empty("Too many requests."));
         }
-        operation
     }
 
     fn of(id: String, service: &Service, response: Option<Map<String, Value>>) -> Self {

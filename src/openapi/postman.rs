@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::escaped;
 use super::model::{Api, Field, Service, Type};
+use super::names;
 
 /// How deep an example message goes.
 const DEPTH: usize = 6;
@@ -39,7 +39,7 @@ pub fn collection(api: &Api, server: &str, path: &str) -> Value {
 }
 
 fn item(api: &Api, service: &Service, path: &str) -> Value {
-    let path = path.replace("{service_name}", &escaped(&service.name));
+    let path = names::invoke_path(path, &service.name);
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let description = [service.summary.as_str(), service.description.as_str()].join("\n\n");
     let example = service

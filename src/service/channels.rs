@@ -5,9 +5,12 @@ pub mod secret;
 use std::collections::BTreeMap;
 
 use super::source::Sourced;
-use crate::api::channels::{Channel, Method, RateLimit, RestChannel, TimeUnit};
+use crate::api::channels::{Channel, DirectInvocation, Method, RateLimit, RestChannel, Security, TimeUnit};
 use crate::api::conditions::Reason;
-use crate::exchange::{Index, IndexedChannel, IndexedSecurity, IndexedService, Report, SecurityKind};
+use crate::exchange::{
+    ChannelKind, Index, IndexedChannel, IndexedSecurity, IndexedService, Report, SecurityKind,
+};
+use crate::openapi::facts::INVOKE_PATH;
 use crate::openapi::names::without_names;
 
 /// Why a channel is not as its spec says.
@@ -16,6 +19,16 @@ pub enum Problem {
     /// The files define no such service.
     #[error("service {0} is in no file of this ZatoService: correct the name, or add the service")]
     ServiceNotFound(String),
+    /// The files name no service that could be invoked.
+    #[error(
+        "the files name no service: add one with a name that stands in the source, or name it in expectedServices"
+    )]
+    NoService,
+    /// The path of a service that is invoked directly would be another one for Zato.
+    #[error(
+        "service {0} cannot be invoked by callers of its own: rename it to letters, digits, spaces, and `_ . -`"
+    )]
+    ServiceName(String),
     /// It contradicts itself, or others.
     #[error("{0}")]
     Invalid(String),
@@ -53,7 +66,9 @@ impl Problem {
     /// The reason that conditions get.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::ServiceNotFound(_) | Self::Invalid(_) => Reason::ChannelInvalid,
+            Self::ServiceNotFound(_) | Self::NoService | Self::ServiceName(_) | Self::Invalid(_) => {
+                Reason::ChannelInvalid
+            }
             Self::Refused(reason) => *reason,
             Self::PathTaken { .. } => Reason::PathTaken,
             Self::SecretNotFound(_) => Reason::SecretNotFound,
@@ -67,8 +82,8 @@ impl Problem {
 pub struct Claim {
     /// Its name.
     pub name: String,
-    /// What the spec says.
-    pub rest: RestChannel,
+    /// What the spec says, but for who may call.
+    pub wanted: IndexedChannel,
     /// What servers are told, if its service is there; none: it is not made.
     pub told: Option<IndexedChannel>,
     /// What is wrong.
@@ -85,9 +100,11 @@ impl Claim {
 
     /// What is wrong, given the version of the files that servers have or get.
     pub fn problem_with(&self, version: Option<&IndexedService>) -> Option<Problem> {
-        let is_there = version.is_some_and(|version| has(version, &self.rest.service));
-        let missing = || Problem::ServiceNotFound(self.rest.service.clone());
-        self.problem.clone().or_else(|| (!is_there).then(missing))
+        let missing = || match version {
+            Some(version) => lacks(version, &self.wanted),
+            None => lacks(&IndexedService::default(), &self.wanted),
+        };
+        self.problem.clone().or_else(missing)
     }
 }
 
@@ -96,7 +113,7 @@ pub fn told(claims: &[Claim], version: &IndexedService) -> BTreeMap<String, Inde
     let told = claims
         .iter()
         .filter_map(|claim| Some((claim.name.clone(), claim.told.clone()?)));
-    told.filter(|(_, channel)| has(version, &channel.service))
+    told.filter(|(_, channel)| lacks(version, channel).is_none())
         .collect()
 }
 
@@ -144,6 +161,22 @@ pub(super) fn has(version: &IndexedService, service: &str) -> bool {
     version.services().any(|found| found == service)
 }
 
+/// Why a version does not have what a channel calls, if it does not.
+fn lacks(version: &IndexedService, channel: &IndexedChannel) -> Option<Problem> {
+    if channel.kind == ChannelKind::Rest {
+        let missing = || Problem::ServiceNotFound(channel.service.clone());
+        return (!has(version, &channel.service)).then(missing);
+    }
+    // Other characters mean something where Zato compares paths.
+    let is_plain = |c: char| c.is_alphanumeric() || "_.- ".contains(c);
+    let mut invoked = version.invoked().peekable();
+    if invoked.peek().is_none() {
+        return Some(Problem::NoService);
+    }
+    let other = invoked.find(|name| !name.chars().all(is_plain))?;
+    Some(Problem::ServiceName(other.clone()))
+}
+
 /// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method the older
 /// one has it.
 pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Claim>> {
@@ -158,7 +191,7 @@ pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Cl
                 claim.told = None;
                 claim.problem = Some(Problem::PathTaken {
                     method: address.0,
-                    path: channel.rest.url_path.clone(),
+                    path: claim.wanted.url_path.clone(),
                     channel: other.1.clone(),
                     owner: other.0.clone(),
                 });
@@ -167,7 +200,7 @@ pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Cl
                 if let Some(other) = claims.into_iter().find(|claim| claim.name == other.1) {
                     other.rivals.push(rival);
                 }
-            } else if let Some(why) = taken.misnamed(&channel.rest.url_path) {
+            } else if let Some(why) = taken.misnamed(&claim.wanted) {
                 claim.told = None;
                 claim.problem = Some(Problem::Invalid(why));
             } else {
@@ -209,9 +242,8 @@ impl Taken {
             for (name, channel) in &version.channels {
                 if version.refused.is_some() || version.failed.is_some() {
                     let place = (owner.clone(), name.clone());
-                    taken
-                        .places
-                        .extend(addresses(channel).map(|address| (address, place.clone())));
+                    let own = addresses(channel, owner);
+                    taken.places.extend(own.map(|address| (address, place.clone())));
                 }
                 if let Some(security) = &channel.security {
                     let key = (security.kind, security.secret.clone());
@@ -223,14 +255,14 @@ impl Taken {
     }
 
     fn other(&self, claim: &Claim, place: &Place) -> Option<(Address, Place)> {
-        let wanted = addresses(&indexed(&claim.rest, None)).chain(claim.told.iter().flat_map(addresses));
-        let mut found =
-            wanted.filter_map(|address| Some((address.clone(), self.places.get(&address)?.clone())));
+        let mut found = all_addresses(claim, place)
+            .filter_map(|address| Some((address.clone(), self.places.get(&address)?.clone())));
         found.find(|(_, other)| other != place)
     }
 
     /// One path under two spellings would be two in a document.
-    fn misnamed(&self, path: &str) -> Option<String> {
+    fn misnamed(&self, channel: &IndexedChannel) -> Option<String> {
+        let path = Some(&channel.url_path).filter(|_| channel.kind == ChannelKind::Rest)?;
         let parts: Vec<&str> = path.split('/').filter(|part| part.starts_with('{')).collect();
         if let Some(twice) = parts
             .iter()
@@ -251,28 +283,48 @@ impl Taken {
 
     /// Also what the servers keep meanwhile.
     fn take(&mut self, claim: &Claim, place: &Place) {
-        let path = &claim.rest.url_path;
+        let path = &claim.wanted.url_path;
         self.paths
             .entry(without_names(path))
             .or_insert_with(|| path.clone());
-        let all = addresses(&indexed(&claim.rest, None)).chain(claim.told.iter().flat_map(addresses));
+        let all = all_addresses(claim, place);
         self.places.extend(all.map(|address| (address, place.clone())));
     }
 }
 
-fn addresses(channel: &IndexedChannel) -> impl Iterator<Item = Address> + use<> {
-    let path = without_names(&channel.url_path);
-    let methods = channel.methods.clone();
+/// What it wants, and what the servers keep meanwhile.
+fn all_addresses<'a>(claim: &'a Claim, (owner, _): &'a Place) -> impl Iterator<Item = Address> + 'a {
+    let all = std::iter::once(&claim.wanted).chain(&claim.told);
+    all.flat_map(|channel| addresses(channel, owner))
+}
+
+fn addresses(channel: &IndexedChannel, owner: &str) -> impl Iterator<Item = Address> + use<> {
+    let (path, mut methods) = (without_names(&channel.url_path), channel.methods.clone());
+    let path = match channel.kind {
+        ChannelKind::Rest => path,
+        // A service is in one ZatoService only.
+        ChannelKind::DirectInvocation => {
+            methods.insert("any method of".into());
+            format!("{path} for {owner}")
+        }
+    };
     methods.into_iter().map(move |method| (method, path.clone()))
 }
 
 fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, taken: &mut Taken) -> Claim {
-    let rest = &channel.rest;
-    let security = secret::security(rest, service)
+    let (wanted, security) = wanted(channel);
+    let security = security
+        .and_then(|security| secret::security(security, service))
         .and_then(|security| secret::one_of_its_name(security, &mut taken.users))
         .map(|security| security.map(|security| secret::unchanged(security, &taken.securities)));
     let (told, problem) = match security {
-        Ok(security) => (Some(indexed(rest, security)), None),
+        Ok(security) => {
+            let told = IndexedChannel {
+                security,
+                ..wanted.clone()
+            };
+            (Some(told), None)
+        }
         Err(problem) => {
             let old = before.and_then(|before| before.channels.get(&channel.name));
             // One that is to be closed must not stay open.
@@ -283,21 +335,42 @@ fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, 
     };
     Claim {
         name: channel.name.clone(),
-        rest: rest.clone(),
+        wanted,
         told,
         problem,
         rivals: vec![],
     }
 }
 
-fn indexed(rest: &RestChannel, security: Option<IndexedSecurity>) -> IndexedChannel {
+/// What a spec wants, but for who may call, and what it says of that.
+fn wanted(channel: &Channel) -> (IndexedChannel, Result<&Security, Problem>) {
+    match (&channel.rest, &channel.direct_invocation) {
+        (Some(rest), _) => (of_rest(rest), Ok(&rest.security)),
+        (None, Some(direct)) => (of_direct_invocation(direct), Ok(&direct.security)),
+        (None, None) => {
+            let unknown = Problem::Invalid("it says no address that this operator knows".into());
+            (IndexedChannel::default(), Err(unknown))
+        }
+    }
+}
+
+fn of_rest(rest: &RestChannel) -> IndexedChannel {
     let methods = rest.methods.iter().map(|method| name(*method).to_owned());
     IndexedChannel {
         service: rest.service.clone(),
         url_path: rest.url_path.clone(),
         methods: methods.collect(),
-        security,
         rate_limit: rest.rate_limit.map(definition).unwrap_or_default(),
+        ..IndexedChannel::default()
+    }
+}
+
+fn of_direct_invocation(direct: &DirectInvocation) -> IndexedChannel {
+    IndexedChannel {
+        kind: ChannelKind::DirectInvocation,
+        url_path: INVOKE_PATH.into(),
+        rate_limit: direct.rate_limit.map(definition).unwrap_or_default(),
+        ..IndexedChannel::default()
     }
 }
 

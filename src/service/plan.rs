@@ -275,7 +275,7 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs, addres
         return Publication::waiting(history);
     };
     let mut api = documents::services(&project, Some(files), &service.spec.openapi.tags);
-    api.channels = documents::channels(&channels);
+    api.channels = documents::channels(&channels, api.services.keys().map(String::as_str));
     Publication::of(history, &api, address.to_owned(), |version| {
         names::service_document(&name, version)
     })

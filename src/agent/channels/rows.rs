@@ -6,18 +6,24 @@ use serde_json::{Value, json};
 
 use crate::agent::code::Wanted;
 use crate::agent::zato::Row;
-use crate::exchange::{IndexedChannel, IndexedSecurity, LoadState, SecurityKind, ServiceReport};
+use crate::exchange::{
+    ChannelKind, IndexedChannel, IndexedSecurity, IndexedService, LoadState, SecurityKind, ServiceReport,
+};
 use crate::openapi::names::without_names;
 
 /// What the names of all that is ours begin with. Zato's lists leave out what begins with `zato`.
 pub const PREFIX: &str = "kubernetes ";
-/// One row that is wanted: a path and one method.
+/// One row that is wanted: a path, and one method or all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WantedRow<'a> {
     /// Its name.
     pub name: String,
-    /// The method.
+    /// The method; empty: all of them.
     pub method: &'a str,
+    /// The path, with parameters in braces.
+    pub url_path: String,
+    /// The service.
+    pub service: &'a str,
     /// What the index says.
     pub channel: &'a IndexedChannel,
     /// The `ZatoService` and the channel's name there.
@@ -57,22 +63,55 @@ pub fn definition(security: &IndexedSecurity) -> String {
 /// The rows of all channels. Of two with one address, which the operator may keep for a moment, the first counts.
 pub fn wanted_rows<'a>(wanted: &'a Wanted, services: &BTreeMap<String, ServiceReport>) -> Vec<WantedRow<'a>> {
     let mut rows = BTreeMap::new();
-    for (service, indexed) in &wanted.index.services {
-        let state = services.get(service).map(|service| service.state);
+    for (owner, indexed) in &wanted.index.services {
+        let state = services.get(owner).map(|service| service.state);
+        let is_early = state.is_none_or(|state| state == LoadState::Loading);
         for (name, channel) in &indexed.channels {
-            for method in &channel.methods {
+            for (name_of_row, method, url_path, service) in addresses(channel, indexed) {
                 let row = WantedRow {
-                    name: row_name(method, &channel.url_path),
+                    name: name_of_row,
                     method,
+                    url_path,
+                    service,
                     channel,
-                    place: (service, name),
-                    is_early: state.is_none_or(|state| state == LoadState::Loading),
+                    place: (owner, name),
+                    is_early,
                 };
                 rows.entry(row.name.clone()).or_insert(row);
             }
         }
     }
     rows.into_values().collect()
+}
+
+/// Where a channel answers: the row's name, method, path and service.
+fn addresses<'a>(
+    channel: &'a IndexedChannel,
+    version: &'a IndexedService,
+) -> Vec<(String, &'a str, String, &'a str)> {
+    let path = &channel.url_path;
+    match channel.kind {
+        ChannelKind::Rest => {
+            let methods = channel.methods.iter();
+            let of = |method: &'a String| {
+                (
+                    row_name(method, path),
+                    method.as_str(),
+                    path.clone(),
+                    channel.service.as_str(),
+                )
+            };
+            methods.map(of).collect()
+        }
+        ChannelKind::DirectInvocation => {
+            let of = |service: &'a String| {
+                // Zato reads a path as a regular expression, in which a dot is any character.
+                let own = path.replace("{service_name}", &service.replace('.', "[.]"));
+                (format!("{PREFIX}direct {service}"), "", own, service.as_str())
+            };
+            version.invoked().map(of).collect()
+        }
+    }
 }
 
 /// A row's name tells what it is, so that it changes only with that. Zato takes the first one by name of several that match
@@ -113,8 +152,8 @@ pub fn steps<'a>(
 pub fn fields(row: &WantedRow<'_>, security_id: &Value) -> Value {
     json!({
         "cluster_id": 1, "name": row.name, "is_active": true, "is_internal": false, "connection": "channel",
-        "transport": "plain_http", "url_path": row.channel.url_path, "method": row.method,
-        "service": row.channel.service, "data_format": "json", "security_id": security_id,
+        "transport": "plain_http", "url_path": row.url_path, "method": row.method,
+        "service": row.service, "data_format": "json", "security_id": security_id,
         // One that says less is taken for another channel, but answers at the same place.
         "http_accept": "*/*",
         // Parameters of the path become input, and nothing that a caller sends can replace them.

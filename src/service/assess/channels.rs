@@ -4,7 +4,6 @@ use super::Judged;
 use super::parts::{State, Trouble};
 use crate::api::channels::Endpoint;
 use crate::api::conditions::Reason;
-use crate::service::channels::name;
 use crate::service::plan::{Plan, PlannedChannel};
 
 /// What is told of those that are not as they should be.
@@ -18,12 +17,12 @@ const TROUBLE: Trouble = Trouble {
 pub fn endpoints(service: &str, plan: &Plan) -> Vec<Endpoint> {
     let endpoint = |channel: &PlannedChannel| {
         let (state, error) = state(service, channel, plan).told();
-        let rest = &channel.claim.rest;
+        let wanted = &channel.claim.wanted;
         Endpoint {
             channel: channel.claim.name.clone(),
-            url: format!("{}{}", plan.address, rest.url_path),
-            methods: rest.methods.iter().map(|method| name(*method).into()).collect(),
-            service: rest.service.clone(),
+            url: format!("{}{}", plan.address, wanted.url_path),
+            methods: wanted.methods.iter().cloned().collect(),
+            service: wanted.service.clone(),
             state,
             error,
         }

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 use super::Problem;
 use crate::api::ZatoService;
-use crate::api::channels::{RestChannel, SecretReference, Security};
+use crate::api::channels::{SecretReference, Security};
 use crate::exchange::{Hidden, IndexedSecurity, SecurityKind};
 use crate::k8s::labels;
 use crate::service::source::Sourced;
@@ -77,7 +77,8 @@ pub(super) fn is_sendable(text: &str) -> bool {
 /// The Secrets that the channels of a service name.
 pub fn secrets(service: &ZatoService) -> impl Iterator<Item = &str> {
     let channels = service.spec.channels.iter();
-    channels.filter_map(|channel| Some(reference(&channel.rest.security)?.1.name.as_str()))
+    let securities = channels.filter_map(|channel| super::wanted(channel).1.ok());
+    securities.filter_map(|security| Some(reference(security)?.1.name.as_str()))
 }
 
 fn reference(security: &Security) -> Option<(SecurityKind, &SecretReference)> {
@@ -89,11 +90,11 @@ fn reference(security: &Security) -> Option<(SecurityKind, &SecretReference)> {
 }
 
 /// Who may call, by the Secret that a channel names; none: everybody.
-pub(super) fn security(rest: &RestChannel, service: &Sourced) -> Result<Option<IndexedSecurity>, Problem> {
-    let Some((kind, reference)) = reference(&rest.security) else {
+pub(super) fn security(wanted: &Security, service: &Sourced) -> Result<Option<IndexedSecurity>, Problem> {
+    let Some((kind, reference)) = reference(wanted) else {
         // Nobody gets in because something is not known here.
         let unknown = || Problem::Invalid("security says nothing that this operator knows".into());
-        return rest.security.none.map(|_| None).ok_or_else(unknown);
+        return wanted.none.map(|_| None).ok_or_else(unknown);
     };
     let name = &reference.name;
     let secret = service.secrets.get(name).and_then(Option::as_ref);

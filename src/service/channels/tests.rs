@@ -11,8 +11,11 @@ use crate::api::{OpenApi, ZatoService};
 use crate::exchange::{Hidden, IndexedFile};
 
 fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<CallerSecret>)]) -> Sourced {
-    let channel =
-        |(name, rest): &(&str, Value)| serde_json::from_value(json!({"name": name, "rest": rest})).unwrap();
+    let channel = |(name, of_kind): &(&str, Value)| {
+        // A channel without a path is one of direct invocation.
+        let kind = of_kind.get("urlPath").map_or("directInvocation", |_| "rest");
+        serde_json::from_value(json!({"name": name, kind: of_kind})).unwrap()
+    };
     let secret =
         |(name, secret): &(&str, Option<CallerSecret>)| ((*name).to_owned(), secret.clone().map(Arc::new));
     Sourced {
@@ -292,7 +295,7 @@ fn channels_that_contradict_are_told() {
 /// What is kept because a change was refused, or because a Secret is gone, keeps its path from others.
 #[test]
 fn what_stays_keeps_its_path() {
-    let kept = indexed(&serde_json::from_value(open("/old")).unwrap(), None);
+    let kept = of_rest(&serde_json::from_value(open("/old")).unwrap());
     let deployed = |refused: bool| {
         let version = IndexedService {
             channels: [("c".to_owned(), kept.clone())].into(),
@@ -407,7 +410,54 @@ fn a_channel_needs_a_service_of_its_own_object() {
     );
 }
 
+/// All services of the object at once, by the name of each; only one channel of it can say who calls them.
+#[test]
+fn services_are_invoked_directly() {
+    let direct = || json!({"security": {"basicAuthSecretRef": {"name": "s"}}, "rateLimit": {"requests": 3, "per": "Day"}});
+    let services = [
+        service(
+            "one",
+            &[("c", direct()), ("again", direct())],
+            &[("s", Some(secret("true", &BASIC)))],
+        ),
+        service("two", &[("c", direct())], &[("s", Some(secret("true", &BASIC)))]),
+    ];
+    let all = claims(&services, &Index::default());
+    let taken = "any method of /zato/api/invoke/{service_name} is channel c of ZatoService one, which comes first: choose another path";
+    assert_eq!(problems(&all["one"]), ["", taken]);
+    assert_eq!(problems(&all["two"]), [""]);
+    let claim = &all["one"][0];
+    let told = claim.told.as_ref().unwrap();
+    assert_eq!(told.security.as_ref().unwrap().username, "ann");
+    assert_eq!((told.methods.len(), told.rate_limit.as_str()), (0, "*=3/d"));
+    assert_eq!(claim.problem_with(Some(&version(&["any"]))), None);
+    assert_eq!(claim.problem_with(Some(&version(&[]))), Some(Problem::NoService));
+    let odd = claim.problem_with(Some(&version(&["a.one", "a.[b]"])));
+    assert_eq!(odd, Some(Problem::ServiceName("a.[b]".into())));
+    let expected = IndexedService {
+        expected: ["by.code".to_owned()].into(),
+        ..version(&[])
+    };
+    assert_eq!(claim.problem_with(Some(&expected)), None);
+}
+
+/// A channel of a newer schema than this operator's.
+#[test]
+fn a_channel_of_an_unknown_kind_is_not_made() {
+    let channel = serde_json::from_value(json!({"name": "c", "somethingNew": {}})).unwrap();
+    let mut source = service("s", &[], &[]);
+    source.channels = vec![channel];
+    let all = claims(&[source], &Index::default());
+    assert_eq!(
+        problems(&all["s"]),
+        ["it says no address that this operator knows"]
+    );
+    assert_eq!(all["s"][0].told, None);
+}
+
 #[rstest]
+#[case(Problem::NoService, Reason::ChannelInvalid)]
+#[case(Problem::ServiceName("s".into()), Reason::ChannelInvalid)]
 #[case(Problem::ServiceNotFound("s".into()), Reason::ChannelInvalid)]
 #[case(Problem::Invalid("x".into()), Reason::ChannelInvalid)]
 #[case(Problem::Refused(Reason::BreakingChange), Reason::BreakingChange)]

@@ -12,7 +12,7 @@ pub fn channel(path: &str, methods: &[&str], secret: Option<&str>) -> IndexedCha
             secret: secret.into(),
             ..IndexedSecurity::default()
         }),
-        rate_limit: String::new(),
+        ..IndexedChannel::default()
     }
 }
 
@@ -42,9 +42,9 @@ fn row(id: i64, wanted: &WantedRow<'_>, security_id: Option<i64>) -> Row {
         id,
         name: wanted.name.clone(),
         security_id,
-        url_path: wanted.channel.url_path.clone().into(),
+        url_path: wanted.url_path.clone().into(),
         method: wanted.method.into(),
-        service_name: wanted.channel.service.clone().into(),
+        service_name: wanted.service.into(),
         data_format: "json".into(),
         is_active: true.into(),
         merge_url_params_req: "True".into(),
@@ -93,6 +93,39 @@ fn literal_paths_come_before_parameters() {
         row_name("GET", "/a/{c}"),
         "how it is called makes no other path"
     );
+}
+
+/// Zato reads the dot of a path as any character, if nothing says otherwise.
+#[test]
+fn services_that_are_invoked_directly_have_a_row_each() {
+    let direct = IndexedChannel {
+        kind: ChannelKind::DirectInvocation,
+        service: String::new(),
+        ..channel("/zato/api/invoke/{service_name}", &[], Some("client"))
+    };
+    let mut wanted = wanted(&[("direct", direct)]);
+    let file = crate::exchange::IndexedFile {
+        services: ["a.b.c".to_owned(), "a.b-c".to_owned()].into(),
+        ..crate::exchange::IndexedFile::default()
+    };
+    let version = wanted.index.services.get_mut("s").unwrap();
+    version.files.insert("a.py".into(), file);
+    version.expected = ["a.b.c".to_owned(), "by code".to_owned()].into();
+    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (row.name.as_str(), row.url_path.as_str(), row.service))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("kubernetes direct a.b-c", "/zato/api/invoke/a[.]b-c", "a.b-c"),
+            ("kubernetes direct a.b.c", "/zato/api/invoke/a[.]b[.]c", "a.b.c"),
+            ("kubernetes direct by code", "/zato/api/invoke/by code", "by code"),
+        ]
+    );
+    assert_eq!(fields(&rows[0], &Value::Null)["method"], "");
+    assert_eq!(steps(&rows[..1], &[row(1, &rows[0], Some(5))], &ids()), []);
 }
 
 #[test]

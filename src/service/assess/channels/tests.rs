@@ -6,17 +6,16 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::api::channels::RestChannel;
 use crate::exchange::{IndexedChannel, PartReport, Phase, Report};
 use crate::service::assess::tests::planned;
 use crate::service::channels::{Claim, Problem};
 
 fn channel(name: &str, problem: Option<Problem>) -> PlannedChannel {
-    let rest = json!({"service": "a.one", "urlPath": "/a/{b}", "methods": ["GET", "POST"], "security": {"none": {}}});
-    let rest: RestChannel = serde_json::from_value(rest).unwrap();
+    let wanted = json!({"service": "a.one", "urlPath": "/a/{b}", "methods": ["GET", "POST"]});
+    let wanted: IndexedChannel = serde_json::from_value(wanted).unwrap();
     let claim = Claim {
         name: name.into(),
-        rest,
+        wanted,
         told: Some(IndexedChannel::default()),
         problem: None,
         rivals: vec![],

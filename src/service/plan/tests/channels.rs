@@ -98,6 +98,28 @@ fn documents_have_the_channels_that_answer() {
     assert!(found.documents.is_waiting);
 }
 
+/// Who invokes services directly stands at each of them.
+#[test]
+fn documents_say_who_invokes_services_directly() {
+    let direct = json!({"name": "direct", "directInvocation": {"security": {"none": {}}}});
+    let source = Sourced {
+        channels: vec![serde_json::from_value(direct).unwrap()],
+        ..with(&[], &code("api.z"))
+    };
+    let version = version(&source);
+    let found = planned(
+        &source,
+        &Index::default(),
+        Some(report(&version, &[("direct", None)])),
+    );
+    let (_, text) = found.documents.new.as_ref().unwrap();
+    let document: Value = serde_json::from_str(text).unwrap();
+    let operation = &document["paths"]["/zato/api/invoke/api.z"]["post"];
+    assert_eq!(operation["security"], json!([]));
+    assert_eq!(operation["responses"]["401"], Value::Null);
+    assert!(found.channels[0].problem.is_none());
+}
+
 /// The channel that stays is told, the new one is not made.
 #[test]
 fn a_change_that_is_refused_leaves_channels() {
