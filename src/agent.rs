@@ -17,6 +17,7 @@ pub mod look;
 pub mod probes;
 pub mod removal;
 pub mod report;
+pub mod soap;
 pub mod startup;
 pub mod watch;
 pub mod words;

@@ -20,11 +20,14 @@ use crate::openapi::model::{Access, Api, Channel};
 use crate::openapi::project::Project;
 use crate::openapi::read::{self, Selection};
 use crate::openapi::select::Patterns;
-use crate::openapi::{names, source};
+use crate::openapi::wsdl::{self, Place};
+use crate::openapi::{names, soap, source};
 use crate::reconcile::kind::{Manifest, Stage};
 
 /// The key of the document in its ConfigMap.
 pub const KEY: &str = "openapi.json";
+/// The key of the WSDL beside it, if there is a channel for SOAP.
+pub const WSDL_KEY: &str = "services.wsdl";
 /// How many versions of a document are kept.
 pub const KEPT: usize = 10;
 /// What fits into a ConfigMap, with room for its own fields.
@@ -84,12 +87,17 @@ pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a s
         methods: indexed.methods.clone(),
         access: indexed.security.as_ref().map(access),
         is_limited: !indexed.rate_limit.is_empty(),
+        is_soap: indexed.kind == ChannelKind::Soap,
     };
     let mut channels = vec![];
     for indexed in indexed.values() {
         let one = channel(indexed);
         match indexed.kind {
             ChannelKind::Rest => channels.push(one),
+            ChannelKind::Soap => channels.extend(indexed.services.iter().map(|service| Channel {
+                service: service.clone(),
+                ..one.clone()
+            })),
             ChannelKind::DirectInvocation => {
                 channels.extend(services.clone().into_iter().map(|service| one.invoking(service)));
             }
@@ -122,6 +130,37 @@ fn bounded(mut told: Vec<String>) -> Vec<String> {
     told
 }
 
+/// What callers of SOAP are told.
+pub struct Wsdl {
+    text: String,
+    /// What could not be said.
+    problems: Vec<String>,
+}
+
+impl Wsdl {
+    /// The document of the channels for SOAP at an address; none: there is none. `channels`: with the services that each one
+    /// calls.
+    pub fn of(api: &Api, channels: &Channels, address: &str) -> Option<Self> {
+        let places = channels
+            .iter()
+            .filter(|(_, channel)| channel.kind == ChannelKind::Soap);
+        let place = |(name, channel): (&String, &IndexedChannel)| Place {
+            name: name.clone(),
+            address: format!("{address}{}", channel.url_path),
+            services: channel.services.clone(),
+        };
+        let settings = wsdl::Settings {
+            namespace: soap::NAMESPACE.into(),
+            places: places.map(place).collect(),
+        };
+        if settings.places.is_empty() {
+            return None;
+        }
+        let (text, problems) = wsdl::wsdl(api, &settings).ok()?;
+        Some(Self { text, problems })
+    }
+}
+
 /// The versions of one document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Publication {
@@ -133,6 +172,8 @@ pub struct Publication {
     pub is_waiting: bool,
     /// The one that is made now, and its text.
     pub new: Option<(PublishedDocument, String)>,
+    /// What the new one says to callers of SOAP.
+    pub wsdl: Option<String>,
     /// Its bytes, if it has too many of them to be published.
     pub excess: Option<usize>,
     /// What could not be told from the source.
@@ -154,6 +195,7 @@ impl Publication {
         mut history: Vec<PublishedDocument>,
         api: &Api,
         address: String,
+        wsdl: Option<Wsdl>,
         name: impl Fn(i64) -> String,
     ) -> Self {
         if history.is_empty() && api.services.is_empty() {
@@ -165,8 +207,14 @@ impl Publication {
             ..Settings::default()
         };
         let text = |settings: &Settings| serde_json::to_string(&document(api, settings)).unwrap_or_default();
-        let hash = short_hash(text(&settings).as_bytes());
-        let warnings = bounded(api.warnings.iter().map(ToString::to_string).collect());
+        let (wsdl, problems) = wsdl.map_or((None, vec![]), |wsdl| (Some(wsdl.text), wsdl.problems));
+        let hash = short_hash(
+            [text(&settings).as_str(), wsdl.as_deref().unwrap_or_default()]
+                .concat()
+                .as_bytes(),
+        );
+        let warnings = api.warnings.iter().map(ToString::to_string).chain(problems);
+        let warnings = bounded(warnings.collect());
         let newest = history.last();
         if newest.is_some_and(|newest| newest.hash == hash) {
             let kept = history.split_off(history.len().saturating_sub(KEPT));
@@ -180,10 +228,11 @@ impl Publication {
         let version = newest.map_or(0, |newest| newest.version) + 1;
         settings.revision = version.to_string();
         let text = text(&settings);
-        if text.len() > LIMIT {
+        let bytes = text.len() + wsdl.as_ref().map_or(0, String::len);
+        if bytes > LIMIT {
             return Self {
                 kept: history,
-                excess: Some(text.len()),
+                excess: Some(bytes),
                 ..Self::default()
             };
         }
@@ -198,6 +247,7 @@ impl Publication {
             kept,
             dropped: history,
             new: Some((made, text)),
+            wsdl,
             warnings,
             ..Self::default()
         }
@@ -218,6 +268,8 @@ impl Publication {
     /// The new version, as a child.
     pub fn manifest(&self, cluster: &str) -> Option<Manifest> {
         let (made, text) = self.new.as_ref()?;
+        let wsdl = self.wsdl.iter().map(|text| (WSDL_KEY.to_owned(), text.clone()));
+        let data = wsdl.chain([(KEY.to_owned(), text.clone())]);
         let config_map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(made.config_map.clone()),
@@ -228,7 +280,7 @@ impl Publication {
                 ])),
                 ..ObjectMeta::default()
             },
-            data: Some(BTreeMap::from([(KEY.into(), text.clone())])),
+            data: Some(data.collect()),
             // A version that another one could replace would be none.
             immutable: Some(true),
             ..ConfigMap::default()
@@ -265,7 +317,7 @@ mod tests {
 
     fn of(history: Vec<PublishedDocument>, text: &str) -> Publication {
         let name = |version| format!("s-openapi-{version}");
-        Publication::of(history, &api(text), "http://demo.ns.svc:11223".into(), name)
+        Publication::of(history, &api(text), "http://demo.ns.svc:11223".into(), None, name)
     }
 
     const ONE: &str =
@@ -379,6 +431,77 @@ mod tests {
             channel_breaks(&of(None), &of(Some(SecurityKind::ApiKey))),
             ["GET /a: SecurityTightened: anybody -> ApiKey"]
         );
+    }
+
+    /// What a caller of SOAP loses: a service of the channel, the channel, or the way in.
+    #[test]
+    fn channels_for_soap_in_changes_and_in_documents() {
+        let with = |path: &str, services: &[&str], kind: Option<SecurityKind>| {
+            let channel = IndexedChannel {
+                kind: ChannelKind::Soap,
+                services: services.iter().map(ToString::to_string).collect(),
+                url_path: path.into(),
+                methods: ["POST".to_owned()].into(),
+                security: kind.map(|kind| IndexedSecurity {
+                    kind,
+                    ..IndexedSecurity::default()
+                }),
+                ..IndexedChannel::default()
+            };
+            Channels::from([("c".to_owned(), channel)])
+        };
+        let both = with("/s", &["a.one", "a.two"], None);
+        let lost = |service: &str| format!("POST /s: OperationRemoved: service {service} -> none");
+        let all = vec![lost("a.one"), lost("a.two")];
+        assert_eq!(
+            channel_breaks(&with("/s", &["a.one"], None), &both),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            channel_breaks(&both, &with("/s", &["a.one"], None)),
+            [lost("a.two")]
+        );
+        assert_eq!(channel_breaks(&both, &with("/t", &["a.one", "a.two"], None)), all);
+        assert_eq!(channel_breaks(&both, &Channels::new()), all);
+        assert_eq!(
+            channel_breaks(
+                &both,
+                &with("/s", &["a.one", "a.two"], Some(SecurityKind::BasicAuth))
+            ),
+            ["POST /s: SecurityTightened: anybody -> BasicAuth"]
+        );
+        let mut api = api(ONE);
+        api.channels = channels(&both, []);
+        let document = serde_json::to_value(document(&api, &Settings::default())).unwrap();
+        assert_eq!(document["paths"].as_object().unwrap().len(), 1);
+    }
+
+    /// Another WSDL is another version, and lies beside the document.
+    #[test]
+    fn a_wsdl_is_published_with_the_document() {
+        let channel = |path: &str| IndexedChannel {
+            kind: ChannelKind::Soap,
+            services: ["a.one".to_owned()].into(),
+            url_path: path.into(),
+            ..IndexedChannel::default()
+        };
+        let of = |history, path: &str| {
+            let channels = Channels::from([("soap".to_owned(), channel(path))]);
+            let wsdl = Wsdl::of(&api(ONE), &channels, "http://demo.ns.svc:11223");
+            Publication::of(history, &api(ONE), String::new(), wsdl, |version| {
+                format!("s-openapi-{version}")
+            })
+        };
+        let first = of(vec![], "/s");
+        let text = first.wsdl.as_ref().unwrap();
+        assert!(text.contains("location=\"http://demo.ns.svc:11223/s\""), "{text}");
+        let data = first.manifest("demo").unwrap().body["data"].clone();
+        let keys: Vec<_> = data.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, [KEY, WSDL_KEY]);
+        let made = first.new.unwrap().0;
+        assert!(of(vec![made.clone()], "/s").new.is_none());
+        assert_eq!(of(vec![made], "/t").newest().unwrap().version, 2);
+        assert!(Wsdl::of(&api(ONE), &Channels::new(), "").is_none());
     }
 
     /// Zato's own user is shut out by such a channel, and let in again when it goes.

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use super::code::Wanted;
 use super::look::{self, Done, Pace, Reports, Told};
+use super::soap::{Soap, State};
 use super::zato::{Definition, Error, Row, Server};
-use crate::exchange::{IndexedSecurity, SecurityKind, ServiceReport};
+use crate::exchange::{ChannelKind, IndexedSecurity, SecurityKind, ServiceReport};
 pub use rows::PREFIX;
 use rows::{Step, WantedRow, definition, fields, securities, steps, wanted_rows};
 
@@ -20,6 +21,8 @@ pub struct Channels {
     pace: Pace,
     /// The version of the Secret from which each definition has its password: Zato does not tell passwords.
     passwords: BTreeMap<String, String>,
+    /// What channels for SOAP lead to.
+    soap: Soap,
     reports: Reports,
 }
 
@@ -32,6 +35,12 @@ impl Channels {
     /// The server starts anew: its database is looked at again.
     pub fn forget(&mut self) {
         self.pace.forget();
+        self.soap.forget();
+    }
+
+    /// Writes what the server must have loaded before rows lead to it.
+    pub fn prepare(&mut self, wanted: &Wanted) -> Result<(), super::Error> {
+        self.soap.write(wanted)
     }
 
     /// Makes the database as the index says, each channel when its service is loaded; whether nothing is left to do now.
@@ -45,8 +54,8 @@ impl Channels {
         if !self.pace.is_due(revision) {
             return self.pace.is_settled();
         }
-        let rows = wanted_rows(wanted, services);
-        let result = self.look(&rows, server).await;
+        let mut rows = wanted_rows(wanted, services);
+        let result = self.look(wanted, &mut rows, server).await;
         if let Some(error) = self.pace.conclude("channels", revision, rows.len(), result) {
             let names = rows.iter().map(|row| row.name.clone());
             self.reports = reports(&rows, &Done::failed(names, &error));
@@ -54,8 +63,15 @@ impl Channels {
         self.pace.is_settled()
     }
 
-    async fn look(&mut self, rows: &[WantedRow<'_>], server: &Server) -> Result<Done, Error> {
+    async fn look(
+        &mut self,
+        wanted: &Wanted,
+        rows: &mut [WantedRow<'_>],
+        server: &Server,
+    ) -> Result<Done, Error> {
         let mut done = Done::default();
+        hold_back(rows, &self.soap.state(wanted, server).await?, &mut done);
+        let rows = &*rows;
         let mut definitions = definitions(server).await?;
         self.define(rows, &definitions, server, &mut done).await;
         if !done.changed.is_empty() {
@@ -87,6 +103,7 @@ impl Channels {
         // After the channels, and only when they are all as they should be: Zato deletes those of a definition with it.
         if done.is_settled() && done.failed.is_empty() {
             self.undefine(rows, &definitions, &found, server, &mut done).await;
+            self.soap.clear(wanted);
         }
         self.reports = reports(rows, &done);
         Ok(done)
@@ -148,6 +165,18 @@ impl Channels {
         for unused in definitions.iter().filter(|one| !is_used(one)) {
             self.passwords.remove(&unused.name);
             done.note(&unused.name, server.delete_definition(unused).await);
+        }
+    }
+}
+
+/// Rows for SOAP wait until the server has what they lead to.
+fn hold_back(rows: &mut [WantedRow<'_>], state: &State, done: &mut Done) {
+    let of_soap = |row: &&mut WantedRow<'_>| row.channel.kind == ChannelKind::Soap && *state != State::Loaded;
+    for row in rows.iter_mut().filter(of_soap) {
+        row.is_early = true;
+        done.early.insert(row.name.clone());
+        if let State::Failed(why) = state {
+            done.failed.insert(row.name.clone(), why.clone());
         }
     }
 }

@@ -8,12 +8,14 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Error, removal};
+use super::{Error, removal, soap};
 use crate::cluster::desired::paths;
 use crate::exchange::{INDEX_KEY, Index, hash};
 
 /// More than any file of ours has.
-const MOST_BYTES: u64 = 1024 * 1024;
+pub const MOST_BYTES: u64 = 1024 * 1024;
+/// Files in the folder that are no user's.
+pub const OURS: [&str; 2] = [removal::FILE, soap::FILE];
 
 /// An index with all contents that it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +77,7 @@ pub fn read(path: &Path) -> Option<String> {
     Some(text)
 }
 
-/// Makes `folder` hold exactly the wanted files (and [`removal::FILE`]); returns the names of those that were written.
+/// Makes `folder` hold exactly the wanted files (and [`OURS`]); returns the names of those that were written.
 pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
     let mut written = vec![];
     for (name, text) in &wanted.files {
@@ -91,7 +93,7 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if path.is_file() && name != removal::FILE && !wanted.files.contains_key(name) {
+        if path.is_file() && !OURS.contains(&name) && !wanted.files.contains_key(name) {
             remove(&path)?;
         }
     }

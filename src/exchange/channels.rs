@@ -25,8 +25,11 @@ pub struct IndexedChannel {
     /// What kind of address it is.
     #[serde(skip_serializing_if = "ChannelKind::is_rest")]
     pub kind: ChannelKind,
-    /// The service; empty: all that are invoked directly.
+    /// The service; empty: all that are invoked directly, or those of `services`.
     pub service: String,
+    /// The services that a channel for SOAP calls; empty: all that the files name.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<String>,
     /// The path, with parameters in braces.
     pub url_path: String,
     /// The methods that it answers; empty: all of them.
@@ -47,6 +50,8 @@ pub enum ChannelKind {
     Rest,
     /// Where Zato invokes services by their names, for all services of a `ZatoService`.
     DirectInvocation,
+    /// A path for SOAP.
+    Soap,
 }
 
 impl ChannelKind {

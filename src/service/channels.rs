@@ -5,7 +5,9 @@ pub mod secret;
 use std::collections::BTreeMap;
 
 use super::source::Sourced;
-use crate::api::channels::{Channel, DirectInvocation, Method, RateLimit, RestChannel, Security, TimeUnit};
+use crate::api::channels::{
+    Channel, DirectInvocation, Method, RateLimit, RestChannel, Security, SoapChannel, TimeUnit,
+};
 use crate::api::conditions::Reason;
 use crate::exchange::{
     ChannelKind, Index, IndexedChannel, IndexedSecurity, IndexedService, Report, SecurityKind,
@@ -163,9 +165,18 @@ pub(super) fn has(version: &IndexedService, service: &str) -> bool {
 
 /// Why a version does not have what a channel calls, if it does not.
 fn lacks(version: &IndexedService, channel: &IndexedChannel) -> Option<Problem> {
-    if channel.kind == ChannelKind::Rest {
-        let missing = || Problem::ServiceNotFound(channel.service.clone());
-        return (!has(version, &channel.service)).then(missing);
+    match channel.kind {
+        ChannelKind::Rest => {
+            let missing = || Problem::ServiceNotFound(channel.service.clone());
+            return (!has(version, &channel.service)).then(missing);
+        }
+        ChannelKind::Soap => {
+            if let Some(missing) = channel.services.iter().find(|name| !has(version, name)) {
+                return Some(Problem::ServiceNotFound(missing.clone()));
+            }
+            return version.services().next().is_none().then_some(Problem::NoService);
+        }
+        ChannelKind::DirectInvocation => {}
     }
     // Other characters mean something where Zato compares paths.
     let is_plain = |c: char| c.is_alphanumeric() || "_.- ".contains(c);
@@ -301,7 +312,7 @@ fn all_addresses<'a>(claim: &'a Claim, (owner, _): &'a Place) -> impl Iterator<I
 fn addresses(channel: &IndexedChannel, owner: &str) -> impl Iterator<Item = Address> + use<> {
     let (path, mut methods) = (without_names(&channel.url_path), channel.methods.clone());
     let path = match channel.kind {
-        ChannelKind::Rest => path,
+        ChannelKind::Rest | ChannelKind::Soap => path,
         // A service is in one ZatoService only.
         ChannelKind::DirectInvocation => {
             methods.insert("any method of".into());
@@ -344,10 +355,11 @@ fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, 
 
 /// What a spec wants, but for who may call, and what it says of that.
 fn wanted(channel: &Channel) -> (IndexedChannel, Result<&Security, Problem>) {
-    match (&channel.rest, &channel.direct_invocation) {
-        (Some(rest), _) => (of_rest(rest), Ok(&rest.security)),
-        (None, Some(direct)) => (of_direct_invocation(direct), Ok(&direct.security)),
-        (None, None) => {
+    match (&channel.rest, &channel.direct_invocation, &channel.soap) {
+        (Some(rest), ..) => (of_rest(rest), Ok(&rest.security)),
+        (_, Some(direct), _) => (of_direct_invocation(direct), Ok(&direct.security)),
+        (.., Some(soap)) => (of_soap(soap), Ok(&soap.security)),
+        (None, None, None) => {
             let unknown = Problem::Invalid("it says no address that this operator knows".into());
             (IndexedChannel::default(), Err(unknown))
         }
@@ -370,6 +382,17 @@ fn of_direct_invocation(direct: &DirectInvocation) -> IndexedChannel {
         kind: ChannelKind::DirectInvocation,
         url_path: INVOKE_PATH.into(),
         rate_limit: direct.rate_limit.map(definition).unwrap_or_default(),
+        ..IndexedChannel::default()
+    }
+}
+
+fn of_soap(soap: &SoapChannel) -> IndexedChannel {
+    IndexedChannel {
+        kind: ChannelKind::Soap,
+        services: soap.services.iter().cloned().collect(),
+        url_path: soap.url_path.clone(),
+        methods: [name(Method::Post).to_owned()].into(),
+        rate_limit: soap.rate_limit.map(definition).unwrap_or_default(),
         ..IndexedChannel::default()
     }
 }

@@ -6,7 +6,7 @@ use super::channels::{self, Claim};
 use super::jobs::{self, Wish};
 use super::refusal::Refusal;
 use super::source::Sourced;
-use crate::agent::removal;
+use crate::agent::{code, soap};
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::cluster::shards;
 use crate::documents;
@@ -150,7 +150,7 @@ impl Taken {
     ) -> Result<IndexedService, Refusal> {
         let (owner, files) = (&service.name, service.files.clone()?);
         for file in files.keys() {
-            if file == removal::FILE {
+            if code::OURS.contains(&file.as_str()) {
                 return Err(Refusal::ReservedFile(file.clone()));
             }
             if files[file].len() as u64 > shards::FILE {
@@ -196,7 +196,7 @@ impl Taken {
     /// `before`: the file of the same service that defines the name already.
     fn check_name(&self, owner: &str, file: &str, name: &str, before: Option<&str>) -> Result<(), Refusal> {
         let (file, name) = (file.to_owned(), name.to_owned());
-        if name.starts_with("zato.") || name.starts_with("pub.zato.") {
+        if name.starts_with("zato.") || name.starts_with("pub.zato.") || name == soap::SERVICE {
             return Err(Refusal::InternalName { file, name });
         }
         let other = match (before, self.services.get(&name)) {

@@ -147,10 +147,19 @@ fn a_file_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn the_file_of_the_agent_is_not_for_users() {
-    let services = [service("s", &[(removal::FILE, "x = 1\n")])];
-    let refusal = checked(&services, &Index::default())[0].result.clone().err();
-    assert_eq!(refusal, Some(Refusal::ReservedFile(removal::FILE.into())));
+fn files_and_a_service_of_the_agent_are_not_for_users() {
+    let refused = |file: &str, text: &str| {
+        let services = [service("s", &[(file, text)])];
+        checked(&services, &Index::default())[0].result.clone().err()
+    };
+    for file in code::OURS {
+        assert_eq!(refused(file, "x = 1\n"), Some(Refusal::ReservedFile(file.into())));
+    }
+    let internal = Refusal::InternalName {
+        file: "a.py".into(),
+        name: soap::SERVICE.into(),
+    };
+    assert_eq!(refused("a.py", &named(soap::SERVICE)), Some(internal));
 }
 
 #[test]

@@ -34,6 +34,12 @@ class HTTPRequest:
         self.params = Bunch(params or {})
         self.headers = headers or {}
 
+    def environ(self):
+        """What services see as `self.wsgi_environ`, as far as they are known to look at it."""
+        if not self.method:
+            return {}
+        return {'REQUEST_METHOD': self.method, 'PATH_INFO': self.path, 'CONTENT_TYPE': self.headers.get('Content-Type', '')}
+
 
 class Request:
     """`channel_params`: what a channel makes input of besides the body."""
@@ -99,6 +105,7 @@ def run(class_, server, request, cid):
     service.name = class_.get_name()
     service.logger = logging.getLogger(service.name)
     service.request = request
+    service.wsgi_environ = request.http.environ()
     service.response = Response()
     declaration = Declaration(class_)
     if request.data_format != JSON and (declaration.input or declaration.output):
