@@ -3,6 +3,8 @@
 //!
 //! Pure. Never decides when a document is published: that is when servers have the code that it describes.
 
+mod wsdl;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -20,9 +22,9 @@ use crate::openapi::model::{Access, Api, Channel};
 use crate::openapi::project::Project;
 use crate::openapi::read::{self, Selection};
 use crate::openapi::select::Patterns;
-use crate::openapi::wsdl::{self, Place};
-use crate::openapi::{names, soap, source};
+use crate::openapi::{names, source};
 use crate::reconcile::kind::{Manifest, Stage};
+pub use wsdl::Wsdl;
 
 /// The key of the document in its ConfigMap.
 pub const KEY: &str = "openapi.json";
@@ -128,37 +130,6 @@ fn bounded(mut told: Vec<String>) -> Vec<String> {
         told.push(format!("and {more} more"));
     }
     told
-}
-
-/// What callers of SOAP are told.
-pub struct Wsdl {
-    text: String,
-    /// What could not be said.
-    problems: Vec<String>,
-}
-
-impl Wsdl {
-    /// The document of the channels for SOAP at an address; none: there is none. `channels`: with the services that each one
-    /// calls.
-    pub fn of(api: &Api, channels: &Channels, address: &str) -> Option<Self> {
-        let places = channels
-            .iter()
-            .filter(|(_, channel)| channel.kind == ChannelKind::Soap);
-        let place = |(name, channel): (&String, &IndexedChannel)| Place {
-            name: name.clone(),
-            address: format!("{address}{}", channel.url_path),
-            services: channel.services.clone(),
-        };
-        let settings = wsdl::Settings {
-            namespace: soap::NAMESPACE.into(),
-            places: places.map(place).collect(),
-        };
-        if settings.places.is_empty() {
-            return None;
-        }
-        let (text, problems) = wsdl::wsdl(api, &settings).ok()?;
-        Some(Self { text, problems })
-    }
 }
 
 /// The versions of one document.
@@ -311,7 +282,7 @@ impl Publication {
 mod tests {
     use super::*;
 
-    fn api(text: &str) -> Api {
+    pub(super) fn api(text: &str) -> Api {
         services(&project([("a.py", text)]), None, &["public".into()])
     }
 
@@ -320,7 +291,7 @@ mod tests {
         Publication::of(history, &api(text), "http://demo.ns.svc:11223".into(), None, name)
     }
 
-    const ONE: &str =
+    pub(super) const ONE: &str =
         "from zato.server.service import Service\n\nclass A(Service):\n    name = 'a.one'\n    input = 'x'\n";
     const TWO: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'a.one'\n    input = 'x', 'y'\n";
 
@@ -474,34 +445,6 @@ mod tests {
         api.channels = channels(&both, []);
         let document = serde_json::to_value(document(&api, &Settings::default())).unwrap();
         assert_eq!(document["paths"].as_object().unwrap().len(), 1);
-    }
-
-    /// Another WSDL is another version, and lies beside the document.
-    #[test]
-    fn a_wsdl_is_published_with_the_document() {
-        let channel = |path: &str| IndexedChannel {
-            kind: ChannelKind::Soap,
-            services: ["a.one".to_owned()].into(),
-            url_path: path.into(),
-            ..IndexedChannel::default()
-        };
-        let of = |history, path: &str| {
-            let channels = Channels::from([("soap".to_owned(), channel(path))]);
-            let wsdl = Wsdl::of(&api(ONE), &channels, "http://demo.ns.svc:11223");
-            Publication::of(history, &api(ONE), String::new(), wsdl, |version| {
-                format!("s-openapi-{version}")
-            })
-        };
-        let first = of(vec![], "/s");
-        let text = first.wsdl.as_ref().unwrap();
-        assert!(text.contains("location=\"http://demo.ns.svc:11223/s\""), "{text}");
-        let data = first.manifest("demo").unwrap().body["data"].clone();
-        let keys: Vec<_> = data.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, [KEY, WSDL_KEY]);
-        let made = first.new.unwrap().0;
-        assert!(of(vec![made.clone()], "/s").new.is_none());
-        assert_eq!(of(vec![made], "/t").newest().unwrap().version, 2);
-        assert!(Wsdl::of(&api(ONE), &Channels::new(), "").is_none());
     }
 
     /// Zato's own user is shut out by such a channel, and let in again when it goes.

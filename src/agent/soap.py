@@ -140,7 +140,7 @@ def message_of(root, version):
 def input_of(shape, element):
     """ What the service gets. """
     if shape == 'any':
-        return {child: value for child, value in grouped(element).items()}
+        return grouped(element)
     if 'item' in shape:
         item = shape['item']
         return fields_of([item], element).get(item['name'], [] if item.get('list') else '')

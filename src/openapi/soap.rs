@@ -169,3 +169,44 @@ impl Shapes {
         json!({"model": name})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi::tests::api;
+
+    const HEAD: &str = "from zato.server.service import *\nfrom zato.common.typing_ import *\n";
+
+    fn shapes(text: &str) -> Value {
+        let api = api(&[("m", &format!("{HEAD}{text}"))], &[]);
+        let mut shapes = Shapes::default();
+        for service in api.services.keys() {
+            shapes.add(&api, service);
+        }
+        shapes.json().into()
+    }
+
+    /// Models once, whoever refers to them, also to themselves; lists and nulls; what has no name in XML is left out.
+    #[test]
+    fn messages_as_data() {
+        let models = "@dataclass\nclass N(Model):\n    n: list_[list_[int]]\n    next: 'N' = None\n@dataclass\nclass M(Model):\n    one: N\n    all: list_[N]\n";
+        let services = "class A(Service):\n    name = 'a'\n    input = M\n    output = list_[M]\nclass B(Service):\n    name = 'b'\n    class SimpleIO:\n        input_required = '-x', Dict('by_key'), Bool('is_y')\n        output_optional = 'z'\n";
+        insta::assert_snapshot!(format!("{:#}", shapes(&format!("{models}{services}"))));
+    }
+
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let names = ["a b", "a_b", "1"].map(|name| format!("    name = '{name}'\n    input = 'x'\n"));
+        let classes = names
+            .iter()
+            .enumerate()
+            .map(|(n, text)| format!("class S{n}(Service):\n{text}"));
+        let api = api(&[("m", &format!("{HEAD}{}", classes.collect::<String>()))], &[]);
+        let names: Vec<_> = operations(&api).into_iter().collect();
+        let owned = |service, name: &str| (service, name.to_owned());
+        assert_eq!(
+            names,
+            [owned("1", "_1"), owned("a b", "a_b"), owned("a_b", "a_b_2")]
+        );
+    }
+}
