@@ -297,15 +297,20 @@ async fn services_are_invoked_by_a_client_of_their_own() {
         let (status, body) = way.call(method, path, login).await;
         assert_eq!(status, wanted, "{method} {path} {login:?}: {body}");
     }
-    // The name in the path counts, whatever else a caller says.
-    let (_, body) = way
-        .call(
-            "GET",
-            "/zato/api/invoke/story.greeting?service_name=story.other",
-            client,
-        )
-        .await;
-    assert!(body.contains("first") && !body.contains("other"), "{body}");
+    // Zato would take the name in the query string for the service, also for its own user at another name.
+    for query in [
+        "service_name=story.greeting",
+        "a=1&service%5Fname=story.greeting",
+        "%73ervice_name%3Dstory.greeting",
+    ] {
+        let (status, body) = way
+            .call("GET", &format!("/zato/api/invoke/story.other?{query}"), pubapi)
+            .await;
+        assert!(
+            status == 400 && body.contains("call the path of that service"),
+            "{query}: {status} {body}"
+        );
+    }
 
     // A service more.
     let more = format!(

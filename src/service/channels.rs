@@ -167,13 +167,16 @@ fn lacks(version: &IndexedService, channel: &IndexedChannel) -> Option<Problem> 
         let missing = || Problem::ServiceNotFound(channel.service.clone());
         return (!has(version, &channel.service)).then(missing);
     }
-    // Other characters mean something where Zato compares paths.
-    let is_plain = |c: char| c.is_alphanumeric() || "_.- ".contains(c);
+    // The load balancer lets no others pass, and some mean something where Zato compares paths.
+    let is_word = |part: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        !part.is_empty() && part.chars().all(is_plain)
+    };
     let mut invoked = version.invoked().peekable();
     if invoked.peek().is_none() {
         return Some(Problem::NoService);
     }
-    let other = invoked.find(|name| !name.chars().all(is_plain))?;
+    let other = invoked.find(|name| !name.split('.').all(is_word))?;
     Some(Problem::ServiceName(other.clone()))
 }
 

@@ -432,8 +432,10 @@ fn services_are_invoked_directly() {
     assert_eq!((told.methods.len(), told.rate_limit.as_str()), (0, "*=3/d"));
     assert_eq!(claim.problem_with(Some(&version(&["any"]))), None);
     assert_eq!(claim.problem_with(Some(&version(&[]))), Some(Problem::NoService));
-    let odd = claim.problem_with(Some(&version(&["a.one", "a.[b]"])));
-    assert_eq!(odd, Some(Problem::ServiceName("a.[b]".into())));
+    for odd in ["a.[b]", "a b", "a..b", ".a", "é"] {
+        let told = claim.problem_with(Some(&version(&["a.one", odd])));
+        assert_eq!(told, Some(Problem::ServiceName(odd.into())));
+    }
     let expected = IndexedService {
         expected: ["by.code".to_owned()].into(),
         ..version(&[])
