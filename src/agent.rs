@@ -8,6 +8,7 @@ pub mod channels;
 pub mod code;
 pub mod creation;
 pub mod harden;
+pub mod importers;
 pub mod imports;
 pub mod jobs;
 pub mod keeper;

@@ -308,6 +308,14 @@ async fn files_that_import_one_another() {
             answer().await.1 == "{\"rate\": 14}"
         })
         .await;
+    // A change of the imported file alone, of which Zato tells nobody: it counts when the service is Ready again.
+    let alone = json!({"spec": {"source": {"inline": {"zlast.py": format!("{last}\ndef double():\n    return 15\n")}}}});
+    let changed = space.merge::<ZatoService>("shop", &alone).await.unwrap().metadata.generation;
+    until_service(&space, "shop", "Ready", |ready| {
+        ready.status == "True" && ready.observed_generation == changed
+    })
+    .await;
+    assert_eq!(answer().await, (200, "{\"rate\": 15}".to_owned()));
     blueprint(&space).await;
     let account = async |way: &Way| way.get("/zato/api/invoke/project.account.get?account_id=2").await;
     let bob = (200, "{\"account_id\": 2, \"owner\": \"Bob\"}".to_owned());
@@ -323,7 +331,7 @@ async fn files_that_import_one_another() {
     let way = Way::to(&space, "service/c", 11223).await;
     space
         .until("the answer of the new pod", || async {
-            way.get("/zato/api/invoke/shop.rate").await.1 == "{\"rate\": 14}"
+            way.get("/zato/api/invoke/shop.rate").await.1 == "{\"rate\": 15}"
         })
         .await;
     assert_eq!(account(&way).await, bob);

@@ -75,14 +75,27 @@ pub fn read(path: &Path) -> Option<String> {
     Some(text)
 }
 
-/// Makes `folder` hold exactly the wanted files (and [`removal::FILE`]); returns the names of those that were written.
-pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
+/// A file that was written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its name.
+    pub name: String,
+    /// Whether there was another version of it.
+    pub is_other: bool,
+}
+
+/// Makes `folder` hold exactly the wanted files (and [`removal::FILE`]); returns those that were written.
+pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<Written>, Error> {
     let mut written = vec![];
     for (name, text) in &wanted.files {
         let path = folder.join(name);
-        if read(&path).as_ref() != Some(text) {
+        let before = read(&path);
+        if before.as_ref() != Some(text) {
             replace(&path, text)?;
-            written.push(name.clone());
+            written.push(Written {
+                name: name.clone(),
+                is_other: before.is_some(),
+            });
         }
     }
     for entry in fs::read_dir(folder).map_err(|error| Error::file(folder, error))? {
@@ -151,13 +164,21 @@ mod tests {
     fn the_folder_ends_as_wanted_and_only_changes_are_written() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(".a.py.new"), "left by a killed agent").unwrap();
+        let written = |files: &[(&str, &str)]| {
+            let written = write(folder.path(), &wanted(files)).unwrap();
+            written
+                .into_iter()
+                .map(|one| (one.name, one.is_other))
+                .collect::<Vec<_>>()
+        };
+        let owned = |name: &str, is_other| (name.to_owned(), is_other);
         assert_eq!(
-            write(folder.path(), &wanted(&[("a.py", "1"), ("b.py", "2")])).unwrap(),
-            ["a.py", "b.py"]
+            written(&[("a.py", "0"), ("b.py", "2")]),
+            [owned("a.py", false), owned("b.py", false)]
         );
         assert_eq!(
-            write(folder.path(), &wanted(&[("a.py", "1"), ("c.py", "3")])).unwrap(),
-            ["c.py"]
+            written(&[("a.py", "1"), ("c.py", "3")]),
+            [owned("a.py", true), owned("c.py", false)]
         );
         let mut names: Vec<_> = fs::read_dir(folder.path())
             .unwrap()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::code::{self, Wanted};
+use super::importers::Importers;
 use super::imports::Imports;
 use super::log::Log;
 use super::zato::Server;
@@ -27,7 +28,11 @@ pub struct Loading {
     written: BTreeMap<String, Instant>,
     /// Files that took the place of a version which the server was loading: the next error may be of that one.
     doubtful: BTreeSet<String>,
+    /// Files that could not be loaded again after a change of what they import: the server goes on with what it had, whose hash
+    /// is the same.
+    stale: BTreeSet<String>,
     imports: Imports,
+    importers: Importers,
     services: BTreeMap<String, ServiceReport>,
 }
 
@@ -39,7 +44,9 @@ impl Loading {
             errors: BTreeMap::new(),
             written: BTreeMap::new(),
             doubtful: BTreeSet::new(),
+            stale: BTreeSet::new(),
             imports: Imports::default(),
+            importers: Importers::default(),
             services: BTreeMap::new(),
         }
     }
@@ -59,13 +66,21 @@ impl Loading {
     pub fn forget(&mut self) {
         self.services.clear();
         self.imports = Imports::default();
+        self.importers = Importers::default();
+        self.stale.clear();
     }
 
     /// Writes what differs into the folder that the server deploys.
     pub fn write(&mut self, wanted: &Wanted) -> Result<(), Error> {
-        for name in code::write(Path::new(paths::HOT), wanted)? {
+        self.importers.of(wanted);
+        let now = Instant::now();
+        for code::Written { name, is_other } in code::write(Path::new(paths::HOT), wanted)? {
             self.errors.remove(&name);
-            let before = self.written.insert(name.clone(), Instant::now());
+            self.stale.remove(&name);
+            if is_other {
+                self.importers.changed(&name, wanted, now);
+            }
+            let before = self.written.insert(name.clone(), now);
             if before.is_some_and(|before| before.elapsed() < IN_FLIGHT) {
                 self.doubtful.insert(name);
             }
@@ -80,11 +95,18 @@ impl Loading {
 
     /// Asks the server about every service that is not known to be loaded in its current revision.
     pub async fn look(&mut self, wanted: &Wanted, server: &Server) {
+        for name in self.importers.take(wanted, Instant::now()) {
+            self.errors.remove(&name);
+            self.stale.remove(&name);
+            self.write_again(&name, wanted);
+        }
         self.services
             .retain(|name, _| wanted.index.services.contains_key(name));
         for (name, indexed) in &wanted.index.services {
             let known = self.services.get(name);
-            if known.is_some_and(|known| known.has(indexed)) {
+            let mut files = indexed.files.keys();
+            let is_waiting = files.any(|file| self.importers.is_waiting(file));
+            if known.is_some_and(|known| known.has(indexed)) && !is_waiting {
                 continue;
             }
             let mut report = ServiceReport {
@@ -159,7 +181,14 @@ impl Loading {
             is_loaded &= is_it;
             has_other |= source.is_some() && !is_it;
         }
-        if is_loaded {
+        if self.importers.is_waiting(name) {
+            if !self.errors.contains_key(name) {
+                return (LoadState::Loading, has_other);
+            }
+            self.stale.insert(name.to_owned());
+        }
+        has_other |= self.stale.contains(name);
+        if is_loaded && !has_other {
             self.errors.remove(name);
             self.doubtful.remove(name);
             return (LoadState::Loaded, false);
