@@ -15,6 +15,7 @@ pub mod keeper;
 pub mod loading;
 pub mod log;
 pub mod look;
+pub mod packages;
 pub mod probes;
 pub mod removal;
 pub mod report;

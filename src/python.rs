@@ -2,6 +2,7 @@
 //!
 //! Never runs code and never guesses: what cannot be told from the text is left out.
 
+pub mod modules;
 pub mod nesting;
 
 use std::collections::BTreeSet;
@@ -46,6 +47,23 @@ pub fn check(file: &str, text: &str) -> Result<BTreeSet<String>, SyntaxError> {
     Ok(classes
         .filter_map(|class| class.body.iter().find_map(assigned_name))
         .collect())
+}
+
+/// The first class that looks like a service; none also for text that is not valid.
+pub fn service_class(file: &str, text: &str) -> Option<String> {
+    let syntax = parse(file, text).ok()?.into_syntax();
+    let classes = syntax
+        .as_module()?
+        .body
+        .iter()
+        .filter_map(Stmt::as_class_def_stmt);
+    let is_service = |base: &Expr| match base {
+        Expr::Name(name) => name.id.as_str() == "Service",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "Service",
+        _ => false,
+    };
+    let mut services = classes.filter(|class| class.bases().iter().any(is_service));
+    services.next().map(|class| class.name.to_string())
 }
 
 /// The syntax of `text`, or its first error.
@@ -131,6 +149,16 @@ mod tests {
         let deep = "(".repeat(100_000) + &")".repeat(100_000);
         let error = check("a.py", &deep).unwrap_err();
         assert_eq!(error.to_string(), "a.py:1:1: too many nested parentheses");
+    }
+
+    #[rstest]
+    #[case("class A(Service):\n    pass\n", Some("A"))]
+    #[case("class A(service.Service):\n    pass\n", Some("A"))]
+    #[case("class A(Model):\n    name = 'x'\n", None)]
+    #[case("class A:\n    pass\n", None)]
+    #[case("class A(", None)]
+    fn services_are_known_by_their_base(#[case] text: &str, #[case] expected: Option<&str>) {
+        assert_eq!(service_class("a.b.py", text).as_deref(), expected);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Error, removal};
+use super::{Error, packages, removal};
 use crate::cluster::desired::paths;
 use crate::exchange::{INDEX_KEY, Index, hash};
+use crate::python::modules::is_in_package;
 
 /// More than any file of ours has.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -20,7 +21,7 @@ const MOST_BYTES: u64 = 1024 * 1024;
 pub struct Wanted {
     /// The index.
     pub index: Index,
-    /// Contents by file name; each has the hash that the index says.
+    /// Contents by file name; each has the hash that the index says. Also [`packages::FILE`], if there are packages.
     pub files: BTreeMap<String, String>,
 }
 
@@ -42,6 +43,9 @@ impl Wanted {
                 return None;
             }
             files.insert(name.to_owned(), text);
+        }
+        if let Some(text) = packages::deployed(&files) {
+            files.insert(packages::FILE.into(), text);
         }
         Some(Self { index, files })
     }
@@ -84,10 +88,11 @@ pub struct Written {
     pub is_other: bool,
 }
 
-/// Makes `folder` hold exactly the wanted files (and [`removal::FILE`]); returns those that were written.
+/// Makes `folder` hold exactly the wanted files without those in packages (and [`removal::FILE`]); returns those that were
+/// written.
 pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<Written>, Error> {
     let mut written = vec![];
-    for (name, text) in &wanted.files {
+    for (name, text) in wanted.files.iter().filter(|(name, _)| !is_in_package(name)) {
         let path = folder.join(name);
         let before = read(&path);
         if before.as_ref() != Some(text) {

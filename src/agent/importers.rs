@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use super::code::Wanted;
 use super::loading::SEEN;
+use super::packages;
 use crate::openapi::{names, source};
+use crate::python::modules::is_in_package;
 
 /// What waits to be loaded again.
 #[derive(Default)]
@@ -35,9 +37,9 @@ impl Importers {
 
     /// The server has another version of a file, or gets it now.
     pub fn changed(&mut self, file: &str, wanted: &Wanted, now: Instant) {
-        for (other, text) in &wanted.files {
+        for (other, text) in wanted.files.iter().filter(|(other, _)| !is_in_package(other)) {
             let edge = (other.clone(), file.to_owned());
-            if other != file && imports(other, text, file) && self.done.insert(edge) {
+            if other != file && needs(other, text, file, wanted) && self.done.insert(edge) {
                 self.due.insert(other.clone(), now + SEEN);
             }
         }
@@ -67,8 +69,20 @@ impl Importers {
     }
 }
 
-/// Whether a file imports another one where it is loaded. What functions import is new at each call.
-fn imports(file: &str, text: &str, other: &str) -> bool {
+/// Whether a file has an old version of another one when that changed. One file stands for all modules in packages.
+fn needs(file: &str, text: &str, other: &str, wanted: &Wanted) -> bool {
+    if file == packages::FILE {
+        return packages::import(&wanted.files, other);
+    }
+    if other != packages::FILE {
+        return imports(file, text, other);
+    }
+    let mut packages = packages::names(&wanted.files).into_iter();
+    packages.any(|package| imports(file, text, package))
+}
+
+/// Whether a file imports another one, or a package, where it is loaded. What functions import is new at each call.
+pub fn imports(file: &str, text: &str, other: &str) -> bool {
     let (name, other) = (names::module(Path::new(file)), names::module(Path::new(other)));
     let Ok(module) = source::read(file, &name, text) else {
         return false;
@@ -124,6 +138,24 @@ mod tests {
         assert!(importers.is_waiting("a.py") && !importers.is_waiting("b.py"));
         assert_eq!(importers.take(&wanted, start + 3 * SEEN), Vec::<String>::new());
         assert!(!importers.is_waiting("a.py"));
+    }
+
+    /// A change in a package: first the file that lets Python forget it, then what imports it; and so with what a package imports.
+    #[test]
+    fn packages_are_loaded_again_as_one() {
+        let wanted = wanted(&[
+            ("a.py", "from kit.tools import f"),
+            ("b.py", "import kit"),
+            ("c.py", "import kitchen"),
+            ("kit.tools.py", "import base"),
+            ("base.py", ""),
+            (packages::FILE, ""),
+        ]);
+        let (mut importers, start) = (Importers::default(), Instant::now());
+        importers.changed("base.py", &wanted, start);
+        assert_eq!(importers.take(&wanted, start + SEEN), [packages::FILE]);
+        assert_eq!(importers.take(&wanted, start + 2 * SEEN), ["a.py", "b.py"]);
+        assert_eq!(importers.take(&wanted, start + 3 * SEEN), Vec::<String>::new());
     }
 
     /// Each once for a change; the next change begins anew.

@@ -11,7 +11,7 @@ use super::importers::Importers;
 use super::imports::Imports;
 use super::log::Log;
 use super::zato::Server;
-use super::{Error, words};
+use super::{Error, packages, words};
 use crate::cluster::desired::paths;
 use crate::exchange::{IndexedFile, IndexedService, LoadState, ServiceReport};
 
@@ -73,6 +73,8 @@ impl Loading {
     /// Writes what differs into the folder that the server deploys.
     pub fn write(&mut self, wanted: &Wanted) -> Result<(), Error> {
         self.importers.of(wanted);
+        // Before the file that lets Python find them.
+        packages::write(Path::new(paths::PACKAGES), &wanted.files)?;
         let now = Instant::now();
         for code::Written { name, is_other } in code::write(Path::new(paths::HOT), wanted)? {
             self.errors.remove(&name);

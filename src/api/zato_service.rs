@@ -143,16 +143,16 @@ pub struct ClusterReference {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.inline) != has(self.configMaps)").message("exactly one of inline and configMaps must be given"))]
 pub struct Source {
-    /// The files, by name. At most 32 files and 200 KiB in all: `kubectl apply` keeps a copy in an annotation.
+    /// The files, by name; `shop.prices.py` is the module `shop.prices`. At most 32 files and 200 KiB in all: `kubectl apply` keeps a copy in an annotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("minProperties" = 1, "maxProperties" = 32))]
-    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]*[.]py$') && size(name) <= 100)")
-        .message("each file name must be a Python module name with .py, such as accounts.py, of at most 100 characters"))]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*[.]py$') && size(name) <= 100)")
+        .message("each file name must be a Python module name with .py, such as accounts.py, or shop.prices.py for module shop.prices, of at most 100 characters"))]
     #[x_kube(validation = Rule::new("self.map(name, size(self[name])).sum() <= 204800")
         .message("the files must not have more than 204800 characters in all"))]
     pub inline: Option<BTreeMap<String, FileText>>,
     /// ConfigMaps of the same namespace. Each key of their `data` is a file: a Python module name with `.py`, at most
-    /// 200 KiB.
+    /// 200 KiB; `shop.prices.py` is the module `shop.prices`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

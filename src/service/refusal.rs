@@ -89,6 +89,28 @@ pub enum Refusal {
     /// A file has a name that the agent needs.
     #[error("{0} is a file of the operator's own: rename the file")]
     ReservedFile(String),
+    /// A file is a module of the name of a package.
+    #[error(
+        "{file} is a module, and {other} of ZatoService {owner} makes a package of that name: rename one of them"
+    )]
+    ModuleIsPackage {
+        /// The module.
+        file: String,
+        /// The file in the package.
+        other: String,
+        /// The object that has it.
+        owner: String,
+    },
+    /// A module in a package has a service.
+    #[error(
+        "{file} has service class {class}: Zato deploys no services that are in packages; move it to a file without dots in its name"
+    )]
+    ServiceInPackage {
+        /// The file's name.
+        file: String,
+        /// The class.
+        class: String,
+    },
     /// Another service has a file of that name.
     #[error("{file} is also a file of ZatoService {other}: rename the file")]
     FileNameTaken {
@@ -107,7 +129,10 @@ impl Refusal {
             Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
             Self::Source { .. } | Self::KeyTwice { .. } | Self::EmptyConfigMap(_) => Reason::SourceInvalid,
             Self::TooMuchCode(..) | Self::TooManyNames(..) | Self::FileTooLarge(_) => Reason::TooMuchCode,
-            Self::FileNameTaken { .. } | Self::ReservedFile(_) => Reason::FileNameTaken,
+            Self::FileNameTaken { .. } | Self::ReservedFile(_) | Self::ModuleIsPackage { .. } => {
+                Reason::FileNameTaken
+            }
+            Self::ServiceInPackage { .. } => Reason::SourceInvalid,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,
             Self::BreakingChange(_) => Reason::BreakingChange,
@@ -138,6 +163,11 @@ mod tests {
     #[case(Refusal::FileTooLarge("a.py".into()), Reason::TooMuchCode)]
     #[case(Refusal::FileNameTaken { file: "a.py".into(), other: "s".into() }, Reason::FileNameTaken)]
     #[case(Refusal::ReservedFile("a.py".into()), Reason::FileNameTaken)]
+    #[case(
+        Refusal::ModuleIsPackage { file: "a.py".into(), other: "a.b.py".into(), owner: "s".into() },
+        Reason::FileNameTaken
+    )]
+    #[case(Refusal::ServiceInPackage { file: "a.b.py".into(), class: "C".into() }, Reason::SourceInvalid)]
     #[case(
         Refusal::ServiceNameTaken { file: "a.py".into(), name: "x".into(), other: "b.py".into(), owner: "s".into() },
         Reason::ServiceNameTaken

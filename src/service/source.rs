@@ -16,12 +16,10 @@ use crate::api::jobs::Job;
 use crate::api::{OpenApi, ZatoService};
 use crate::exchange::revision;
 use crate::k8s::names;
+use crate::python::modules::wrong;
 use crate::reconcile::Error;
 use crate::reconcile::child;
 use crate::reconcile::engine::Context;
-
-/// The same limit as the schema has for files in the object itself.
-const NAME_CHARACTERS: usize = 100;
 
 /// A service with its files.
 #[derive(Clone, Debug)]
@@ -181,15 +179,6 @@ fn merge(config_maps: &[(String, Option<Arc<Content>>)]) -> Files {
     Ok(files)
 }
 
-fn wrong(name: &str) -> Option<&'static str> {
-    let module = name.strip_suffix(".py").unwrap_or_default();
-    let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
-    if !module.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic()) || !module.chars().all(is_word) {
-        return Some("is no Python module name with .py, such as accounts.py: rename the key");
-    }
-    (name.len() > NAME_CHARACTERS).then_some("has more than 100 characters: rename the key")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,9 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold() {
-        assert_eq!(wrong(&format!("{}.py", "a".repeat(97))), None);
-        assert!(wrong(&format!("{}.py", "a".repeat(98))).is_some());
+    fn what_is_no_text_is_no_file() {
         let binary = Content {
             texts: BTreeMap::new(),
             binary: vec!["a.py".into()],
