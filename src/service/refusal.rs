@@ -89,14 +89,14 @@ pub enum Refusal {
     /// A file has a name that the agent needs.
     #[error("{0} is a file of the operator's own: rename the file")]
     ReservedFile(String),
-    /// A file is a module of the name of a package.
+    /// A module and a package have one name.
     #[error(
-        "{file} is a module, and {other} of ZatoService {owner} makes a package of that name: rename one of them"
+        "{file} cannot be beside {other} of ZatoService {owner}: one is a module where the other has a package; rename one of them"
     )]
     ModuleIsPackage {
-        /// The module.
+        /// The file's name.
         file: String,
-        /// The file in the package.
+        /// The other file.
         other: String,
         /// The object that has it.
         owner: String,
