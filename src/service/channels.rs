@@ -24,11 +24,6 @@ pub enum Problem {
         "the files name no service: add one with a name that stands in the source, or name it in expectedServices"
     )]
     NoService,
-    /// The path of a service that is invoked directly would be another one for Zato.
-    #[error(
-        "service {0} cannot be invoked by callers of its own: rename it to letters, digits, spaces, and `_ . -`"
-    )]
-    ServiceName(String),
     /// It contradicts itself, or others.
     #[error("{0}")]
     Invalid(String),
@@ -66,9 +61,7 @@ impl Problem {
     /// The reason that conditions get.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::ServiceNotFound(_) | Self::NoService | Self::ServiceName(_) | Self::Invalid(_) => {
-                Reason::ChannelInvalid
-            }
+            Self::ServiceNotFound(_) | Self::NoService | Self::Invalid(_) => Reason::ChannelInvalid,
             Self::Refused(reason) => *reason,
             Self::PathTaken { .. } => Reason::PathTaken,
             Self::SecretNotFound(_) => Reason::SecretNotFound,
@@ -167,17 +160,7 @@ fn lacks(version: &IndexedService, channel: &IndexedChannel) -> Option<Problem> 
         let missing = || Problem::ServiceNotFound(channel.service.clone());
         return (!has(version, &channel.service)).then(missing);
     }
-    // The load balancer lets no others pass, and some mean something where Zato compares paths.
-    let is_word = |part: &str| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        !part.is_empty() && part.chars().all(is_plain)
-    };
-    let mut invoked = version.invoked().peekable();
-    if invoked.peek().is_none() {
-        return Some(Problem::NoService);
-    }
-    let other = invoked.find(|name| !name.split('.').all(is_word))?;
-    Some(Problem::ServiceName(other.clone()))
+    version.invoked().next().is_none().then_some(Problem::NoService)
 }
 
 /// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method the older
