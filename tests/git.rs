@@ -49,7 +49,7 @@ async fn what_is_pushed_is_deployed() {
         })
         .await;
 
-    let version = story.space.get::<ZatoService>("s").await.resource_version();
+    let version = story.settled("s").await;
     story.polled(2).await;
     assert_eq!(
         story.space.get::<ZatoService>("s").await.resource_version(),
@@ -364,6 +364,7 @@ async fn a_server_that_is_down() {
     story.service("s", "git/a.git", json!({"ref": "main"})).await;
     let before = story.deployed("s", &first).await;
     let ready = condition(&before.conditions, "Ready").unwrap();
+    story.settled("s").await;
     let index = story.space.get::<Secret>("c-agent").await.resource_version();
 
     story.server.stop();
@@ -404,7 +405,7 @@ async fn a_server_that_is_down() {
     story.deployed("s", &second).await;
 
     // A restart beside a server that answers: nothing less is said, and nothing is sent anew.
-    let version = story.space.get::<ZatoService>("s").await.resource_version();
+    let version = story.settled("s").await;
     story.restart();
     story.polled(2).await;
     assert_eq!(

@@ -43,7 +43,7 @@ impl Remote {
         // The server may have led to another path of itself.
         let base = answer
             .url
-            .split_once("/info/refs")
+            .rsplit_once("/info/refs")
             .map(|(base, _)| base.to_owned());
         let answer = http.bytes(answer, ANSWER).await?;
         let refused = |why: String| http.trouble(Reason::GitRefused, &why);

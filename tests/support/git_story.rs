@@ -1,6 +1,7 @@
 //! What the stories of git begin with, and wait for.
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use zato_operator::api::{ZatoCluster, ZatoService, ZatoServiceStatus};
@@ -121,6 +122,21 @@ impl Story {
         support::until("the next polls", || async { polls() >= before + times }).await;
     }
 
+    /// Waits until a poll changes nothing any more: the version of the service.
+    pub async fn settled(&self, name: &str) -> Option<String> {
+        let version = || async { self.space.get::<ZatoService>(name).await.resource_version() };
+        let mut before = version().await;
+        loop {
+            self.polled(1).await;
+            let now = version().await;
+            if now == before {
+                return now;
+            }
+            before = now;
+        }
+    }
+
+    /// Kills the operator, and starts another one.
     pub fn restart(&mut self) {
         self.operator.kill();
         self.operator = Process::start(&kubeconfig(), IDENTITY);
