@@ -21,6 +21,7 @@ fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<Call
     Sourced {
         name: name.into(),
         files: Ok(BTreeMap::new()),
+        git: None,
         openapi: OpenApi::default(),
         expected: vec![],
         channels: channels.iter().map(channel).collect(),
