@@ -8,7 +8,7 @@ CORE=(src/cluster/plan.rs src/cluster/plan/contents.rs src/cluster/put_back.rs s
   src/cluster/gate.rs src/cluster/settings.rs src/cluster/shards.rs src/cluster/startup.rs src/documents.rs
   src/service/plan.rs src/service/check.rs src/service/assess.rs src/service/refusal.rs src/service/channels.rs src/service/channels/secret.rs src/service/assess/channels.rs
   src/cluster/assess/callables.rs
-  src/service/jobs.rs src/service/jobs/cron.rs src/service/assess/jobs.rs src/service/assess/parts.rs src/agent/jobs/rows.rs src/agent/look.rs)
+  src/service/jobs.rs src/service/jobs/cron.rs src/service/assess/jobs.rs src/service/assess/git.rs src/service/assess/parts.rs src/agent/jobs/rows.rs src/agent/look.rs)
 
 lines() {
   PATH=$(dev/tools.sh cargo-tarpaulin@0.37.5):$PATH

@@ -20,7 +20,9 @@ if [ "${1:-}" != node ]; then
   alone faults
   [ "${1:-}" != faults ] || exit 0
   step "what needs no pods"
-  alone admission alone drift leader
+  # A git server with TLS and passwords.
+  dev/packages.sh git lighttpd lighttpd-mod-openssl openssl
+  alone admission alone drift git leader
 fi
 start_node
 dev/cluster/load.sh "$(dev/images/base/build.sh other-user)"

@@ -141,12 +141,12 @@ impl IndexedService {
         self.files.values().flat_map(|file| &file.services)
     }
 
-    /// The services that are invoked directly: those of its files, and those that must be there.
+    /// The services that are invoked directly: those of its files, without names that the load balancer lets not pass. Zato would
+    /// read some of them as expressions.
     pub fn invoked(&self) -> impl Iterator<Item = &String> {
-        self.services()
-            .chain(&self.expected)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let is_word = move |part: &str| !part.is_empty() && part.chars().all(is_plain);
+        self.services().filter(move |name| name.split('.').all(is_word))
     }
 
     /// The services that a channel for SOAP calls, as far as the files name them.

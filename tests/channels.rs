@@ -304,15 +304,28 @@ async fn services_are_invoked_by_a_client_of_their_own() {
         let (status, body) = way.call(method, path, login).await;
         assert_eq!(status, wanted, "{method} {path} {login:?}: {body}");
     }
-    // The name in the path counts, whatever else a caller says.
-    let (_, body) = way
-        .call(
-            "GET",
-            "/zato/api/invoke/story.greeting?service_name=story.other",
-            client,
-        )
-        .await;
-    assert!(body.contains("first") && !body.contains("other"), "{body}");
+    // Zato would take the name in the query string for the service, also for its own user at another name.
+    for query in [
+        "service_name=story.greeting",
+        "a=1&service%5Fname=story.greeting",
+        "a=%&service_name=story.greeting",
+        "a=%zz&service_name=story.greeting",
+        "a=%u0041&service%5Fname=story.greeting",
+    ] {
+        let url = format!("{}/zato/api/invoke/story.other?{query}", way.url());
+        let login = format!("pubapi:{}", way.password());
+        let curl = std::process::Command::new("curl")
+            .args(["-s", "-w", "%{http_code}", "-u", &login, &url])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(curl.stdout).unwrap();
+        assert!(
+            said.ends_with("400") && said.contains("query string"),
+            "{query}: {said}"
+        );
+    }
+    let other = "/zato/api/invoke/story.other?my_service_name=x&q=%20service_name";
+    assert_eq!(way.call("GET", other, pubapi).await.0, 200);
 
     // A service more.
     let more = format!(

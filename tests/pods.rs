@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::way::Way;
 use support::{
     Namespace, cluster, code, service, set_code, sql, start, until_other_pod, until_ready, until_service,
@@ -277,6 +277,50 @@ async fn blueprint(space: &Namespace) {
     until_service(space, "project", "Ready", |ready| ready.status == "True").await;
 }
 
+/// Modules in packages, which Zato does not deploy: they are imported, also by one another, and a change of one alone counts.
+async fn packages(space: &Namespace, way: &Way) {
+    let user = "from kit.eu.prices import gross\nfrom zato.server.service import Service\n\nclass Price(Service):\n    name = 'kit.price'\n\n    def handle(self):\n        self.response.payload = {'price': gross(10)}\n";
+    let prices = "from kit.rates import RATE\n\ndef gross(net):\n    return net * RATE\n";
+    let files = [
+        ("afirst_user.py", user),
+        ("kit.eu.prices.py", prices),
+        ("kit.rates.py", "RATE = 2\n"),
+    ];
+    let object = service("kit", "c", &files);
+    space.create::<ZatoService>(&object).await.unwrap();
+    until_service(space, "kit", "Ready", |ready| ready.status == "True").await;
+    let price = async || way.get("/zato/api/invoke/kit.price").await.1;
+    assert_eq!(price().await, "{\"price\": 20}");
+    let change = async |files: Value| {
+        let patch = json!({"spec": {"source": {"inline": files}}});
+        let changed = space.merge::<ZatoService>("kit", &patch).await.unwrap();
+        changed.metadata.generation
+    };
+    for (rate, wanted) in [
+        ("RATE = 3\n", "{\"price\": 30}"),
+        ("RATE = 2.4\n", "{\"price\": 24.0}"),
+    ] {
+        let changed = change(json!({"kit.rates.py": rate})).await;
+        until_service(space, "kit", "Ready", |ready| {
+            ready.status == "True" && ready.observed_generation == changed
+        })
+        .await;
+        assert_eq!(price().await, wanted);
+    }
+    change(json!({"kit.extra.py": user})).await;
+    let wrong = "kit.extra.py has service class Price: Zato deploys no services that are in packages";
+    support::until_service_told(space, "kit", "Ready", "SourceInvalid", wrong).await;
+    change(json!({"kit.extra.py": null, "kit.py": "x = 1\n"})).await;
+    let twice = "kit.eu.prices.py cannot be beside kit.py of ZatoService kit: one is a module where the other has a package";
+    support::until_service_told(space, "kit", "Ready", "FileNameTaken", twice).await;
+    let changed = change(json!({"kit.py": null, "kit.rates.py": "RATE = 2\n", "kit.eu.prices.py": prices.replace("net * RATE", "net * RATE + 4")})).await;
+    until_service(space, "kit", "Ready", |ready| {
+        ready.status == "True" && ready.observed_generation == changed
+    })
+    .await;
+    assert_eq!(price().await, "{\"price\": 24}");
+}
+
 /// Files come at once, and the one that imports is loaded before the one that it imports, which Zato does not mend by itself;
 /// so at the start of a server, too.
 #[tokio::test]
@@ -308,6 +352,20 @@ async fn files_that_import_one_another() {
             answer().await.1 == "{\"rate\": 14}"
         })
         .await;
+    // A change of the imported file alone, of which Zato tells nobody: it counts when the service is Ready again.
+    let alone = json!({"spec": {"source": {"inline": {"zlast.py": format!("{last}\ndef double():\n    return 15\n")}}}});
+    let changed = space
+        .merge::<ZatoService>("shop", &alone)
+        .await
+        .unwrap()
+        .metadata
+        .generation;
+    until_service(&space, "shop", "Ready", |ready| {
+        ready.status == "True" && ready.observed_generation == changed
+    })
+    .await;
+    assert_eq!(answer().await, (200, "{\"rate\": 15}".to_owned()));
+    packages(&space, &way).await;
     blueprint(&space).await;
     let account = async |way: &Way| way.get("/zato/api/invoke/project.account.get?account_id=2").await;
     let bob = (200, "{\"account_id\": 2, \"owner\": \"Bob\"}".to_owned());
@@ -323,10 +381,14 @@ async fn files_that_import_one_another() {
     let way = Way::to(&space, "service/c", 11223).await;
     space
         .until("the answer of the new pod", || async {
-            way.get("/zato/api/invoke/shop.rate").await.1 == "{\"rate\": 14}"
+            way.get("/zato/api/invoke/shop.rate").await.1 == "{\"rate\": 15}"
         })
         .await;
     assert_eq!(account(&way).await, bob);
+    assert_eq!(
+        way.get("/zato/api/invoke/kit.price").await,
+        (200, "{\"price\": 24}".to_owned())
+    );
     drop(way);
     space.delete().await;
 }

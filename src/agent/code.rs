@@ -8,9 +8,10 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Error, removal, soap};
+use super::{Error, packages, removal, soap};
 use crate::cluster::desired::paths;
 use crate::exchange::{INDEX_KEY, Index, hash};
+use crate::python::modules::is_in_package;
 
 /// More than any file of ours has.
 pub const MOST_BYTES: u64 = 1024 * 1024;
@@ -22,7 +23,7 @@ pub const OURS: [&str; 2] = [removal::FILE, soap::FILE];
 pub struct Wanted {
     /// The index.
     pub index: Index,
-    /// Contents by file name; each has the hash that the index says.
+    /// Contents by file name; each has the hash that the index says. Also [`packages::FILE`], if there are packages.
     pub files: BTreeMap<String, String>,
 }
 
@@ -44,6 +45,9 @@ impl Wanted {
                 return None;
             }
             files.insert(name.to_owned(), text);
+        }
+        if let Some(text) = packages::deployed(&files) {
+            files.insert(packages::FILE.into(), text);
         }
         Some(Self { index, files })
     }
@@ -77,14 +81,32 @@ pub fn read(path: &Path) -> Option<String> {
     Some(text)
 }
 
-/// Makes `folder` hold exactly the wanted files (and [`OURS`]); returns the names of those that were written.
-pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<String>, Error> {
+/// Whether nothing is in a folder.
+pub fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// A file that was written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its name.
+    pub name: String,
+    /// Whether there was another version of it.
+    pub is_other: bool,
+}
+
+/// Makes `folder` hold exactly the wanted files without those in packages (and [`OURS`]); returns those that were written.
+pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<Written>, Error> {
     let mut written = vec![];
-    for (name, text) in &wanted.files {
+    for (name, text) in wanted.files.iter().filter(|(name, _)| !is_in_package(name)) {
         let path = folder.join(name);
-        if read(&path).as_ref() != Some(text) {
+        let before = read(&path);
+        if before.as_ref() != Some(text) {
             replace(&path, text)?;
-            written.push(name.clone());
+            written.push(Written {
+                name: name.clone(),
+                is_other: before.is_some(),
+            });
         }
     }
     for entry in fs::read_dir(folder).map_err(|error| Error::file(folder, error))? {
@@ -153,13 +175,21 @@ mod tests {
     fn the_folder_ends_as_wanted_and_only_changes_are_written() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(".a.py.new"), "left by a killed agent").unwrap();
+        let written = |files: &[(&str, &str)]| {
+            let written = write(folder.path(), &wanted(files)).unwrap();
+            written
+                .into_iter()
+                .map(|one| (one.name, one.is_other))
+                .collect::<Vec<_>>()
+        };
+        let owned = |name: &str, is_other| (name.to_owned(), is_other);
         assert_eq!(
-            write(folder.path(), &wanted(&[("a.py", "1"), ("b.py", "2")])).unwrap(),
-            ["a.py", "b.py"]
+            written(&[("a.py", "0"), ("b.py", "2")]),
+            [owned("a.py", false), owned("b.py", false)]
         );
         assert_eq!(
-            write(folder.path(), &wanted(&[("a.py", "1"), ("c.py", "3")])).unwrap(),
-            ["c.py"]
+            written(&[("a.py", "1"), ("c.py", "3")]),
+            [owned("a.py", true), owned("c.py", false)]
         );
         let mut names: Vec<_> = fs::read_dir(folder.path())
             .unwrap()

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::code::Wanted;
+use super::packages;
 use crate::exchange::IndexedFile;
 
 /// What was tried again.
@@ -17,7 +18,14 @@ pub struct Imports {
 impl Imports {
     /// The file of ours that a file could not import, if this version of it was not tried again yet.
     pub fn awaited(&self, name: &str, error: &str, entry: &IndexedFile, wanted: &Wanted) -> Option<String> {
-        let module = format!("{}.py", module(error)?);
+        let module = module(error)?;
+        let first = module.split('.').next().unwrap_or_default();
+        let is_package = packages::names(&wanted.files).contains(first);
+        let module = if is_package {
+            packages::FILE.into()
+        } else {
+            format!("{module}.py")
+        };
         let is_new = self.tried.get(name) != Some(&entry.sha256);
         (is_new && module != name && wanted.files.contains_key(&module)).then_some(module)
     }
@@ -67,10 +75,18 @@ mod tests {
     )]
     #[case("line 1: ModuleNotFoundError: No module named 'requests'", None)]
     #[case("line 1: ModuleNotFoundError: No module named 'shop'", None)]
+    #[case(
+        "line 1: ModuleNotFoundError: No module named 'kit'",
+        Some("common_zato_operator_packages.py")
+    )]
+    #[case(
+        "line 1: ImportError: cannot import name 'x' from 'kit.tools' (/packages/kit/tools.py)",
+        Some("common_zato_operator_packages.py")
+    )]
     #[case("line 1: ValueError: No module", None)]
     #[case("line 1: ImportError: cannot import name 'x", None)]
     fn a_file_of_ours_is_awaited(#[case] error: &str, #[case] expected: Option<&str>) {
-        let wanted = wanted(&["shop.py", "models.py"]);
+        let wanted = wanted(&["shop.py", "models.py", "kit.tools.py", packages::FILE]);
         let found = Imports::default().awaited("shop.py", error, &entry("1"), &wanted);
         assert_eq!(found.as_deref(), expected);
     }

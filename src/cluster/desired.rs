@@ -41,6 +41,8 @@ pub mod paths {
     pub const CREATE: &str = "/create";
     /// Files that the server deploys.
     pub const HOT: &str = "/hot";
+    /// Modules in packages, which the server imports.
+    pub const PACKAGES: &str = "/packages";
     /// The credentials Secret.
     pub const CREDENTIALS: &str = "/zato/credentials";
     /// The index Secret.

@@ -26,11 +26,6 @@ pub enum Problem {
         "the files name no service: add one with a name that stands in the source, or name it in expectedServices"
     )]
     NoService,
-    /// The path of a service that is invoked directly would be another one for Zato.
-    #[error(
-        "service {0} cannot be invoked by callers of its own: rename it to letters, digits, spaces, and `_ . -`"
-    )]
-    ServiceName(String),
     /// It contradicts itself, or others.
     #[error("{0}")]
     Invalid(String),
@@ -68,9 +63,7 @@ impl Problem {
     /// The reason that conditions get.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::ServiceNotFound(_) | Self::NoService | Self::ServiceName(_) | Self::Invalid(_) => {
-                Reason::ChannelInvalid
-            }
+            Self::ServiceNotFound(_) | Self::NoService | Self::Invalid(_) => Reason::ChannelInvalid,
             Self::Refused(reason) => *reason,
             Self::PathTaken { .. } => Reason::PathTaken,
             Self::SecretNotFound(_) => Reason::SecretNotFound,
@@ -178,14 +171,7 @@ fn lacks(version: &IndexedService, channel: &IndexedChannel) -> Option<Problem> 
         }
         ChannelKind::DirectInvocation => {}
     }
-    // Other characters mean something where Zato compares paths.
-    let is_plain = |c: char| c.is_alphanumeric() || "_.- ".contains(c);
-    let mut invoked = version.invoked().peekable();
-    if invoked.peek().is_none() {
-        return Some(Problem::NoService);
-    }
-    let other = invoked.find(|name| !name.chars().all(is_plain))?;
-    Some(Problem::ServiceName(other.clone()))
+    version.invoked().next().is_none().then_some(Problem::NoService)
 }
 
 /// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method the older

@@ -6,11 +6,12 @@ use super::channels::{self, Claim};
 use super::jobs::{self, Wish};
 use super::refusal::Refusal;
 use super::source::Sourced;
-use crate::agent::{code, soap};
+use crate::agent::{code, packages, soap};
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::cluster::shards;
 use crate::documents;
 use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash, revision};
+use crate::python::modules::{is_in_package, is_package_of};
 use crate::python::{self, SyntaxError};
 
 /// A service with the outcome of its check.
@@ -30,6 +31,16 @@ impl Checked<'_> {
     /// Its files, if they could be read.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.source.files.iter().flat_map(texts)
+    }
+
+    /// The commit that its files are of, if they are from git.
+    pub(super) fn commit(&self) -> Option<&str> {
+        Some(self.source.git.as_ref()?.source.as_ref()?.commit.as_str())
+    }
+
+    /// Whether its files are not known yet: then all stays as it is.
+    pub fn is_pending(&self) -> bool {
+        self.result.as_ref().err() == Some(&Refusal::GitPending)
     }
 
     /// Whether it is not deployed when it breaks callers.
@@ -150,9 +161,19 @@ impl Taken {
     ) -> Result<IndexedService, Refusal> {
         let (owner, files) = (&service.name, service.files.clone()?);
         for file in files.keys() {
-            if code::OURS.contains(&file.as_str()) {
+            // What begins with zato is a part of Zato.
+            let is_of_zato = file.starts_with("zato.");
+            if code::OURS.contains(&file.as_str()) || file == packages::FILE || is_of_zato {
                 return Err(Refusal::ReservedFile(file.clone()));
             }
+            if let Some(class) = is_in_package(file)
+                .then(|| python::service_class(file, &files[file]))
+                .flatten()
+            {
+                let file = file.clone();
+                return Err(Refusal::ServiceInPackage { file, class });
+            }
+            self.check_package(owner, file, &files)?;
             if files[file].len() as u64 > shards::FILE {
                 return Err(Refusal::FileTooLarge(file.clone()));
             }
@@ -176,6 +197,27 @@ impl Taken {
         self.check_size(owner, &version)?;
         self.reserve(owner, &version);
         Ok(version)
+    }
+
+    /// Python finds either a module or a package of a name.
+    fn check_package(
+        &self,
+        owner: &String,
+        file: &str,
+        files: &BTreeMap<String, String>,
+    ) -> Result<(), Refusal> {
+        let own = files.keys().map(|other| (other, owner));
+        let others = self.files.iter().filter(|(_, other)| *other != owner);
+        for (other, of) in own.chain(others) {
+            if is_package_of(file, other) || is_package_of(other, file) {
+                return Err(Refusal::ModuleIsPackage {
+                    file: file.to_owned(),
+                    other: other.clone(),
+                    owner: of.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// What is kept of the others and this version must fit together.
@@ -241,11 +283,16 @@ pub fn indexed<'a>(
 ) -> Result<IndexedService, SyntaxError> {
     let mut entries = BTreeMap::new();
     for (name, text) in files.clone() {
+        let mut services = python::check(name, text)?;
+        if is_in_package(name) {
+            // Whatever looks like one: Zato deploys none of them.
+            services.clear();
+        }
         let entry = IndexedFile {
             sha256: hash(text.as_bytes()),
             bytes: text.len() as u64,
             shard: String::new(),
-            services: python::check(name, text)?,
+            services,
         };
         entries.insert(name.to_owned(), entry);
     }

@@ -1,6 +1,7 @@
 //! Why a service is not sent to servers: what is wrong, where, and what to do.
 
 use crate::api::conditions::Reason;
+use crate::git::Trouble;
 use crate::python::SyntaxError;
 
 /// Why a service is not sent to servers.
@@ -35,6 +36,12 @@ pub enum Refusal {
         /// The other ConfigMap.
         other: String,
     },
+    /// Git gives no files, or wrong ones.
+    #[error("{0}")]
+    Git(Trouble),
+    /// A git server is being asked.
+    #[error("the commit is being fetched")]
+    GitPending,
     /// More code than the cluster's shards hold.
     #[error("the services of the cluster would have {0} bytes of code, and {1} fit: make files smaller")]
     TooMuchCode(u64, u64),
@@ -89,6 +96,28 @@ pub enum Refusal {
     /// A file has a name that the agent needs.
     #[error("{0} is a file of the operator's own: rename the file")]
     ReservedFile(String),
+    /// A module and a package have one name.
+    #[error(
+        "{file} cannot be beside {other} of ZatoService {owner}: one is a module where the other has a package; rename one of them"
+    )]
+    ModuleIsPackage {
+        /// The file's name.
+        file: String,
+        /// The other file.
+        other: String,
+        /// The object that has it.
+        owner: String,
+    },
+    /// A module in a package has a service.
+    #[error(
+        "{file} has service class {class}: Zato deploys no services that are in packages; move it to a file without dots in its name"
+    )]
+    ServiceInPackage {
+        /// The file's name.
+        file: String,
+        /// The class.
+        class: String,
+    },
     /// Another service has a file of that name.
     #[error("{file} is also a file of ZatoService {other}: rename the file")]
     FileNameTaken {
@@ -106,8 +135,13 @@ impl Refusal {
             Self::Syntax(_) => Reason::SyntaxError,
             Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
             Self::Source { .. } | Self::KeyTwice { .. } | Self::EmptyConfigMap(_) => Reason::SourceInvalid,
+            Self::Git(trouble) => trouble.reason,
+            Self::GitPending => Reason::GitFetching,
             Self::TooMuchCode(..) | Self::TooManyNames(..) | Self::FileTooLarge(_) => Reason::TooMuchCode,
-            Self::FileNameTaken { .. } | Self::ReservedFile(_) => Reason::FileNameTaken,
+            Self::FileNameTaken { .. } | Self::ReservedFile(_) | Self::ModuleIsPackage { .. } => {
+                Reason::FileNameTaken
+            }
+            Self::ServiceInPackage { .. } => Reason::SourceInvalid,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,
             Self::BreakingChange(_) => Reason::BreakingChange,
@@ -133,11 +167,18 @@ mod tests {
         Reason::SourceInvalid
     )]
     #[case(Refusal::EmptyConfigMap("m".into()), Reason::SourceInvalid)]
+    #[case(Refusal::Git(Trouble::new(Reason::GitRefused, "")), Reason::GitRefused)]
+    #[case(Refusal::GitPending, Reason::GitFetching)]
     #[case(Refusal::TooMuchCode(2, 1), Reason::TooMuchCode)]
     #[case(Refusal::TooManyNames(2, 1), Reason::TooMuchCode)]
     #[case(Refusal::FileTooLarge("a.py".into()), Reason::TooMuchCode)]
     #[case(Refusal::FileNameTaken { file: "a.py".into(), other: "s".into() }, Reason::FileNameTaken)]
     #[case(Refusal::ReservedFile("a.py".into()), Reason::FileNameTaken)]
+    #[case(
+        Refusal::ModuleIsPackage { file: "a.py".into(), other: "a.b.py".into(), owner: "s".into() },
+        Reason::FileNameTaken
+    )]
+    #[case(Refusal::ServiceInPackage { file: "a.b.py".into(), class: "C".into() }, Reason::SourceInvalid)]
     #[case(
         Refusal::ServiceNameTaken { file: "a.py".into(), name: "x".into(), other: "b.py".into(), owner: "s".into() },
         Reason::ServiceNameTaken

@@ -10,18 +10,17 @@ use kube::api::ApiResource;
 
 use super::channels::secret::{self, CallerSecret};
 use super::check::texts;
+use super::git::{self, Told};
 use super::refusal::Refusal;
 use crate::api::channels::Channel;
 use crate::api::jobs::Job;
 use crate::api::{OpenApi, ZatoService};
 use crate::exchange::revision;
 use crate::k8s::names;
+use crate::python::modules::wrong;
 use crate::reconcile::Error;
 use crate::reconcile::child;
 use crate::reconcile::engine::Context;
-
-/// The same limit as the schema has for files in the object itself.
-const NAME_CHARACTERS: usize = 100;
 
 /// A service with its files.
 #[derive(Clone, Debug)]
@@ -29,7 +28,9 @@ pub struct Sourced {
     /// The service's name.
     pub name: String,
     /// Texts by file name, or why there are none.
-    pub files: Result<BTreeMap<String, String>, Refusal>,
+    pub files: Files,
+    /// What is told of git, if they come from there.
+    pub git: Option<Told>,
     /// What its spec says of documents and changes.
     pub openapi: OpenApi,
     /// Services that must be there.
@@ -48,9 +49,17 @@ pub struct Sourced {
 pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sourced>, Error> {
     let mut sourced = Vec::with_capacity(services.len());
     for service in services {
+        let (files, git) = match git::wanted(service) {
+            Some(spec) => {
+                let (files, told) = git::files(service, spec, context).await?;
+                (files, Some(told))
+            }
+            None => (files(service, context).await?, None),
+        };
         sourced.push(Sourced {
             name: service.name_any(),
-            files: files(service, context).await?,
+            files,
+            git,
             openapi: service.spec.openapi.clone(),
             expected: service.spec.expected_services.clone(),
             channels: service.spec.channels.clone(),
@@ -78,7 +87,8 @@ async fn secrets(
     Ok(found)
 }
 
-type Files = Result<BTreeMap<String, String>, Refusal>;
+/// Files by name, or why there are none.
+pub type Files = Result<BTreeMap<String, String>, Refusal>;
 
 async fn files(service: &ZatoService, context: &Context) -> Result<Files, Error> {
     let namespace = service.namespace().unwrap_or_default();
@@ -181,15 +191,6 @@ fn merge(config_maps: &[(String, Option<Arc<Content>>)]) -> Files {
     Ok(files)
 }
 
-fn wrong(name: &str) -> Option<&'static str> {
-    let module = name.strip_suffix(".py").unwrap_or_default();
-    let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
-    if !module.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic()) || !module.chars().all(is_word) {
-        return Some("is no Python module name with .py, such as accounts.py: rename the key");
-    }
-    (name.len() > NAME_CHARACTERS).then_some("has more than 100 characters: rename the key")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,9 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold() {
-        assert_eq!(wrong(&format!("{}.py", "a".repeat(97))), None);
-        assert!(wrong(&format!("{}.py", "a".repeat(98))).is_some());
+    fn what_is_no_text_is_no_file() {
         let binary = Content {
             texts: BTreeMap::new(),
             binary: vec!["a.py".into()],

@@ -36,10 +36,18 @@ frontend api
     acl is_plain path_reg -i ^(/([a-z0-9._~$=-]|%(2[0-46-9a-c]|3[b-f]|40|5[bde]|60|7[b-d]|[89a-f][0-9a-f]))+)+$
     acl is_dotted path_reg /[.]{1,2}(/|$)
     http-request return status 404 content-type text/plain string \"Not found\" unless is_ping || is_invoke || is_plain !is_of_zato !is_dotted
+    # A name in the query string would count in place of the one in the path, which tells who may call. What cannot be decoded
+    # here is not known to have none.
+    acl has_query query -m found
+    acl is_decodable query,url_dec(1) -m found
+    acl names_another query,url_dec(1) -m reg (^|[&;])service_name=
+    http-request return status 400 content-type text/plain string \"service_name in the query string: call the path of that service\" if is_invoke names_another
+    http-request return status 400 content-type text/plain string \"the query string has a percent sign without two hexadecimal digits\" if is_invoke has_query !is_decodable
     http-request set-var(txn.is_invoke) bool(true) if is_invoke
     acl was_invoke var(txn.is_invoke) -m bool
+    acl is_text res.hdr(Content-Type) -m beg text/plain
     # What services answer on this path is JSON, and Zato calls it text.
-    http-response set-header Content-Type application/json if was_invoke { status 200 }
+    http-response set-header Content-Type application/json if was_invoke is_text { status 200 }
     default_backend servers
 backend servers
     server server-0 127.0.0.1:17010

@@ -1,13 +1,16 @@
 //! Who has which name, and what fits.
 
 use super::*;
+use crate::agent::removal;
 use crate::api::OpenApi;
+use rstest::rstest;
 
 pub(in crate::service) fn service(name: &str, files: &[(&str, &str)]) -> Sourced {
     let owned = |(file, text): &(&str, &str)| ((*file).to_owned(), (*text).to_owned());
     Sourced {
         name: name.into(),
         files: Ok(files.iter().map(owned).collect()),
+        git: None,
         openapi: OpenApi::default(),
         expected: vec![],
         channels: vec![],
@@ -147,19 +150,65 @@ fn a_file_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn files_and_a_service_of_the_agent_are_not_for_users() {
-    let refused = |file: &str, text: &str| {
-        let services = [service("s", &[(file, text)])];
-        checked(&services, &Index::default())[0].result.clone().err()
-    };
-    for file in code::OURS {
-        assert_eq!(refused(file, "x = 1\n"), Some(Refusal::ReservedFile(file.into())));
-    }
+fn the_service_of_the_agent_is_not_for_users() {
+    let services = [service("s", &[("a.py", &named(soap::SERVICE))])];
+    let refusal = checked(&services, &Index::default())[0].result.clone().err();
     let internal = Refusal::InternalName {
         file: "a.py".into(),
         name: soap::SERVICE.into(),
     };
-    assert_eq!(refused("a.py", &named(soap::SERVICE)), Some(internal));
+    assert_eq!(refusal, Some(internal));
+}
+
+#[rstest]
+#[case(removal::FILE)]
+#[case(packages::FILE)]
+#[case(soap::FILE)]
+#[case("zato.extra.py")]
+fn files_of_the_agent_and_of_zato_are_not_for_users(#[case] file: &str) {
+    let services = [service("s", &[(file, "x = 1\n")])];
+    let refusal = checked(&services, &Index::default())[0].result.clone().err();
+    assert_eq!(refusal, Some(Refusal::ReservedFile(file.into())));
+}
+
+/// Zato deploys none there, whatever looks like one.
+#[test]
+fn services_in_packages() {
+    let of = |text: &str| {
+        let services = [service("s", &[("kit.tools.py", text)])];
+        checked(&services, &Index::default())[0].result.clone()
+    };
+    let class = "class A(Service):\n    pass\n";
+    assert_eq!(
+        of(class),
+        Err(Refusal::ServiceInPackage {
+            file: "kit.tools.py".into(),
+            class: "A".into()
+        })
+    );
+    let version = of("class A(Base):\n    name = 'x'\n").unwrap();
+    assert_eq!(version.services().count(), 0);
+}
+
+/// In one object and in two, whichever comes first.
+#[rstest]
+#[case(&[("s", "shop.py shop.prices.py")], Some("s"))]
+#[case(&[("s", "shop.prices.py shop.prices.eu.py")], Some("s"))]
+#[case(&[("s", "shop.py"), ("t", "shop.prices.py")], Some("s"))]
+#[case(&[("s", "shop.prices.py"), ("t", "shop.py")], Some("s"))]
+#[case(&[("s", "shop.prices.py"), ("t", "shop.rates.py")], None)]
+fn a_module_is_no_package(#[case] objects: &[(&str, &'static str)], #[case] wanted: Option<&str>) {
+    let source = |(name, files): &(&str, &'static str)| {
+        let files: Vec<_> = files.split(' ').map(|file| (file, "x = 1\n")).collect();
+        service(name, &files)
+    };
+    let all: Vec<_> = objects.iter().map(source).collect();
+    let last = checked(&all, &Index::default()).pop().unwrap().result;
+    let owner = last.err().map(|refusal| match refusal {
+        Refusal::ModuleIsPackage { owner, .. } => owner,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(owner.as_deref(), wanted);
 }
 
 #[test]

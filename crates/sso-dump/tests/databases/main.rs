@@ -5,6 +5,7 @@
 mod every_kind;
 mod meanwhile;
 mod refused;
+mod secure;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use mysql_async::prelude::Queryable;
 use sso_dump::database::{Database, Kind, Server};
+use sso_dump::error::Error;
 use sso_dump::schema::{TABLES, Type, sql};
 
 /// The URL of a server, as the script says it.
@@ -24,6 +25,17 @@ fn server(database: &Database) -> &Server {
         Database::Postgresql(server) | Database::Mysql(server) => server,
         Database::Sqlite(_) => panic!("no server"),
     }
+}
+
+/// The same database as a user sees it who comes in with TLS only; `parameters`: of the URL.
+pub fn secure(database: &Database, kind: Kind, parameters: &str) -> Result<Database, Error> {
+    let server = server(database);
+    let scheme = url(kind).split(':').next().unwrap_or_default().to_owned();
+    let url = format!(
+        "{scheme}://secure@localhost:{}/{}?{parameters}",
+        server.port, server.database
+    );
+    Database::from_url(&url, Some("geheim".to_owned().into()))
 }
 
 /// A new, empty database with the tables of Zato.

@@ -94,6 +94,7 @@ pub(super) fn agent(plan: &Plan) -> Container {
     let shared = [
         volumes::create(),
         volumes::hot(),
+        volumes::packages(),
         volumes::read_only(volumes::environment()),
     ];
     container.volume_mounts = Some(volumes::agent(plan).into_iter().chain(shared).collect());
@@ -143,7 +144,12 @@ pub(super) fn server(plan: &Plan) -> Container {
     // Writable: after a change of a module with models, Zato touches the files that import it.
     let mounts = mounts(
         "server",
-        [volumes::environment(), volumes::data(), volumes::hot()],
+        [
+            volumes::environment(),
+            volumes::data(),
+            volumes::hot(),
+            volumes::read_only(volumes::packages()),
+        ],
     );
     let callables = volumes::callables(plan, true);
     container.volume_mounts = Some(mounts.into_iter().chain(callables).collect());

@@ -31,6 +31,7 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
         empty("environment", None),
         empty("create", Some("Memory")),
         empty("hot", None),
+        empty("packages", None),
         empty("tmp", None),
         secret("credentials", names::credentials(&plan.name)),
         secret("index", names::agent(&plan.name)),
@@ -105,6 +106,10 @@ pub(super) fn create() -> VolumeMount {
 
 pub(super) fn hot() -> VolumeMount {
     mount("hot", paths::HOT)
+}
+
+pub(super) fn packages() -> VolumeMount {
+    mount("packages", paths::PACKAGES)
 }
 
 pub(super) fn load_balancer() -> VolumeMount {
