@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::channels::SecretReference;
 use super::zato_service::ConfigMapReference;
 
-/// A folder of a git repository: all files `*.py` directly in it, at most 200 KiB each. What is pushed is deployed.
+/// A folder of a git repository: all files `*.py` in it and in its packages (folders with `__init__.py`), at most 200 KiB each. What
+/// is pushed is deployed.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.url.matches('^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~+-]+)+/?$') && !self.url.matches('/[.][.]?(/|$)')").message("url is https://host/path without user, password, query or fragment, such as https://git.example.com/team/services.git: credentials are in secretRef").field_path(".url"))]
@@ -26,7 +27,7 @@ pub struct GitSource {
         regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9_./+@#-]*$")
     )]
     pub reference: String,
-    /// The folder. Default: the root of the repository. Folders in it are not looked into.
+    /// The folder. Default: the root of the repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub path: Option<String>,

@@ -34,23 +34,67 @@ struct Item<'a> {
     id: ObjectId,
 }
 
-/// The files `*.py` of a folder; empty: of the root.
+/// The files `*.py` of a folder (empty: of the root), and of the packages in it: `shop/prices.py` is `shop.prices.py`.
 pub fn files(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Files, Wrong> {
     let folder = folder(pack, commit, path)?;
-    let place = |name: &str| {
-        if path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{path}/{name}")
+    let mut taken = Taken::default();
+    taken.folder(pack, &folder, path, "")?;
+    if taken.files.is_empty() {
+        let told = named(path);
+        return Err(Wrong(format!(
+            "{told} has no file *.py: add one, or correct the path"
+        )));
+    }
+    Ok(taken.files)
+}
+
+/// What was taken so far.
+#[derive(Default)]
+struct Taken {
+    files: Files,
+    bytes: u64,
+}
+
+impl Taken {
+    /// `place`: of the folder in the repository; `package`: what the names of its modules begin with, with a dot at the end.
+    fn folder(&mut self, pack: &mut Pack, folder: &Object, place: &str, package: &str) -> Result<(), Wrong> {
+        for item in items(&folder.bytes)? {
+            let name = String::from_utf8_lossy(item.name);
+            let told = name.escape_debug();
+            let inside = if place.is_empty() {
+                told.to_string()
+            } else {
+                format!("{place}/{told}")
+            };
+            if item.mode == FOLDER {
+                self.package(pack, &item, &inside, &format!("{package}{name}"))?;
+            } else if name.ends_with(".py") {
+                self.file(pack, &item, &inside, format!("{package}{name}"))?;
+            }
         }
-    };
-    let (mut found, mut bytes) = (Files::new(), 0);
-    for item in items(&folder.bytes)? {
-        if !item.name.ends_with(b".py") || item.mode == FOLDER {
-            continue;
+        Ok(())
+    }
+
+    /// A folder with `__init__.py` is a package. Others are not looked into.
+    fn package(&mut self, pack: &mut Pack, item: &Item<'_>, place: &str, name: &str) -> Result<(), Wrong> {
+        // Where folders are links or repositories of their own, nothing was sent.
+        let Some(folder) = pack.find(item.id)?.filter(|object| object.kind == Kind::Tree) else {
+            return Ok(());
+        };
+        let is_package = items(&folder.bytes)?
+            .iter()
+            .any(|item| item.name == b"__init__.py");
+        if !is_package {
+            return Ok(());
         }
-        let name = String::from_utf8_lossy(item.name);
-        let wrong = |why: &str| Wrong(format!("{} {why}", place(&name.escape_debug().to_string())));
+        if let Some(why) = modules::wrong(&format!("{name}.py")) {
+            return Err(Wrong(format!("{place}: {name}.py {why}")));
+        }
+        self.folder(pack, &folder, place, &format!("{name}."))
+    }
+
+    fn file(&mut self, pack: &mut Pack, item: &Item<'_>, place: &str, name: String) -> Result<(), Wrong> {
+        let wrong = |why: &str| Wrong(format!("{place} {why}"));
         if let Some(why) = modules::wrong(&name) {
             return Err(wrong(why));
         }
@@ -70,22 +114,19 @@ pub fn files(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Files, Wro
         let blob = blob.ok_or_else(|| wrong("has more than 204800 bytes: divide it"))?;
         let text =
             std::str::from_utf8(&blob.bytes).map_err(|_| wrong("is no text in UTF-8: save it as such"))?;
-        bytes += blob.bytes.len() as u64;
-        if bytes > shards::TOTAL {
-            let told = named(path);
-            return Err(Wrong(format!(
-                "{told} has more code than a cluster takes: divide it among folders"
-            )));
+        self.bytes += blob.bytes.len() as u64;
+        if self.bytes > shards::TOTAL {
+            return Err(wrong(
+                "is more code than a cluster takes: divide it among folders and ZatoServices",
+            ));
         }
-        found.insert(name.into_owned(), text.to_owned());
+        match self.files.insert(name, text.to_owned()) {
+            None => Ok(()),
+            Some(_) => Err(wrong(
+                "is also there as a file with dots in its name: rename one of them",
+            )),
+        }
     }
-    if found.is_empty() {
-        let told = named(path);
-        return Err(Wrong(format!(
-            "{told} has no file *.py: add one, or correct the path"
-        )));
-    }
-    Ok(found)
 }
 
 fn fits(blob: &Rc<Object>) -> bool {

@@ -76,6 +76,59 @@ fn what_is_wrong_is_told(#[case] path: &str, #[case] items: &[(&str, &str, [u8; 
     assert!(told.starts_with(wanted), "{told}");
 }
 
+/// A folder with `__init__.py` is a package, and so are those in it; other folders are not looked into.
+#[test]
+fn packages_are_taken_with_their_names() {
+    let deep = tree(&[
+        ("100644", "__init__.py", blob(b"")),
+        ("100644", "vat.py", blob(b"z = 3\n")),
+    ]);
+    let none = tree(&[("100644", "other.py", blob(b"z = 3\n"))]);
+    let shop = tree(&[
+        ("100644", "__init__.py", blob(b"")),
+        ("40000", "eu", id(Kind::Tree, &deep)),
+        ("40000", "none", id(Kind::Tree, &none)),
+        ("100644", "prices.py", blob(b"y = 2\n")),
+    ]);
+    let root = |folder: &str, file: &str| {
+        tree(&[
+            ("100644", file, blob(b"y = 2\n")),
+            ("40000", "docs", id(Kind::Tree, &none)),
+            ("40000", folder, id(Kind::Tree, &shop)),
+        ])
+    };
+    let taken = |root: &[u8]| {
+        let commit = format!("tree {}\nauthor a\n\nmessage", id(Kind::Tree, root));
+        let trees = [root, &shop, &deep, &none].map(|tree| Wanted::Whole(2, tree));
+        let blobs: [&[u8]; 3] = [b"", b"y = 2\n", b"z = 3\n"];
+        let mut entries = vec![Wanted::Whole(1, commit.as_bytes())];
+        entries.extend(trees);
+        entries.extend(blobs.map(|blob| Wanted::Whole(3, blob)));
+        let mut pack = Pack::read(pack_of(&entries)).unwrap();
+        files(&mut pack, id(Kind::Commit, commit.as_bytes()), "")
+    };
+    let found = taken(&root("shop", "a.py")).unwrap();
+    let names: Vec<_> = found.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "a.py",
+            "shop.__init__.py",
+            "shop.eu.__init__.py",
+            "shop.eu.vat.py",
+            "shop.prices.py"
+        ]
+    );
+    assert_eq!(found["shop.eu.vat.py"], "z = 3\n");
+    let told = taken(&root("my-shop", "a.py")).unwrap_err().0;
+    assert!(
+        told.starts_with("my-shop: my-shop.py is no Python module name"),
+        "{told}"
+    );
+    let told = taken(&root("shop", "shop.prices.py")).unwrap_err().0;
+    assert!(told.contains("is also there as a file with dots"), "{told}");
+}
+
 #[test]
 fn files_have_limits() {
     let fits = vec![b'#'; 204_800];
@@ -91,7 +144,8 @@ fn files_have_limits() {
         .collect();
     let told = of("", &items, &[&fits]).unwrap_err();
     assert!(
-        told.0.starts_with("the root has more code than a cluster takes"),
+        told.0
+            .ends_with("is more code than a cluster takes: divide it among folders and ZatoServices"),
         "{told}"
     );
     let binary = [0xff, 0xfe];
