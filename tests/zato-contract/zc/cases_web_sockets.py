@@ -149,7 +149,7 @@ def _(ctx, h):
     same(client.call()['meta']['status'], 500, 'the session goes on')
 
 
-@case('WSX-05', 'no answer: a message without id, one that is no JSON, a second session, which makes the token void', 'sockets', quirk=True)
+@case('WSX-05', 'no answer: a message without id, one that is no JSON, a session without client_id, a second one, which makes the token void', 'sockets', quirk=True)
 def _(ctx, h):
     port = free_port()
     opened(h, port)
@@ -159,8 +159,14 @@ def _(ctx, h):
     client.send('no json')
     same(client.receive(1), None, 'no JSON')
     same(client.call({'item': 'x'})['meta']['status'], 200, 'the session goes on')
-    same(client.ask(action='create-session', username='a', secret='b', timeout=1), None, 'a second session')
+    again = dict(action='create-session', client_id='c', username='a', secret='b')
+    same(client.ask(timeout=1, token=client.token, **again), None, 'a second session')
     same(client.call({'item': 'x'})['meta']['status'], 403, 'the token')
+    client = Client(port, '/w')
+    same(client.session(), 200, 'session')
+    same(client.ask(**again)['meta']['status'], 403, 'a second session without the token')
+    again['client_id'] = None
+    same(Client(port, '/w').ask(timeout=1, **again), None, 'without client_id')
 
 
 @case('WSX-06', 'the handshake: 404 for another path, a slash more too; 400 for plain HTTP', 'sockets')

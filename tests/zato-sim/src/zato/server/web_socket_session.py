@@ -165,10 +165,12 @@ class Connection:
             raise Forbidden
         if not (meta.get('id') and meta.get('timestamp')):
             raise Unanswered('meta.id and meta.timestamp are needed')
+        is_known = self.token and meta.get('token') == self.token and time.monotonic() < self.token_ends
+        is_new = meta.get('action') == 'create-session' and not self.token
+        if not (is_known or is_new):
+            raise Forbidden
         if meta.get('action') == 'create-session':
             return self.create_session(meta)
-        if not (self.token and meta.get('token') == self.token and time.monotonic() < self.token_ends):
-            raise Forbidden
         if meta.get('action', 'client-response') == 'client-response':
             return None
         return self.invoke(meta, message.get('data', ''))
@@ -177,6 +179,8 @@ class Connection:
         if self.token:
             self.token = 'void'
             raise Unanswered('there is a session')
+        if not meta.get('client_id'):
+            raise Unanswered('no client_id')
         self.check(meta)
         self.token = 'zwsxt.' + secrets.token_hex(24)
         self.token_ends = time.monotonic() + self.channel['token_ttl']
