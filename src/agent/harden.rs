@@ -6,15 +6,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::Error;
+use super::{Error, channels};
 use crate::cluster::desired::paths;
 
 /// Channels through which `pubapi` could run any service and upload code.
 const ADMINISTRATIVE_CHANNELS: &str = "UPDATE http_soap SET is_active = 0 WHERE url_path LIKE '/zato/json/%'";
 /// WebSocket channels of ours whose definition of who may call has gone: the server would open them to everybody. The agent makes
 /// them as they should be when it runs.
-const UNGUARDED_WEB_SOCKETS: &str =
-    "UPDATE channel_web_socket SET is_active = 0 WHERE name LIKE 'kubernetes %'
+const UNGUARDED_WEB_SOCKETS: &str = "UPDATE channel_web_socket SET is_active = 0 WHERE name LIKE ?1
     AND security_id IS NOT NULL AND security_id NOT IN (SELECT id FROM sec_base)";
 /// A service of Zato that calls home.
 const CHECK_UPDATES: &str = "zato.updates.check-updates";
@@ -49,7 +48,7 @@ fn database(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
         )));
     }
     transaction.execute(ADMINISTRATIVE_CHANNELS, [])?;
-    transaction.execute(UNGUARDED_WEB_SOCKETS, [])?;
+    transaction.execute(UNGUARDED_WEB_SOCKETS, [format!("{}%", channels::PREFIX)])?;
     Ok(transaction.commit()?)
 }
 

@@ -120,14 +120,25 @@ pub async fn write(
     if is_verified {
         verify(wanted, server, done).await?;
     }
+    for (socket, other) in rivals(wanted, found) {
+        let why = format!(
+            "channel {:?}, which is not of the operator, has the port, too: give it another one",
+            other.name
+        );
+        done.failed.insert(socket.name.clone(), why);
+    }
     Ok(())
 }
 
-/// A definition that went away in between has opened the channel: better away than open.
+/// A definition that went away in between has opened the channel, or it waits for its service and was open before: better
+/// away than open.
 async fn verify(wanted: &[WantedSocket<'_>], server: &Server, done: &mut Done) -> Result<(), Error> {
     let found = server.web_sockets().await?;
     for (socket, row) in wrongly_open(wanted, &found) {
         server.delete_web_socket(row.id).await?;
+        if done.early.contains(&socket.name) {
+            continue;
+        }
         let missing = socket
             .channel
             .security
@@ -138,6 +149,21 @@ async fn verify(wanted: &[WantedSocket<'_>], server: &Server, done: &mut Done) -
         done.is_stuck = true;
     }
     Ok(())
+}
+
+/// Channels of others on a port of ours: of two listeners a client reaches one by chance.
+fn rivals<'a>(
+    wanted: &'a [WantedSocket<'a>],
+    found: &'a [WebSocketRow],
+) -> impl Iterator<Item = (&'a WantedSocket<'a>, &'a WebSocketRow)> {
+    let port = |row: &WebSocketRow| row.address.as_str()?.parse::<http::Uri>().ok()?.port_u16();
+    let others = found
+        .iter()
+        .filter(|row| !row.name.starts_with(PREFIX) && row.is_active == true);
+    others.filter_map(move |row| {
+        let number = port(row)?;
+        Some((wanted.iter().find(|socket| socket.socket.port == number)?, row))
+    })
 }
 
 /// Rows that let everybody in, or will after the next start, and must not.

@@ -154,6 +154,28 @@ fn what_came_out_open_is_known() {
     assert_eq!(wrongly_open(&sockets, &found), [(&sockets[0], &found[0])]);
 }
 
+/// What somebody made in Zato's dashboard is left alone, and told.
+#[test]
+fn channels_of_others_on_a_port_of_ours_are_known() {
+    let wanted = wanted(&[("open", web_socket(7001, None))]);
+    let sockets = wanted_sockets(&wanted, &loaded(LoadState::Loaded));
+    let other = |name: &str, address: &str, is_active: bool| WebSocketRow {
+        name: name.into(),
+        address: address.into(),
+        is_active: is_active.into(),
+        ..WebSocketRow::default()
+    };
+    let found = [
+        row(1, &sockets[0], None),
+        other("elsewhere", "ws://0.0.0.0:7002/w", true),
+        other("closed", "ws://0.0.0.0:7001/x", false),
+        other("odd", "nonsense", true),
+        other("of a user", "ws://0.0.0.0:7001/y", true),
+    ];
+    let told: Vec<_> = rivals(&sockets, &found).collect();
+    assert_eq!(told, [(&sockets[0], &found[4])]);
+}
+
 /// What an edit leaves out Zato resets.
 #[test]
 fn all_fields_are_given() {
