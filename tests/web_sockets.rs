@@ -34,16 +34,20 @@ async fn set_channel(space: &Namespace, name: &str, channel: &Value) {
 
 /// A connection, and the token of its session.
 struct Client {
+    // Of its own: kubectl ends when a port of the pod is closed for a moment.
+    _way: Way,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     token: String,
 }
 
 impl Client {
     /// Or the status of the handshake; 0 if there is no listener.
-    async fn connect(way: &Way, path: &str) -> Result<Self, u16> {
+    async fn connect(space: &Namespace, port: u16, path: &str) -> Result<Self, u16> {
+        let way = Way::to(space, "service/c", port).await;
         let url = format!("{}{path}", way.url().replace("http://", "ws://"));
         match connect_async(url).await {
             Ok((socket, _)) => Ok(Self {
+                _way: way,
                 socket,
                 token: String::new(),
             }),
@@ -89,8 +93,8 @@ impl Client {
 }
 
 /// The status of a session, or of the handshake; none without an answer.
-async fn session(way: &Way, path: &str, secret: &str) -> Option<u64> {
-    match Client::connect(way, path).await {
+async fn session(space: &Namespace, path: &str, secret: &str) -> Option<u64> {
+    match Client::connect(space, PORT, path).await {
         Ok(mut client) => client.log_in("quote-client", secret).await,
         Err(status) => Some(status.into()),
     }
@@ -123,10 +127,9 @@ async fn web_sockets_follow_their_spec() {
     assert_eq!(url().await, wanted("/quotes"));
     let pod = space.get::<Pod>("c-server-0").await.metadata.uid;
 
-    let way = Way::to(&space, "service/c", PORT).await;
-    assert_eq!(session(&way, "/quotes", "wrong").await, Some(403));
-    assert_eq!(session(&way, "/other", "change-me").await, Some(404));
-    let mut client = Client::connect(&way, "/quotes").await.ok().unwrap();
+    assert_eq!(session(&space, "/quotes", "wrong").await, Some(403));
+    assert_eq!(session(&space, "/other", "change-me").await, Some(404));
+    let mut client = Client::connect(&space, PORT, "/quotes").await.ok().unwrap();
     assert_eq!(client.log_in("quote-client", "change-me").await, Some(200));
     let answer = client.call(json!({"symbol": "ACME"})).await.unwrap();
     assert_eq!(answer, json!({"symbol": "ACME", "price": "17.5"}));
@@ -136,10 +139,10 @@ async fn web_sockets_follow_their_spec() {
     space.merge::<Secret>("quote-client", &patch).await.unwrap();
     space
         .until("the new password gives a session", || async {
-            session(&way, "/quotes", "new").await == Some(200)
+            session(&space, "/quotes", "new").await == Some(200)
         })
         .await;
-    assert_eq!(session(&way, "/quotes", "change-me").await, Some(403));
+    assert_eq!(session(&space, "/quotes", "change-me").await, Some(403));
     assert!(client.call(json!({"symbol": "ACME"})).await.is_some());
 
     // Another path: clients are cut off, and told.
@@ -150,8 +153,8 @@ async fn web_sockets_follow_their_spec() {
         .until(
             "the new path gives a session, the old one is not there",
             || async {
-                session(&way, "/v2/quotes", "new").await == Some(200)
-                    && session(&way, "/quotes", "new").await == Some(404)
+                session(&space, "/v2/quotes", "new").await == Some(200)
+                    && session(&space, "/quotes", "new").await == Some(404)
             },
         )
         .await;
@@ -174,10 +177,10 @@ async fn web_sockets_follow_their_spec() {
         .await;
     space
         .until("a session as before", || async {
-            session(&way, "/v2/quotes", "new").await == Some(200)
+            session(&space, "/v2/quotes", "new").await == Some(200)
         })
         .await;
-    assert_eq!(session(&way, "/v2/quotes", "wrong").await, Some(403));
+    assert_eq!(session(&space, "/v2/quotes", "wrong").await, Some(403));
     sql(
         &space,
         "delete from sec_basic_auth where id in (select id from sec_base where name='kubernetes basic auth quote-client'); delete from sec_base where name='kubernetes basic auth quote-client'",
@@ -186,12 +189,11 @@ async fn web_sockets_follow_their_spec() {
     space.remove::<Pod>("c-server-0").await;
     until_other_pod(&space, pod.as_deref()).await;
     until_ready(&space, "True", "Running").await;
-    let way = Way::to(&space, "service/c", PORT).await;
     space
         .until("the new pod gives a session", || async {
-            let wrong = session(&way, "/v2/quotes", "wrong").await;
+            let wrong = session(&space, "/v2/quotes", "wrong").await;
             assert_ne!(wrong, Some(200), "everybody was let in");
-            session(&way, "/v2/quotes", "new").await == Some(200)
+            session(&space, "/v2/quotes", "new").await == Some(200)
         })
         .await;
 
@@ -232,33 +234,13 @@ async fn web_sockets_that_are_wrong_are_told() {
     told("greeting", "AllActive", words).await;
     set_channel(&space, "greeting", &on("story.greeting", 7002)).await;
     told("rival", "AllActive", "channel second answers").await;
-    let (first, second) = (
-        Way::to(&space, "service/c", 7002).await,
-        Way::to(&space, "service/c", PORT).await,
-    );
-    for (way, answer) in [(&first, "first"), (&second, "other")] {
-        let mut client = Client::connect(way, "/w").await.ok().unwrap();
+    for (port, answer) in [(7002, "first"), (PORT, "other")] {
+        let mut client = Client::connect(&space, port, "/w").await.ok().unwrap();
         assert_eq!(client.log_in("anybody", "anything").await, Some(200));
         let said = client.call(json!({})).await.unwrap();
         assert!(said.to_string().contains(answer), "{said}");
     }
 
-    // What the schema refuses, with the reason.
-    let refused = async |channel: Value| {
-        let patch = json!({"spec": {"channels": [{"name": "quotes", "webSocket": channel}]}});
-        let result = space.merge::<ZatoService>("greeting", &patch).await;
-        result.unwrap_err().to_string()
-    };
-    let message = refused(on("story.greeting", 11223)).await;
-    assert!(message.contains("choose another port"), "{message}");
-    let mut channel = on("story.greeting", PORT);
-    channel["security"] = json!({"apiKeySecretRef": {"name": "key"}});
-    let message = refused(channel).await;
-    assert!(message.contains("use basicAuthSecretRef"), "{message}");
-    let mut channel = on("story.greeting", PORT);
-    channel["path"] = "/w/{id}".into();
-    let message = refused(channel).await;
-    assert!(message.contains("a WebSocket has no parameters"), "{message}");
     assert_eq!(space.get::<Pod>("c-server-0").await.metadata.uid, pod);
     space.delete().await;
 }
