@@ -159,8 +159,12 @@ async fn web_sockets_follow_their_spec() {
         )
         .await;
     assert_eq!(client.call(json!({"symbol": "ACME"})).await, None);
+    space
+        .until("the new address is told", || async {
+            url().await == wanted("/v2/quotes")
+        })
+        .await;
     told("channel quotes answers").await;
-    assert_eq!(url().await, wanted("/v2/quotes"));
     let lost = "WebSocket :7001/quotes: OperationRemoved: service quote.get -> none";
     until_service_told(&space, "quotes", "Compatible", "BreakingChange", lost).await;
 
@@ -213,7 +217,6 @@ async fn web_sockets_follow_their_spec() {
 #[tokio::test]
 async fn web_sockets_that_are_wrong_are_told() {
     let space = support::start("wrong-web-sockets", json!({})).await;
-    let pod = space.get::<Pod>("c-server-0").await.metadata.uid;
     let told = async |name: &str, reason: &str, words: &str| {
         until_service_told(&space, name, "ChannelsActive", reason, words).await;
     };
@@ -223,6 +226,7 @@ async fn web_sockets_that_are_wrong_are_told() {
     told("greeting", "ChannelInvalid", words).await;
     set_channel(&space, "greeting", &on("story.greeting", PORT)).await;
     told("greeting", "AllActive", "channel quotes answers").await;
+    let pod = space.get::<Pod>("c-server-0").await.metadata.uid;
 
     let code = support::code("other").replace("story.greeting", "story.other");
     let mut rival = service("rival", "c", &[("rival.py", &code)]);
