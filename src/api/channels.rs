@@ -1,13 +1,17 @@
-//! Channels: addresses of their own under which services are called over HTTP.
+//! Channels: addresses of their own under which services are called.
+
+mod web_socket;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use web_socket::WebSocketChannel;
 
-/// An address under which services of this `ZatoService` are called: exactly one of `rest`, `directInvocation` and `soap`.
+/// An address under which services of this `ZatoService` are called: exactly one of `rest`, `directInvocation`,
+/// `soap` and `webSocket`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.rest), has(self.directInvocation), has(self.soap)].filter(given, given).size() == 1").message("exactly one of rest, directInvocation and soap must be given"))]
+#[x_kube(validation = Rule::new("[has(self.rest), has(self.directInvocation), has(self.soap), has(self.webSocket)].filter(given, given).size() == 1").message("exactly one of rest, directInvocation, soap and webSocket must be given"))]
 pub struct Channel {
     /// Its name in conditions and documents.
     #[schemars(
@@ -24,6 +28,9 @@ pub struct Channel {
     /// A path for SOAP, 1.1 and 1.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soap: Option<SoapChannel>,
+    /// A port for WebSocket clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_socket: Option<WebSocketChannel>,
 }
 
 /// A path for SOAP: document/literal, as the WSDL says that is published with the services' document.

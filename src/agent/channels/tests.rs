@@ -10,7 +10,10 @@ fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
         ("closed", channel("/c", &["GET"], Some("client"))),
         ("open", channel("/a", &["GET", "POST"], None)),
     ]);
-    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
+    let rows = All {
+        rows: wanted_rows(&wanted, &loaded(LoadState::Loaded)),
+        sockets: vec![],
+    };
     let done = |changed: &[&str], failed: &[&str]| Done {
         changed: changed.iter().map(ToString::to_string).collect(),
         failed: failed
@@ -65,7 +68,11 @@ fn rows_for_soap_wait_for_what_they_lead_to() {
         let mut done = Done::default();
         hold_back(&mut rows, state, &mut done);
         let early: Vec<_> = rows.iter().map(|row| row.is_early).collect();
-        let error = reports(&rows, &done).remove("s").unwrap().remove("soap");
+        let all = All {
+            rows,
+            sockets: vec![],
+        };
+        let error = reports(&all, &done).remove("s").unwrap().remove("soap");
         (early, error.map(|report| report.error))
     };
     assert_eq!(told(&State::Loaded), (vec![false, false], Some(None)));
