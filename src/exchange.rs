@@ -12,7 +12,7 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use channels::{ChannelKind, Hidden, IndexedChannel, IndexedSecurity, SecurityKind};
+pub use channels::{ChannelKind, Hidden, IndexedChannel, IndexedSecurity, IndexedWebSocket, SecurityKind};
 pub use jobs::{IndexedJob, Schedule};
 pub use report::{CallableOutcome, CallableState, LoadState, PartReport, Phase, Report, ServiceReport};
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,13 @@ pub struct IndexedFile {
 }
 
 impl IndexedService {
+    /// The ports of its WebSocket channels.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.channels
+            .values()
+            .filter_map(|channel| Some(channel.web_socket?.port))
+    }
+
     /// The services that its files are known to define.
     pub fn services(&self) -> impl Iterator<Item = &String> {
         self.files.values().flat_map(|file| &file.services)

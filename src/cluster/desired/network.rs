@@ -1,12 +1,13 @@
 //! How a cluster is reached: Services, and the rules of the load balancer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{metadata, ports};
 use crate::cluster::plan::Plan;
+use crate::exchange::IndexedService;
 use crate::k8s::{labels, names};
 
 /// The file's name in its ConfigMap.
@@ -73,9 +74,29 @@ pub fn address(cluster: &str, namespace: &str) -> String {
     format!("http://{}.{namespace}.svc:{}", names::api(cluster), ports::API)
 }
 
-/// The cluster's address.
+/// Where WebSocket clients of a cluster connect, by the cluster's address: past the load balancer, to the server itself.
+pub fn web_socket_address(address: &str, port: u16) -> String {
+    let host = address.trim_start_matches("http://");
+    let host = host.split(':').next().unwrap_or_default();
+    format!("ws://{host}:{port}")
+}
+
+/// The cluster's address, with a port for each WebSocket channel that servers are told of.
 pub(super) fn api(plan: &Plan) -> Service {
-    service(plan, names::api(&plan.name), "load-balancer", "http", ports::API)
+    let mut service = service(plan, names::api(&plan.name), "load-balancer", "http", ports::API);
+    let web_sockets: BTreeSet<_> = plan
+        .index
+        .services
+        .values()
+        .flat_map(IndexedService::ports)
+        .collect();
+    let all = service.spec.get_or_insert_default().ports.get_or_insert_default();
+    all.extend(
+        web_sockets
+            .into_iter()
+            .map(|number| port(&format!("ws-{number}"), number.into())),
+    );
+    service
 }
 
 pub(super) fn dashboard(plan: &Plan) -> Service {
@@ -96,14 +117,18 @@ fn service(plan: &Plan, name: String, component: &str, port: &str, number: i32) 
         spec: Some(ServiceSpec {
             selector: Some(labels::selector(&plan.name, "server")),
             publish_not_ready_addresses: Some(true),
-            ports: Some(vec![ServicePort {
-                name: Some(port.into()),
-                port: number,
-                target_port: Some(IntOrString::Int(number)),
-                ..ServicePort::default()
-            }]),
+            ports: Some(vec![self::port(port, number)]),
             ..ServiceSpec::default()
         }),
         ..Service::default()
+    }
+}
+
+fn port(name: &str, number: i32) -> ServicePort {
+    ServicePort {
+        name: Some(name.into()),
+        port: number,
+        target_port: Some(IntOrString::Int(number)),
+        ..ServicePort::default()
     }
 }

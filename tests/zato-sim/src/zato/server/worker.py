@@ -19,6 +19,7 @@ from zato.server.security import Security
 from zato.server.service import Request
 from zato.server.service.model import to_plain
 from zato.server.store import Store
+from zato.server.web_sockets import WebSockets
 
 # The code of a worker that could not boot. The master passes it on.
 BOOT_ERROR = 3
@@ -47,6 +48,7 @@ class Server:
         self.is_first_start = row.up_status is None
         self.security = Security(self.odb, self.key)
         self.channels = Channels(self.odb, self.security)
+        self.web_sockets = WebSockets(self)
         self.cache = Caches(self.odb)
         self.store = Store(self)
         self.broadcast = Broadcast(self)
@@ -58,6 +60,7 @@ class Server:
         services = self.store.load_internal() + self.hot_deploy.boot(self.is_first_start)
         self.store.record_boot(services)
         self.channels.load()
+        self.web_sockets.load()
         self.broadcast.start()
         if self.worker_index == 0:
             self.hot_deploy.observe()
