@@ -44,8 +44,9 @@ impl Story {
         let text = packages::deployed(&files).unwrap();
         let text = text.replace("'/packages'", &format!("'{root}/packages'"));
         let text = text.replace("'/hot/'", &format!("'{root}/hot/'"));
+        let place = place.display();
         let step = format!(
-            "os.rename(ROOT + '/packages', ROOT + '/old{0}')\nos.rename({place:?}, ROOT + '/packages')\nload('common_zato_operator_packages', {text:?})\n",
+            "os.rename(ROOT + '/packages', ROOT + '/old{0}')\nos.rename('{place}', ROOT + '/packages')\nload('common_zato_operator_packages', {text:?})\n",
             self.steps.len()
         );
         self.steps += &step;

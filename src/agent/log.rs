@@ -87,7 +87,7 @@ fn deployed(line: &str) -> Option<String> {
     let (_, text) = line.split_once(DEPLOYED)?;
     let quoted = text.split('`').nth(1)?;
     let name = quoted.rsplit('/').next()?;
-    name.ends_with(".py").then(|| name.to_owned())
+    name.strip_suffix(".py").map(|_| name.to_owned())
 }
 
 /// Takes the finished entries out of `text`; returns where the unfinished rest begins.

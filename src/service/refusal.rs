@@ -134,14 +134,16 @@ impl Refusal {
         match self {
             Self::Syntax(_) => Reason::SyntaxError,
             Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
-            Self::Source { .. } | Self::KeyTwice { .. } | Self::EmptyConfigMap(_) => Reason::SourceInvalid,
+            Self::Source { .. }
+            | Self::KeyTwice { .. }
+            | Self::EmptyConfigMap(_)
+            | Self::ServiceInPackage { .. } => Reason::SourceInvalid,
             Self::Git(trouble) => trouble.reason,
             Self::GitPending => Reason::GitFetching,
             Self::TooMuchCode(..) | Self::TooManyNames(..) | Self::FileTooLarge(_) => Reason::TooMuchCode,
             Self::FileNameTaken { .. } | Self::ReservedFile(_) | Self::ModuleIsPackage { .. } => {
                 Reason::FileNameTaken
             }
-            Self::ServiceInPackage { .. } => Reason::SourceInvalid,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,
             Self::BreakingChange(_) => Reason::BreakingChange,

@@ -37,12 +37,16 @@ impl Story {
         let names: Vec<_> = files.iter().map(ToString::to_string).collect();
         let now = self.at(time);
         self.importers.changed(&names, now);
-        names.iter().for_each(|name| self.importers.seen(name));
+        for name in &names {
+            self.importers.seen(name);
+        }
     }
 
     fn take(&mut self, time: u32) -> String {
         let taken = self.importers.take(&self.errors, self.at(time));
-        taken.iter().for_each(|name| self.importers.seen(name));
+        for name in &taken {
+            self.importers.seen(name);
+        }
         taken.join(" ")
     }
 
