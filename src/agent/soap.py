@@ -140,18 +140,24 @@ def message_of(root, version):
 def input_of(shape, element):
     """ What the service gets. """
     if shape == 'any':
-        return grouped(element)
+        return grouped(element.children)
     if 'item' in shape:
         item = shape['item']
         return fields_of([item], element).get(item['name'], [] if item.get('list') else '')
+    if shape.get('open'):
+        return fields_of(shape['fields'], element, is_open=True)
     return value_of(shape, element)
 
 
-def fields_of(fields, element):
+def fields_of(fields, element, is_open=False):
     known = {field['name']: field for field in fields}
     found = {field['name']: [] for field in fields if field.get('list') and field.get('required')}
+    if is_open:
+        found.update(grouped([child for child in element.children if child.local not in known]))
     for child in element.children:
         name = child.local
+        if is_open and name not in known:
+            continue
         if name not in known or child.name not in (name, NAMESPACE + ' ' + name):
             raise Fault('element %s in %s is unknown' % (name, element.local))
         field = known[name]
@@ -206,14 +212,14 @@ def any_of(element):
     if element.is_nil:
         return None
     if element.children:
-        return grouped(element)
+        return grouped(element.children)
     kind = element.attributes.get(XSI + ' type', '').split(':')[-1].strip()
     return simple(KINDS.get(kind, 'text'), element)
 
 
-def grouped(element):
+def grouped(elements):
     found = {}
-    for child in element.children:
+    for child in elements:
         found.setdefault(child.local, []).append(any_of(child))
     return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 

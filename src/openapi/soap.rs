@@ -122,6 +122,10 @@ impl Shapes {
             Message::Open => json!("any"),
             Message::Model(model) => self.model(model),
             Message::Item(item) => json!({"item": self.field(&item)}),
+            // Code makes more of them, which no schema knows.
+            Message::Fields(fields) if matches!(kind, Some(Type::Either(_))) => {
+                json!({"fields": self.fields(fields), "open": true})
+            }
             Message::Fields(fields) => json!({"fields": self.fields(fields)}),
         }
     }
@@ -192,6 +196,16 @@ mod tests {
         let models = "@dataclass\nclass N(Model):\n    n: list_[list_[int]]\n    next: 'N' = None\n@dataclass\nclass M(Model):\n    one: N\n    all: list_[N]\n";
         let services = "class A(Service):\n    name = 'a'\n    input = M\n    output = list_[M]\nclass B(Service):\n    name = 'b'\n    class SimpleIO:\n        input_required = '-x', Dict('by_key'), Bool('is_y')\n        output_optional = 'z'\n";
         insta::assert_snapshot!(format!("{:#}", shapes(&format!("{models}{services}"))));
+    }
+
+    #[test]
+    fn a_side_that_code_makes_in_part_is_open() {
+        let text = "class A(Service):\n    name = 'a'\n    input = ('x',) + tuple(more())\n";
+        let shape = &shapes(text)["services"]["a"]["input"];
+        assert_eq!(
+            (&shape["open"], &shape["fields"][0]["name"]),
+            (&json!(true), &json!("x"))
+        );
     }
 
     #[test]

@@ -158,6 +158,12 @@ class Inputs(unittest.TestCase):
             text = enveloped('<%sRequest>%s</%sRequest>' % (service, content, service))
             self.assertEqual(fault(text, self.fail), ('Client', told))
 
+    def test_what_code_declares_is_no_part_of_the_schema(self):
+        shape = gate.TABLE['services']['soap.greet']['input']
+        shape['open'] = True
+        self.addCleanup(shape.pop, 'open')
+        self.assertEqual(given('soap.greet', '<name>A</name><more>1</more><more>2</more>'), {'name': 'A', 'more': ['1', '2']})
+
     def test_a_service_that_declares_nothing_gets_what_is_there(self):
         content = '<a>1</a><b><c>x</c><c>y</c></b><d i:type="xs:int">2</d><e i:nil="1"/><f i:type="xs:boolean">true</f>'
         self.assertEqual(given('soap.free', content), {'a': '1', 'b': {'c': ['x', 'y']}, 'd': 2, 'e': None, 'f': True})
