@@ -92,7 +92,7 @@ pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a s
             ChannelKind::DirectInvocation => {
                 channels.extend(services.clone().into_iter().map(|service| one.invoking(service)));
             }
-            ChannelKind::WebSocket => {}
+            ChannelKind::WebSocket | ChannelKind::Unknown => {}
         }
     }
     channels

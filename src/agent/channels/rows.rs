@@ -115,8 +115,8 @@ fn addresses<'a>(
             };
             version.invoked().map(of).collect()
         }
-        // It has rows of another kind.
-        ChannelKind::WebSocket => vec![],
+        // It has rows of another kind, or nobody knows which.
+        ChannelKind::WebSocket | ChannelKind::Unknown => vec![],
     }
 }
 

@@ -6,9 +6,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::secret::{CallerSecret, is_sendable, secrets};
+use super::wanted::of_rest;
 use super::*;
 use crate::api::{OpenApi, ZatoService};
-use crate::exchange::{Hidden, IndexedFile};
+use crate::exchange::{Hidden, IndexedFile, IndexedSecurity};
 
 fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<CallerSecret>)]) -> Sourced {
     let channel = |(name, of_kind): &(&str, Value)| {
