@@ -29,7 +29,7 @@ fn example_of(folder: &str, file: &str) -> Value {
     serde_saphyr::from_str(
         &text
             .replace("clusterRef: {name: bank}", "clusterRef: {name: c}")
-            .replace("clusterRef: {name: orders}", "clusterRef: {name: c}")
+            .replace("clusterRef: {name: order-desk}", "clusterRef: {name: c}")
             .replace("  name: bank\n", "  name: accounts\n"),
     )
     .unwrap()
@@ -371,11 +371,11 @@ async fn services_are_called_by_soap() {
     space.create::<ZatoService>(&orders).await.unwrap();
     until_ready(&space, "True", "Running").await;
     let told = async |words: &str| {
-        until_service_told(&space, "orders", "ChannelsActive", "AllActive", words).await;
+        until_service_told(&space, "order-desk", "ChannelsActive", "AllActive", words).await;
     };
     told("channel soap answers").await;
-    until_service(&space, "orders", "Ready", |ready| ready.status == "True").await;
-    let status = space.get::<ZatoService>("orders").await.status.unwrap();
+    until_service(&space, "order-desk", "Ready", |ready| ready.status == "True").await;
+    let status = space.get::<ZatoService>("order-desk").await.status.unwrap();
     let url = format!("http://c.{}.svc:11223/soap/orders", space.name());
     let endpoint = &status.endpoints[0];
     assert_eq!(
@@ -390,7 +390,7 @@ async fn services_are_called_by_soap() {
         space
             .until("the WSDL is published", || async {
                 let status = space
-                    .get::<ZatoService>("orders")
+                    .get::<ZatoService>("order-desk")
                     .await
                     .status
                     .unwrap_or_default();
@@ -488,7 +488,7 @@ async fn services_are_called_by_soap() {
     });
     let mut channel = orders["spec"]["channels"].clone();
     channel[0]["soap"]["services"] = json!(["order.place", "order.cancel"]);
-    set_channels(&space, "orders", &channel).await;
+    set_channels(&space, "order-desk", &channel).await;
     published("order.cancelRequest").await;
     told("channel soap answers").await;
     let (code, _, text) = call(client, &envelope("order.cancel", "<n:number>7</n:number>")).await;
@@ -499,7 +499,7 @@ async fn services_are_called_by_soap() {
     is_done.store(true, Ordering::Relaxed);
     callers.await.unwrap();
 
-    set_channels(&space, "orders", &json!([])).await;
+    set_channels(&space, "order-desk", &json!([])).await;
     space
         .until("the address is gone", || async {
             call(client, &order).await.0 == 404
