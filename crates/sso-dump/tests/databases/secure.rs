@@ -25,7 +25,9 @@ fn a_server_that_proves_itself() {
         let to = secure(&to, kind, &verified).unwrap();
         restore(&bytes, &to, sso_dump::restore::Options::default()).unwrap();
         assert!(
-            differences(&bytes, to).iter().all(|table| table.is_same()),
+            differences(&bytes, to)
+                .iter()
+                .all(sso_dump::diff::TableDiff::is_same),
             "{kind}"
         );
     }
