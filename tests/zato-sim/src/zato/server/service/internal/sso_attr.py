@@ -3,6 +3,7 @@
 What all of them share is in classes that are no services of their own."""
 
 import json
+import uuid
 
 from zato.common import config, odb
 from zato.common.sso import codes, values
@@ -47,7 +48,7 @@ class Attributes:
 
 
 class Attribute(Attributes):
-    """Values are texts, whatever came. Encrypted ones are refused."""
+    """Values are texts, whatever came, and none as well. Encrypted ones are refused."""
 
     def on_GET(self, given):
         row = self.row(given)
@@ -139,7 +140,7 @@ def dict_of(given, item):
 
 
 def written(item):
-    return json.dumps(str(item.get('value', '')))
+    return json.dumps(str(item['value'] if 'value' in item else 'invalid.' + uuid.uuid4().hex))
 
 
 def end_of(item, now):

@@ -154,4 +154,7 @@ class Password(SSOService):
             return
         if not users.is_password(users.find('user_id', caller.owner_id), given.get('old_password')):
             raise Refused(codes.NOT_ALLOWED)
-        users.set_password(caller.owner_id, given.new_password)
+        try:
+            users.set_password(caller.owner_id, given.new_password)
+        except Refused:
+            raise Refused(codes.NOT_ALLOWED) from None
