@@ -20,7 +20,9 @@ if [ "${1:-}" != node ]; then
   alone faults
   [ "${1:-}" != faults ] || exit 0
   step "what needs no pods"
-  alone admission alone drift leader
+  # A git server with TLS and passwords.
+  dev/packages.sh git lighttpd lighttpd-mod-openssl openssl
+  alone admission alone drift git leader
 fi
 start_node
 dev/cluster/load.sh "$(dev/images/base/build.sh other-user)"
@@ -29,7 +31,7 @@ step "the stories"
 CHECKERS=$(dev/openapi/tools.sh)
 export CHECKERS
 # They wait more than they work.
-RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test documents --test pods --test lifecycle --test trouble --test startup --test channels --test jobs --test revisions
+RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test documents --test pods --test lifecycle --test trouble --test startup --test channels --test web_sockets --test jobs --test revisions
 # These end operators: one at a time, after all others.
 RUST_TEST_THREADS=1 cargo test --locked --features e2e --test many --test operator
 [ "${FAULTS:-}" = node ] || exit 0

@@ -5,6 +5,7 @@
 pub mod channels;
 pub mod conditions;
 pub mod configuration;
+pub mod git;
 pub mod jobs;
 pub mod startup;
 pub mod zato_cluster;

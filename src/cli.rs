@@ -21,6 +21,7 @@ use crate::k8s::labels;
 use crate::k8s::lease::{self, Leadership, Lease};
 use crate::openapi::command::Apispec;
 use crate::reconcile::engine::Settings;
+use crate::service::git::Allowed;
 use crate::sso::Sso;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::{health, logging, served};
@@ -64,6 +65,12 @@ struct Operator {
     /// Look after these namespaces only. Default: all.
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
+    /// Ask git servers for code.
+    #[arg(long, env = "GIT_ENABLED", default_value_t = true, action = clap::ArgAction::Set)]
+    git_enabled: bool,
+    /// Ask these git servers only, by host; `*.example.com`: each one below example.com. Default: all.
+    #[arg(long, env = "GIT_ALLOWED_HOSTS", value_delimiter = ',')]
+    git_allowed_hosts: Vec<String>,
     /// Where the Lease is by which one of several operators leads.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     namespace: String,
@@ -225,6 +232,7 @@ async fn lead(
         zato_image: operator.default_zato_image,
         agent_image: operator.image,
         identity,
+        git: Allowed::of(operator.git_enabled, operator.git_allowed_hosts),
     };
     let leadership = lease.leadership();
     let may_write = leadership.clone();

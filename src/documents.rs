@@ -64,6 +64,7 @@ pub fn channel_breaks(before: &Channels, after: &Channels) -> Vec<String> {
     // Which services are invoked directly is no matter of channels.
     let api = |indexed: &Channels| Api {
         channels: channels(indexed, [""]),
+        web_sockets: web_sockets(indexed),
         ..Api::default()
     };
     told(&api(before), &api(after))
@@ -72,19 +73,8 @@ pub fn channel_breaks(before: &Channels, after: &Channels) -> Vec<String> {
 /// Channels of the index, by name.
 pub type Channels = BTreeMap<String, IndexedChannel>;
 
-/// Channels as documents have them. `services`: those that are invoked directly.
+/// Channels as documents have them: none of WebSockets. `services`: those that are invoked directly.
 pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a str> + Clone) -> Vec<Channel> {
-    let access = |security: &IndexedSecurity| match security.kind {
-        SecurityKind::BasicAuth => Access::BasicAuth,
-        SecurityKind::ApiKey => Access::ApiKey,
-    };
-    let channel = |indexed: &IndexedChannel| Channel {
-        service: indexed.service.clone(),
-        path: indexed.url_path.clone(),
-        methods: indexed.methods.clone(),
-        access: indexed.security.as_ref().map(access),
-        is_limited: !indexed.rate_limit.is_empty(),
-    };
     let mut channels = vec![];
     for indexed in indexed.values() {
         let one = channel(indexed);
@@ -93,9 +83,37 @@ pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a s
             ChannelKind::DirectInvocation => {
                 channels.extend(services.clone().into_iter().map(|service| one.invoking(service)));
             }
+            ChannelKind::WebSocket => {}
         }
     }
     channels
+}
+
+/// Where WebSocket clients connect, in the shape of other channels: the port is a part of the path.
+fn web_sockets(indexed: &Channels) -> Vec<Channel> {
+    let web_socket = |indexed: &IndexedChannel| {
+        let port = indexed.web_socket?.port;
+        Some(Channel {
+            path: format!(":{port}{}", indexed.url_path),
+            methods: ["WebSocket".to_owned()].into(),
+            ..channel(indexed)
+        })
+    };
+    indexed.values().filter_map(web_socket).collect()
+}
+
+fn channel(indexed: &IndexedChannel) -> Channel {
+    let access = |security: &IndexedSecurity| match security.kind {
+        SecurityKind::BasicAuth => Access::BasicAuth,
+        SecurityKind::ApiKey => Access::ApiKey,
+    };
+    Channel {
+        service: indexed.service.clone(),
+        path: indexed.url_path.clone(),
+        methods: indexed.methods.clone(),
+        access: indexed.security.as_ref().map(access),
+        is_limited: !indexed.rate_limit.is_empty(),
+    }
 }
 
 fn told(before: &Api, after: &Api) -> Vec<String> {
@@ -258,6 +276,7 @@ impl Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::IndexedWebSocket;
 
     fn api(text: &str) -> Api {
         services(&project([("a.py", text)]), None, &["public".into()])
@@ -422,6 +441,46 @@ mod tests {
         for (before, after) in [(&none, &none), (&none, &open), (&key, &open), (&key, &key)] {
             assert_eq!(channel_breaks(before, after), Vec::<String>::new());
         }
+    }
+
+    /// Documents have none; who connects can be broken all the same.
+    #[test]
+    fn web_sockets_in_changes() {
+        let with = |port: u16, path: &str, service: &str, security: Option<SecurityKind>| {
+            let channel = IndexedChannel {
+                kind: ChannelKind::WebSocket,
+                service: service.into(),
+                url_path: path.into(),
+                security: security.map(|kind| IndexedSecurity {
+                    kind,
+                    ..IndexedSecurity::default()
+                }),
+                web_socket: Some(IndexedWebSocket {
+                    port,
+                    ..IndexedWebSocket::default()
+                }),
+                ..IndexedChannel::default()
+            };
+            Channels::from([("c".to_owned(), channel)])
+        };
+        let basic = Some(SecurityKind::BasicAuth);
+        let (open, closed) = (with(7000, "/w", "s", None), with(7000, "/w", "s", basic));
+        assert_eq!(channels(&open, [""]), []);
+        let gone = |service: &str| {
+            vec![format!(
+                "WebSocket :7000/w: OperationRemoved: service s -> {service}"
+            )]
+        };
+        assert_eq!(channel_breaks(&open, &Channels::new()), gone("none"));
+        assert_eq!(channel_breaks(&open, &with(7001, "/w", "s", None)), gone("none"));
+        assert_eq!(channel_breaks(&open, &with(7000, "/x", "s", None)), gone("none"));
+        assert_eq!(
+            channel_breaks(&open, &with(7000, "/w", "t", None)),
+            gone("service t")
+        );
+        let tightened = "WebSocket :7000/w: SecurityTightened: anybody -> BasicAuth";
+        assert_eq!(channel_breaks(&open, &closed), [tightened]);
+        assert_eq!(channel_breaks(&closed, &open), Vec::<String>::new());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use channels::{ChannelKind, Hidden, IndexedChannel, IndexedSecurity, SecurityKind};
+pub use channels::{ChannelKind, Hidden, IndexedChannel, IndexedSecurity, IndexedWebSocket, SecurityKind};
 pub use jobs::{IndexedJob, Schedule};
 pub use report::{CallableOutcome, CallableState, LoadState, PartReport, Phase, Report, ServiceReport};
 use serde::{Deserialize, Serialize};
@@ -136,17 +136,24 @@ pub struct IndexedFile {
 }
 
 impl IndexedService {
+    /// The ports of its WebSocket channels.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.channels
+            .values()
+            .filter_map(|channel| Some(channel.web_socket?.port))
+    }
+
     /// The services that its files are known to define.
     pub fn services(&self) -> impl Iterator<Item = &String> {
         self.files.values().flat_map(|file| &file.services)
     }
 
-    /// The services that are invoked directly: those of its files, and those that must be there.
+    /// The services that are invoked directly: those of its files, without names that the load balancer lets not pass. Zato would
+    /// read some of them as expressions.
     pub fn invoked(&self) -> impl Iterator<Item = &String> {
-        self.services()
-            .chain(&self.expected)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let is_word = move |part: &str| !part.is_empty() && part.chars().all(is_plain);
+        self.services().filter(move |name| name.split('.').all(is_word))
     }
 
     /// The size of its files.

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod cluster;
 pub mod documents;
 pub mod exchange;
+pub mod git;
 pub mod k8s;
 pub mod openapi;
 mod progress;

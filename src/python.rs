@@ -7,6 +7,7 @@ pub mod nesting;
 
 use std::collections::BTreeSet;
 
+use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
 use ruff_python_ast::{Expr, Mod, PythonVersion, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_source_file::LineIndex;
@@ -64,6 +65,47 @@ pub fn service_class(file: &str, text: &str) -> Option<String> {
     };
     let mut services = classes.filter(|class| class.bases().iter().any(is_service));
     services.next().map(|class| class.name.to_string())
+}
+
+/// The first names of the modules that a module imports where it is loaded: what functions import is new at each call. Nothing
+/// for text that is not valid.
+pub fn imports(module: &str, text: &str) -> BTreeSet<String> {
+    let Ok(parsed) = parse(module, text) else {
+        return BTreeSet::new();
+    };
+    let mut found = Imports {
+        package: module.split('.').next().filter(|_| module.contains('.')),
+        names: BTreeSet::new(),
+    };
+    if let Some(syntax) = parsed.syntax().as_module() {
+        found.visit_body(&syntax.body);
+    }
+    found.names
+}
+
+/// Goes through statements, wherever they stand.
+struct Imports<'a> {
+    /// The first name of the package that the module is in.
+    package: Option<&'a str>,
+    names: BTreeSet<String>,
+}
+
+impl<'a> StatementVisitor<'a> for Imports<'_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        match statement {
+            Stmt::FunctionDef(_) => {}
+            Stmt::Import(import) => self
+                .names
+                .extend(import.names.iter().map(|alias| first(alias.name.as_str()))),
+            Stmt::ImportFrom(import) if import.level == 0 => {
+                self.names
+                    .extend(import.module.iter().map(|module| first(module.as_str())));
+            }
+            Stmt::ImportFrom(_) => self.names.extend(self.package.map(str::to_owned)),
+            other => walk_stmt(self, other),
+        }
+    }
 }
 
 /// The syntax of `text`, or its first error.
@@ -149,6 +191,31 @@ mod tests {
         let deep = "(".repeat(100_000) + &")".repeat(100_000);
         let error = check("a.py", &deep).unwrap_err();
         assert_eq!(error.to_string(), "a.py:1:1: too many nested parentheses");
+    }
+
+    #[rstest]
+    #[case("shop", "import prices", "prices")]
+    #[case("shop", "import kit.tools as t, other", "kit other")]
+    #[case("shop", "from kit.tools import f", "kit")]
+    #[case("shop", "from prices import *", "prices")]
+    #[case("shop", "try:\n    import a\nexcept ImportError:\n    import b as a", "a b")]
+    #[case(
+        "shop",
+        "with suppress(ImportError):\n    import a\nclass C:\n    import b",
+        "a b"
+    )]
+    #[case("shop", "def f():\n    import a", "")]
+    #[case("shop", "# import a", "")]
+    #[case("shop", "import (", "")]
+    #[case("kit.tools", "from . import rates\nfrom ..other import x", "kit")]
+    #[case("shop", "from . import rates", "")]
+    fn imports_are_read_where_a_module_is_loaded(
+        #[case] module: &str,
+        #[case] text: &str,
+        #[case] expected: &str,
+    ) {
+        let names: Vec<_> = imports(module, text).into_iter().collect();
+        assert_eq!(names.join(" "), expected);
     }
 
     #[rstest]

@@ -31,11 +31,12 @@ pub struct History {
 }
 
 impl History {
-    /// What is there, the oldest first, and `loaded`, if every server has it now. Those `in_use` stay, however old.
+    /// What is there, the oldest first, and `loaded`, if every server has it now, which is `commit`. Those `in_use` stay, however old.
     pub fn of<'a>(
         service: &str,
         mut found: Vec<KeptRevision>,
         loaded: Option<(&str, impl Iterator<Item = (&'a str, &'a str)>)>,
+        commit: Option<&str>,
         in_use: &[&str],
     ) -> Self {
         found.reverse();
@@ -62,6 +63,7 @@ impl History {
             let made = KeptRevision {
                 revision: revision.to_owned(),
                 config_map: names::revision(service, revision),
+                commit: commit.map(ToOwned::to_owned),
                 kept: None,
             };
             history.new = Some((made, files));
@@ -84,11 +86,16 @@ impl History {
     /// The new one, as a child.
     pub fn manifest(&self, cluster: &str) -> Option<Manifest> {
         let (made, files) = self.new.as_ref()?;
+        let commit = made
+            .commit
+            .iter()
+            .map(|commit| (labels::COMMIT.into(), commit.clone()));
+        let annotations = commit.chain([(labels::REVISION_HASH.into(), made.revision.clone())]);
         let config_map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(made.config_map.clone()),
                 labels: Some(labels::child(cluster, labels::REVISION)),
-                annotations: Some([(labels::REVISION_HASH.into(), made.revision.clone())].into()),
+                annotations: Some(annotations.collect()),
                 ..ObjectMeta::default()
             },
             data: Some(files.clone()),
@@ -107,6 +114,7 @@ mod tests {
         let one = |revision: &&str| KeptRevision {
             revision: (*revision).into(),
             config_map: names::revision("s", revision),
+            commit: None,
             kept: None,
         };
         revisions.iter().map(one).collect()
@@ -115,7 +123,7 @@ mod tests {
     fn of(found: &[&str], loaded: Option<&str>, in_use: &[&str]) -> History {
         let files = [("a.py", "x = 1\n")];
         let loaded = loaded.map(|revision| (revision, files.into_iter()));
-        History::of("s", kept(found), loaded, in_use)
+        History::of("s", kept(found), loaded, None, in_use)
     }
 
     fn names_of(all: &[KeptRevision]) -> Vec<&str> {
@@ -149,7 +157,7 @@ mod tests {
     fn what_does_not_fit_into_a_config_map_is_not_kept() {
         let long = "x".repeat(LIMIT);
         let files = [("a.py", long.as_str())];
-        let history = History::of("s", vec![], Some(("1", files.into_iter())), &[]);
+        let history = History::of("s", vec![], Some(("1", files.into_iter())), None, &[]);
         assert_eq!((history.is_too_large, history.new), (true, None));
     }
 }

@@ -3,6 +3,7 @@
 pub mod assess;
 pub mod channels;
 pub mod check;
+pub mod git;
 pub mod jobs;
 pub mod plan;
 pub mod refusal;

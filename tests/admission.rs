@@ -5,7 +5,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Namespace, cluster, install_definitions, service};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
@@ -152,11 +152,11 @@ async fn the_schema_refuses() {
         ),
         (
             json!({"clusterRef": {"name": "c"}, "source": {}}),
-            "exactly one of inline and configMaps",
+            "exactly one of inline, configMaps and git",
         ),
         (
             json!({"clusterRef": {"name": "c"}, "source": {"inline": {"a.py": ""}, "configMaps": [{"name": "m"}]}}),
-            "exactly one of inline and configMaps",
+            "exactly one of inline, configMaps and git",
         ),
         (
             json!({"clusterRef": {"name": "c"}, "source": {"configMaps": []}}),
@@ -192,10 +192,76 @@ async fn the_schema_refuses() {
             .to_string();
         assert!(error.contains(why), "{error}");
     }
+    for (git, why) in refused_git() {
+        let object = json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"},
+            "spec": {"clusterRef": {"name": "c"}, "source": {"git": git}}});
+        let error = space
+            .create::<ZatoService>(&object)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{git}: {error}");
+    }
     let long = service(&"s".repeat(201), "c", &[("a.py", "")]);
     let error = space.create::<ZatoService>(&long).await.unwrap_err().to_string();
     assert!(error.contains("at most 200 characters"), "{error}");
     space.delete().await;
+}
+
+/// Sources in git that the schema refuses, and why.
+fn refused_git() -> Vec<(Value, &'static str)> {
+    let of = |field: &str, value: Value| {
+        let mut git = json!({"url": "https://git.example.com/a.git"});
+        git[field] = value;
+        git
+    };
+    let url = |url: &str| {
+        (
+            of("url", json!(url)),
+            "url is https://host/path without user, password",
+        )
+    };
+    let path = |path: &str| {
+        (
+            of("path", json!(path)),
+            "path is a folder from the root of the repository",
+        )
+    };
+    let interval = |interval: &str| {
+        (
+            of("interval", json!(interval)),
+            "interval is hours, minutes and seconds",
+        )
+    };
+    let reference = |name: &str, why| (of("ref", json!(name)), why);
+    vec![
+        (json!({}), "url: Required value"),
+        url("http://git.example.com/a.git"),
+        url("ssh://git@example.com/a.git"),
+        url("git@git.example.com:team/a.git"),
+        url("https://ada:token@git.example.com/a.git"),
+        url("https://git.example.com"),
+        url("https://git.example.com/a.git?b"),
+        url("https://git.example.com/a.git#main"),
+        url("https://git.example.com/team/../other/a.git"),
+        url("https://git.example.com/team/%2e%2e/a.git"),
+        url("https://GIT.example.com/a.git"),
+        url("https://git.example.com/a.git\n"),
+        path("/etc"),
+        path("a//b"),
+        path("a/../b"),
+        path("./a"),
+        path("a/"),
+        interval("9s"),
+        interval("25h"),
+        interval("1d"),
+        interval("0m0s"),
+        interval("soon"),
+        reference("-x", "should match"),
+        reference("a b", "should match"),
+        reference("a..b", "ref is a branch, a tag"),
+        reference("a/", "ref is a branch, a tag"),
+    ]
 }
 
 /// What is at the limit of each rule is accepted, and gets its defaults.
@@ -234,6 +300,20 @@ async fn the_schema_accepts() {
     let mut long = service(&"s".repeat(200), "full", &[("a.py", GOOD)]);
     long["spec"]["openapi"] = json!({"tags": ["public", "in-house"], "breakingChangePolicy": "Refuse"});
     space.create::<ZatoService>(&long).await.unwrap();
+    for (name, git) in [
+        ("least", json!({"url": "https://git.example.com/a"})),
+        (
+            "most",
+            json!({"url": "https://git.example.com:8443/~ada/a_b+c/..git/.github", "ref": "refs/tags/v1.0@2#x", "path": "a b/..c",
+                "secretRef": {"name": "s"}, "caConfigMapRef": {"name": "m"}, "interval": "24h"}),
+        ),
+    ] {
+        let object = json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": name},
+            "spec": {"clusterRef": {"name": "c"}, "source": {"git": git}}});
+        space.create::<ZatoService>(&object).await.unwrap();
+    }
+    let git = space.get::<ZatoService>("least").await.spec.source.git.unwrap();
+    assert_eq!((git.reference.as_str(), git.interval.as_str()), ("HEAD", "1m"));
     space.delete().await;
 }
 
@@ -268,5 +348,68 @@ async fn immutable_fields_stay() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("clusterRef is immutable"), "{error}");
+    space.delete().await;
+}
+
+/// What a port and a path of a WebSocket channel can be, and what is filled in.
+#[tokio::test]
+async fn web_sockets_of_a_schema() {
+    install_definitions().await;
+    let space = Namespace::new("web-sockets").await;
+    let with = |change: Value| {
+        let mut channel =
+            json!({"service": "api.a", "port": 7001, "path": "/a/b-c", "security": {"none": {}}});
+        for (field, value) in change.as_object().unwrap() {
+            channel[field] = value.clone();
+        }
+        let mut object = service("ok", "c", &[("a.py", GOOD)]);
+        object["spec"]["channels"] = json!([{"name": "c", "webSocket": channel}]);
+        object
+    };
+    for (change, why) in [
+        (json!({"port": 80}), "should be greater than or equal to 1024"),
+        (json!({"port": 65536}), "should be less than or equal to 65535"),
+        (
+            json!({"port": 11223}),
+            "are ports of Zato and of the operator: choose another port",
+        ),
+        (
+            json!({"port": 17060}),
+            "are ports of Zato and of the operator: choose another port",
+        ),
+        (json!({"path": "a"}), "path begins with a slash"),
+        (json!({"path": "/"}), "path begins with a slash"),
+        (json!({"path": "/a/"}), "path begins with a slash"),
+        (json!({"path": "/a/{id}"}), "a WebSocket has no parameters"),
+        (
+            json!({"security": {"apiKeySecretRef": {"name": "s"}}}),
+            "use basicAuthSecretRef",
+        ),
+        (json!({"security": {}}), "exactly one of"),
+        (
+            json!({"pingIntervalSeconds": 1}),
+            "should be greater than or equal to 5",
+        ),
+        (
+            json!({"tokenSeconds": 1}),
+            "should be greater than or equal to 60",
+        ),
+    ] {
+        let error = space
+            .create::<ZatoService>(&with(change.clone()))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(why), "{change}: {error}");
+    }
+    let mut two = with(json!({}));
+    two["spec"]["channels"][0]["directInvocation"] = json!({"security": {"none": {}}});
+    let error = space.create::<ZatoService>(&two).await.unwrap_err().to_string();
+    assert!(error.contains("exactly one of rest"), "{error}");
+    space.create::<ZatoService>(&with(json!({}))).await.unwrap();
+    let made = space.get::<ZatoService>("ok").await.spec.channels[0]
+        .web_socket
+        .clone()
+        .unwrap();
+    assert_eq!((made.ping_interval_seconds, made.token_seconds), (30, 3600));
     space.delete().await;
 }

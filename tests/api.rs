@@ -450,7 +450,8 @@ async fn examples_can_be_applied_twice() {
                     .await
                     .status
                     .unwrap_or_default();
-                let waits = ["ClusterNotReady", "Deploying", "Deployed"];
+                // The git server of an example is nowhere: tests/git.rs has one.
+                let waits = ["ClusterNotReady", "Deploying", "Deployed", "GitUnreachable"];
                 condition(&status.conditions, "Ready").is_some_and(|c| waits.contains(&c.reason.as_str()))
             })
             .await;

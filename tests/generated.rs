@@ -90,6 +90,7 @@ all of it, and `kubectl describe` the other conditions, too:
 | `DataAdopted` of a ZatoCluster | data and keys are those of an earlier cluster of this name; False is the usual |
 | `FileNamesSafe` of a ZatoService | no file has a name that Zato takes for one of its own |
 | `Compatible` of a ZatoService | the last change of what is deployed breaks no callers; it is there once a version is deployed |
+| `SourceFetched` of a ZatoService | the newest commit of its git source was fetched; it is there if the code is from git |
 | `ChannelsActive` of a ZatoService | every channel answers as the spec says; it is there if there are channels |
 | `JobsScheduled` of a ZatoService | every job is on Zato's scheduler as the spec says, is suspended, or ran at its time; it is there if there are jobs |
 | `Documented` | the OpenAPI document of what was loaded last is published |

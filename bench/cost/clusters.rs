@@ -47,6 +47,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
             zato_image: "registry.local/zato-sim:dev".into(),
             agent_image: "registry.local/zato-operator:dev".into(),
             identity: "raw".into(),
+            git: zato_operator::service::git::Allowed::Everybody,
         },
         fingerprint: Fingerprint("0123456789abcdef".into()),
         services: vec![],

@@ -4,8 +4,9 @@
 //! never touched.
 
 mod rows;
+mod web_sockets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::Wanted;
 use super::look::{self, Done, Pace, Reports, Told};
@@ -13,6 +14,27 @@ use super::zato::{Definition, Error, Row, Server};
 use crate::exchange::{IndexedSecurity, SecurityKind, ServiceReport};
 pub use rows::PREFIX;
 use rows::{Step, WantedRow, definition, fields, securities, steps, wanted_rows};
+use web_sockets::{WantedSocket, wanted_sockets};
+
+/// All that is wanted.
+struct All<'a> {
+    rows: Vec<WantedRow<'a>>,
+    sockets: Vec<WantedSocket<'a>>,
+}
+
+impl<'a> All<'a> {
+    fn names(&self) -> impl Iterator<Item = String> {
+        let rows = self.rows.iter().map(|row| &row.name);
+        rows.chain(self.sockets.iter().map(|socket| &socket.name))
+            .cloned()
+    }
+
+    /// Who may call.
+    fn securities(&self) -> BTreeMap<String, &'a IndexedSecurity> {
+        let rows = self.rows.iter().map(|row| row.channel);
+        securities(rows.chain(self.sockets.iter().map(|socket| socket.channel)))
+    }
+}
 
 /// Keeps the channels of one server's database.
 #[derive(Default)]
@@ -45,63 +67,69 @@ impl Channels {
         if !self.pace.is_due(revision) {
             return self.pace.is_settled();
         }
-        let rows = wanted_rows(wanted, services);
-        let result = self.look(&rows, server).await;
-        if let Some(error) = self.pace.conclude("channels", revision, rows.len(), result) {
-            let names = rows.iter().map(|row| row.name.clone());
-            self.reports = reports(&rows, &Done::failed(names, &error));
+        let all = All {
+            rows: wanted_rows(wanted, services),
+            sockets: wanted_sockets(wanted, services),
+        };
+        let result = self.look(&all, server).await;
+        if let Some(error) = self
+            .pace
+            .conclude("channels", revision, all.names().count(), result)
+        {
+            self.reports = reports(&all, &Done::failed(all.names(), &error));
         }
         self.pace.is_settled()
     }
 
-    async fn look(&mut self, rows: &[WantedRow<'_>], server: &Server) -> Result<Done, Error> {
+    async fn look(&mut self, all: &All<'_>, server: &Server) -> Result<Done, Error> {
         let mut done = Done::default();
         let mut definitions = definitions(server).await?;
-        self.define(rows, &definitions, server, &mut done).await;
+        let needed = all.securities();
+        let known: BTreeSet<_> = definitions.iter().map(|found| found.name.clone()).collect();
+        self.define(&needed, &definitions, server, &mut done).await;
         if !done.changed.is_empty() {
             definitions = self::definitions(server).await?;
         }
-        let ids = definitions.iter().map(|found| (found.name.clone(), found.id));
-        let (ids, found) = (ids.collect(), server.channels().await?);
-        for step in steps(rows, &found, &ids) {
-            match step {
-                Step::Delete(row) => {
-                    let result = server.delete_channel(row.id).await;
-                    done.is_stuck |= result.is_err();
-                    done.note(&row.name, result);
-                }
-                // Its service may not be there yet.
-                Step::Create(row) if row.is_early => drop(done.early.insert(row.name.clone())),
-                Step::Edit(found, row) if row.is_early && found.service_name != row.service => {
-                    done.early.insert(row.name.clone());
-                }
-                Step::Create(row) => done.note(&row.name, write(row, None, &ids, server).await),
-                Step::Edit(found, row) => {
-                    done.note(&row.name, write(row, Some(found.id), &ids, server).await);
-                }
-            }
-        }
+        let made = needed
+            .keys()
+            .filter(|name| !known.contains(*name))
+            .cloned()
+            .collect();
+        let ids = definitions
+            .iter()
+            .map(|found| (found.name.clone(), found.id))
+            .collect();
+        let (found, sockets) = (server.channels().await?, server.web_sockets().await?);
+        write_rows(&all.rows, &found, &ids, server, &mut done).await;
+        web_sockets::write(&all.sockets, &sockets, &ids, &made, server, &mut done).await?;
         if self.pace.is_too_long() {
             done.give_up();
         }
-        // After the channels, and only when they are all as they should be: Zato deletes those of a definition with it.
+        // After the channels, and only when they are all as they should be: Zato deletes those of a definition with it, or opens
+        // them.
         if done.is_settled() && done.failed.is_empty() {
-            self.undefine(rows, &definitions, &found, server, &mut done).await;
+            let of_sockets = sockets.iter().filter_map(|row| row.security_id.as_i64());
+            let used = found.iter().filter_map(|row| row.security_id).chain(of_sockets);
+            let used: BTreeSet<_> = used.collect();
+            let is_used = |one: &&Definition| needed.contains_key(&one.name) || used.contains(&one.id);
+            for unused in definitions.iter().filter(|one| !is_used(one)) {
+                self.passwords.remove(&unused.name);
+                done.note(&unused.name, server.delete_definition(unused).await);
+            }
         }
-        self.reports = reports(rows, &done);
+        self.reports = reports(all, &done);
         Ok(done)
     }
 
     /// Makes who may call.
     async fn define(
         &mut self,
-        rows: &[WantedRow<'_>],
+        needed: &BTreeMap<String, &IndexedSecurity>,
         found: &[Definition],
         server: &Server,
         done: &mut Done,
     ) {
-        let needed = securities(rows);
-        for (name, security) in &needed {
+        for (name, security) in needed {
             let current = found.iter().find(|found| found.name == *name);
             let is_known = self.passwords.get(name) == Some(&security.version);
             let is_same = current.is_some_and(|current| {
@@ -131,25 +159,6 @@ impl Channels {
             done.note(name, result);
         }
     }
-
-    /// Takes away what no channel needs any more, also none of somebody else.
-    async fn undefine(
-        &mut self,
-        rows: &[WantedRow<'_>],
-        definitions: &[Definition],
-        found: &[Row],
-        server: &Server,
-        done: &mut Done,
-    ) {
-        let needed = securities(rows);
-        let is_used = |one: &Definition| {
-            needed.contains_key(&one.name) || found.iter().any(|row| row.security_id == Some(one.id))
-        };
-        for unused in definitions.iter().filter(|one| !is_used(one)) {
-            self.passwords.remove(&unused.name);
-            done.note(&unused.name, server.delete_definition(unused).await);
-        }
-    }
 }
 
 /// Another definition that has the user name: Zato has one for each.
@@ -170,6 +179,32 @@ async fn definitions(server: &Server) -> Result<Vec<Definition>, Error> {
     Ok(all)
 }
 
+/// Makes the rows of REST channels as they are wanted.
+async fn write_rows(
+    rows: &[WantedRow<'_>],
+    found: &[Row],
+    ids: &BTreeMap<String, i64>,
+    server: &Server,
+    done: &mut Done,
+) {
+    for step in steps(rows, found, ids) {
+        match step {
+            Step::Delete(row) => {
+                let result = server.delete_channel(row.id).await;
+                done.is_stuck |= result.is_err();
+                done.note(&row.name, result);
+            }
+            // Its service may not be there yet.
+            Step::Create(row) if row.is_early => drop(done.early.insert(row.name.clone())),
+            Step::Edit(found, row) if row.is_early && found.service_name != row.service => {
+                done.early.insert(row.name.clone());
+            }
+            Step::Create(row) => done.note(&row.name, write(row, None, ids, server).await),
+            Step::Edit(found, row) => done.note(&row.name, write(row, Some(found.id), ids, server).await),
+        }
+    }
+}
+
 async fn write(
     row: &WantedRow<'_>,
     id: Option<i64>,
@@ -187,19 +222,31 @@ async fn write(
     server.write_channel(id, fields(row, &security_id)).await
 }
 
-fn reports(rows: &[WantedRow<'_>], done: &Done) -> Reports {
-    let definitions: Vec<_> = rows
-        .iter()
-        .map(|row| row.channel.security.as_ref().map(definition).unwrap_or_default())
-        .collect();
-    let told = rows.iter().zip(&definitions).map(|(row, definition)| Told {
-        place: row.place,
-        names: vec![definition, &row.name],
-        revision: row.channel.revision(),
-        label: format!("{} {}: ", row.method, row.url_path)
-            .trim_start()
-            .to_owned(),
+fn reports(all: &All<'_>, done: &Done) -> Reports {
+    let rows = all.rows.iter().map(|row| {
+        let label = format!("{} {}: ", row.method, row.url_path);
+        (row.channel, row.place, &row.name, label.trim_start().to_owned())
     });
+    let sockets = all.sockets.iter();
+    let sockets = sockets.map(|socket| (socket.channel, socket.place, &socket.name, String::new()));
+    let of_definition = |security: &IndexedSecurity| definition(security);
+    let all: Vec<_> = rows
+        .chain(sockets)
+        .map(|one| {
+            (
+                one.0.security.as_ref().map(of_definition).unwrap_or_default(),
+                one,
+            )
+        })
+        .collect();
+    let told = all
+        .iter()
+        .map(|(definition, (channel, place, name, label))| Told {
+            place: *place,
+            names: vec![definition, name],
+            revision: channel.revision(),
+            label: label.clone(),
+        });
     look::reports(told, done)
 }
 

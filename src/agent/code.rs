@@ -79,6 +79,11 @@ pub fn read(path: &Path) -> Option<String> {
     Some(text)
 }
 
+/// Whether nothing is in a folder.
+pub fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
 /// A file that was written.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Written {

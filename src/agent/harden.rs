@@ -6,11 +6,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::Error;
+use super::{Error, channels};
 use crate::cluster::desired::paths;
 
 /// Channels through which `pubapi` could run any service and upload code.
 const ADMINISTRATIVE_CHANNELS: &str = "UPDATE http_soap SET is_active = 0 WHERE url_path LIKE '/zato/json/%'";
+/// WebSocket channels of ours whose definition of who may call has gone: the server would open them to everybody. The agent makes
+/// them as they should be when it runs.
+const UNGUARDED_WEB_SOCKETS: &str = "UPDATE channel_web_socket SET is_active = 0 WHERE name LIKE ?1
+    AND security_id IS NOT NULL AND security_id NOT IN (SELECT id FROM sec_base)";
 /// A service of Zato that calls home.
 const CHECK_UPDATES: &str = "zato.updates.check-updates";
 
@@ -44,6 +48,7 @@ fn database(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
         )));
     }
     transaction.execute(ADMINISTRATIVE_CHANNELS, [])?;
+    transaction.execute(UNGUARDED_WEB_SOCKETS, [format!("{}%", channels::PREFIX)])?;
     Ok(transaction.commit()?)
 }
 
@@ -105,7 +110,11 @@ mod tests {
         database
             .execute_batch(
                 "CREATE TABLE cluster (id INTEGER, name TEXT); CREATE TABLE server (name TEXT, token TEXT);
-                 CREATE TABLE http_soap (url_path TEXT, is_active BOOLEAN);
+                 CREATE TABLE http_soap (url_path TEXT, is_active BOOLEAN); CREATE TABLE sec_base (id INTEGER);
+                 CREATE TABLE channel_web_socket (name TEXT, is_active BOOLEAN, security_id INTEGER);
+                 INSERT INTO sec_base VALUES (5);
+                 INSERT INTO channel_web_socket VALUES ('kubernetes gone', 1, 6), ('kubernetes there', 1, 5),
+                    ('kubernetes open', 1, NULL), ('of a user', 1, 6);
                  INSERT INTO cluster VALUES (1, 'demo'); INSERT INTO server VALUES ('s-0', 'old'), ('s-1', 'other');
                  INSERT INTO http_soap VALUES ('/zato/json/zato.service.invoke', 1), ('/zato/ping', 1);",
             )
@@ -127,6 +136,10 @@ mod tests {
         };
         assert_eq!(text("SELECT group_concat(token) FROM server"), "s-0.salt,other");
         assert_eq!(text("SELECT group_concat(is_active) FROM http_soap"), "0,1");
+        assert_eq!(
+            text("SELECT group_concat(is_active) FROM channel_web_socket"),
+            "0,1,1,1"
+        );
     }
 
     #[test]

@@ -1,177 +1,199 @@
 //! Files that have to be loaded again because what they import was. Zato does that itself only where services or models are in
 //! what changed: whoever imports any other file goes on with the old version of it.
 //!
-//! Pure. Knows names, texts and times; never touches a file.
+//! Pure. Knows names, texts and times; never touches a file. What could not be loaded is kept from those who import it: they go
+//! on with what they have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::code::Wanted;
 use super::loading::SEEN;
 use super::packages;
-use crate::openapi::{names, source};
-use crate::python::modules::is_in_package;
+use crate::exchange::hash;
+use crate::python;
+use crate::python::modules::{is_in_package, stem};
+
+/// A server that says nothing of a file has loaded it after this time.
+const LATE: Duration = Duration::from_secs(15);
+
+/// Errors by file.
+pub type Errors = BTreeMap<String, String>;
 
 /// What waits to be loaded again.
 #[derive(Default)]
 pub struct Importers {
     /// The revision of the index that all this is about.
     revision: String,
-    /// What was loaded again because of what: each once for a revision, so that files which import each other come to an end.
-    done: BTreeSet<(String, String)>,
-    /// When each is loaded again: when the server has seen what it imports.
-    due: BTreeMap<String, Instant>,
-    /// The files that were loaded again, and when.
-    again: BTreeMap<String, Instant>,
+    /// The first names of what texts import, by the hash of the text.
+    known: BTreeMap<String, Arc<BTreeSet<String>>>,
+    /// The files that each file imports. One file stands for all modules in packages.
+    imports: BTreeMap<String, BTreeSet<String>>,
+    /// What was written and may not be loaded yet.
+    fresh: BTreeMap<String, Fresh>,
+    /// What is to be loaded again, after what it imports.
+    waiting: BTreeSet<String>,
+}
+
+/// A file on its way into the server.
+struct Fresh {
+    since: Instant,
+    /// Whether it is the same as before.
+    is_again: bool,
+    /// Whether the server says that it looked at it.
+    is_seen: bool,
 }
 
 impl Importers {
-    /// Another index: what changed with the one before is done, or comes again.
+    /// Reads what files import, of another index.
     pub fn of(&mut self, wanted: &Wanted) {
-        if self.revision != wanted.index.revision {
-            self.revision.clone_from(&wanted.index.revision);
-            self.done.clear();
+        if self.revision == wanted.index.revision && !self.imports.is_empty() {
+            return;
+        }
+        self.revision.clone_from(&wanted.index.revision);
+        let mut known = BTreeMap::new();
+        self.imports.clear();
+        let packages = packages::names(&wanted.files);
+        for (file, text) in &wanted.files {
+            let key = hash(format!("{file}\0{text}").as_bytes());
+            let read = || Arc::new(python::imports(stem(file), text));
+            let names = self.known.remove(&key).unwrap_or_else(read);
+            let node = if is_in_package(file) { packages::FILE } else { file };
+            let imported = names.iter().filter_map(|name| {
+                let module = format!("{name}.py");
+                let is_package = packages.contains(name.as_str());
+                let found = is_package.then(|| packages::FILE.to_owned());
+                found.or_else(|| wanted.files.contains_key(&module).then_some(module))
+            });
+            let imported = imported.filter(|other| other != node);
+            self.imports.entry(node.to_owned()).or_default().extend(imported);
+            known.insert(key, names);
+        }
+        self.known = known;
+        let is_there = |name: &String| wanted.files.contains_key(name);
+        self.fresh.retain(|name, _| is_there(name));
+        self.waiting.retain(is_there);
+    }
+
+    /// The server gets other versions of these files.
+    pub fn changed(&mut self, files: &[String], now: Instant) {
+        for file in files {
+            self.fresh.insert(file.clone(), Fresh::new(now, false));
+        }
+        let importers = self.importers(files);
+        self.waiting.extend(importers);
+    }
+
+    /// Nobody knows which versions the server has of what its files import: an agent was killed.
+    pub fn doubt(&mut self, now: Instant) {
+        let imported: Vec<String> = self.imports.values().flatten().cloned().collect();
+        self.changed(&imported, now);
+        for fresh in self.fresh.values_mut() {
+            fresh.is_seen = true;
         }
     }
 
-    /// The server has another version of a file, or gets it now.
-    pub fn changed(&mut self, file: &str, wanted: &Wanted, now: Instant) {
-        for (other, text) in wanted.files.iter().filter(|(other, _)| !is_in_package(other)) {
-            let edge = (other.clone(), file.to_owned());
-            if other != file && needs(other, text, file, wanted) && self.done.insert(edge) {
-                self.due.insert(other.clone(), now + SEEN);
-            }
+    /// These are loaded again when what they import is there.
+    pub fn again(&mut self, files: impl IntoIterator<Item = String>) {
+        self.waiting.extend(files);
+    }
+
+    /// A file that was written once more.
+    pub fn rewritten(&mut self, file: &str, now: Instant) {
+        if let Some(fresh) = self.fresh.get_mut(file) {
+            *fresh = Fresh::new(now, fresh.is_again);
+        }
+    }
+
+    /// The server says that it looked at a file.
+    pub fn seen(&mut self, file: &str) {
+        if let Some(fresh) = self.fresh.get_mut(file) {
+            fresh.is_seen = true;
         }
     }
 
     /// The files whose time has come: they are written again now.
-    pub fn take(&mut self, wanted: &Wanted, now: Instant) -> Vec<String> {
-        self.again.retain(|_, since| now < *since + SEEN);
-        let is_due = |due: &Instant| *due <= now;
-        let names: Vec<_> = self
-            .due
-            .iter()
-            .filter(|(_, due)| is_due(due))
-            .map(|(name, _)| name.clone())
-            .collect();
-        self.due.retain(|_, due| !is_due(due));
-        for name in &names {
-            self.again.insert(name.clone(), now);
-            self.changed(name, wanted, now);
+    pub fn take(&mut self, errors: &Errors, now: Instant) -> Vec<String> {
+        self.fresh
+            .retain(|name, fresh| !fresh.is_over(now) || errors.contains_key(name));
+        let is_free = |file: &&String| {
+            let mut imported = self.imported(file);
+            !imported.any(|other| self.fresh.contains_key(other) || self.waiting.contains(other))
+        };
+        let mut ready: Vec<String> = self.waiting.iter().filter(is_free).cloned().collect();
+        if ready.is_empty() && self.fresh.values().all(|fresh| fresh.is_over(now)) {
+            // What imports itself by way of others has no first one.
+            let is_circular = |file: &&String| self.importers(&[(*file).clone()]).contains(*file);
+            let mut circle = self.waiting.iter().filter(is_circular);
+            ready.extend(circle.find(|file| !self.is_blocked(file, errors)).cloned());
         }
-        names
+        for file in &ready {
+            self.waiting.remove(file);
+            self.fresh.insert(file.clone(), Fresh::new(now, true));
+        }
+        ready
     }
 
-    /// Whether the server may have a file with an old version of what it imports.
-    pub fn is_waiting(&self, file: &str) -> bool {
-        self.due.contains_key(file) || self.again.contains_key(file)
+    /// Whether a file is going to be loaded again.
+    pub fn is_due(&self, file: &str, errors: &Errors) -> bool {
+        self.waiting.contains(file) && !self.is_blocked(file, errors)
+    }
+
+    /// Whether it was written again, and the server may not have loaded it yet.
+    pub fn is_again(&self, file: &str) -> bool {
+        self.fresh.get(file).is_some_and(|fresh| fresh.is_again)
+    }
+
+    fn imported(&self, file: &str) -> impl Iterator<Item = &String> {
+        self.imports.get(file).into_iter().flatten()
+    }
+
+    /// Whether something that it imports, or that waits before it, could not be loaded.
+    fn is_blocked(&self, file: &str, errors: &Errors) -> bool {
+        let (mut waiting, mut looked) = (vec![file], BTreeSet::new());
+        while let Some(next) = waiting.pop() {
+            for other in self.imported(next).filter(|other| looked.insert(other.as_str())) {
+                if self.fresh.contains_key(other) && errors.contains_key(other) {
+                    return true;
+                }
+                if self.waiting.contains(other) {
+                    waiting.push(other);
+                }
+            }
+        }
+        false
+    }
+
+    /// What imports these files, and what imports that in turn.
+    fn importers(&self, files: &[String]) -> BTreeSet<String> {
+        let (mut found, mut next) = (BTreeSet::new(), files.to_vec());
+        while let Some(file) = next.pop() {
+            for (other, imported) in &self.imports {
+                if imported.contains(&file) && found.insert(other.clone()) {
+                    next.push(other.clone());
+                }
+            }
+        }
+        found
     }
 }
 
-/// Whether a file has an old version of another one when that changed. One file stands for all modules in packages.
-fn needs(file: &str, text: &str, other: &str, wanted: &Wanted) -> bool {
-    if file == packages::FILE {
-        return packages::import(&wanted.files, other);
+impl Fresh {
+    fn new(since: Instant, is_again: bool) -> Self {
+        Self {
+            since,
+            is_again,
+            is_seen: false,
+        }
     }
-    if other != packages::FILE {
-        return imports(file, text, other);
-    }
-    let mut packages = packages::names(&wanted.files).into_iter();
-    packages.any(|package| imports(file, text, package))
-}
 
-/// Whether a file imports another one, or a package, where it is loaded. What functions import is new at each call.
-pub fn imports(file: &str, text: &str, other: &str) -> bool {
-    let (name, other) = (names::module(Path::new(file)), names::module(Path::new(other)));
-    let Ok(module) = source::read(file, &name, text) else {
-        return false;
-    };
-    let inside = format!("{other}.");
-    let mut found = module.imports.values().chain(&module.star_imports);
-    found.any(|full| *full == other || full.starts_with(&inside))
+    /// Its version of before may have been seen at first.
+    fn is_over(&self, now: Instant) -> bool {
+        let time = if self.is_seen { SEEN } else { LATE };
+        now >= self.since + time
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    fn wanted(files: &[(&str, &str)]) -> Wanted {
-        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-        Wanted {
-            files: files.iter().map(owned).collect(),
-            ..Wanted::default()
-        }
-    }
-
-    #[rstest]
-    #[case("import prices", true)]
-    #[case("import prices as p", true)]
-    #[case("from prices import of", true)]
-    #[case("from prices import *", true)]
-    #[case("try:\n    import prices\nexcept ImportError:\n    prices = None", true)]
-    #[case("def f():\n    import prices", false)]
-    #[case("import prices_old", false)]
-    #[case("# import prices", false)]
-    #[case("import (", false)]
-    fn imports_are_read_from_source(#[case] text: &str, #[case] expected: bool) {
-        assert_eq!(imports("shop.py", text, "prices.py"), expected);
-    }
-
-    /// First what imports it, when the server has seen it, then what imports that; in the end nothing waits.
-    #[test]
-    fn a_chain_is_loaded_again_in_its_order() {
-        let wanted = wanted(&[
-            ("a.py", "import b"),
-            ("b.py", "import c"),
-            ("c.py", ""),
-            ("d.py", ""),
-        ]);
-        let (mut importers, start) = (Importers::default(), Instant::now());
-        importers.changed("c.py", &wanted, start);
-        assert!(importers.is_waiting("b.py") && !importers.is_waiting("d.py"));
-        assert_eq!(importers.take(&wanted, start), Vec::<String>::new());
-        assert_eq!(importers.take(&wanted, start + SEEN), ["b.py"]);
-        assert!(importers.is_waiting("b.py") && importers.is_waiting("a.py"));
-        assert_eq!(importers.take(&wanted, start + 2 * SEEN), ["a.py"]);
-        assert!(importers.is_waiting("a.py") && !importers.is_waiting("b.py"));
-        assert_eq!(importers.take(&wanted, start + 3 * SEEN), Vec::<String>::new());
-        assert!(!importers.is_waiting("a.py"));
-    }
-
-    /// A change in a package: first the file that lets Python forget it, then what imports it; and so with what a package imports.
-    #[test]
-    fn packages_are_loaded_again_as_one() {
-        let wanted = wanted(&[
-            ("a.py", "from kit.tools import f"),
-            ("b.py", "import kit"),
-            ("c.py", "import kitchen"),
-            ("kit.tools.py", "import base"),
-            ("base.py", ""),
-            (packages::FILE, ""),
-        ]);
-        let (mut importers, start) = (Importers::default(), Instant::now());
-        importers.changed("base.py", &wanted, start);
-        assert_eq!(importers.take(&wanted, start + SEEN), [packages::FILE]);
-        assert_eq!(importers.take(&wanted, start + 2 * SEEN), ["a.py", "b.py"]);
-        assert_eq!(importers.take(&wanted, start + 3 * SEEN), Vec::<String>::new());
-    }
-
-    /// Each once for a change; the next change begins anew.
-    #[test]
-    fn a_circle_comes_to_an_end() {
-        let mut wanted = wanted(&[("a.py", "import b"), ("b.py", "import a")]);
-        let (mut importers, start) = (Importers::default(), Instant::now());
-        let mut rounds = |wanted: &Wanted| {
-            importers.of(wanted);
-            importers.changed("a.py", wanted, start);
-            let mut round = |time: u32| importers.take(wanted, start + time * SEEN);
-            (1..5).map(|time| round(time).join(",")).collect::<Vec<_>>()
-        };
-        assert_eq!(rounds(&wanted), ["b.py", "a.py", "", ""]);
-        assert_eq!(rounds(&wanted), ["", "", "", ""]);
-        wanted.index.revision = "next".into();
-        assert_eq!(rounds(&wanted), ["b.py", "a.py", "", ""]);
-    }
-}
+mod tests;

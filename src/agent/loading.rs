@@ -14,6 +14,7 @@ use super::zato::Server;
 use super::{Error, packages, words};
 use crate::cluster::desired::paths;
 use crate::exchange::{IndexedFile, IndexedService, LoadState, ServiceReport};
+use crate::python::modules::is_in_package;
 
 /// What is written again within this time may meet an error of the version before it, which the server still loads.
 const IN_FLIGHT: Duration = Duration::from_secs(30);
@@ -33,6 +34,8 @@ pub struct Loading {
     stale: BTreeSet<String>,
     imports: Imports,
     importers: Importers,
+    /// Whether nothing was written yet.
+    is_first: bool,
     services: BTreeMap<String, ServiceReport>,
 }
 
@@ -47,6 +50,7 @@ impl Loading {
             stale: BTreeSet::new(),
             imports: Imports::default(),
             importers: Importers::default(),
+            is_first: true,
             services: BTreeMap::new(),
         }
     }
@@ -66,22 +70,26 @@ impl Loading {
     pub fn forget(&mut self) {
         self.services.clear();
         self.imports = Imports::default();
-        self.importers = Importers::default();
-        self.stale.clear();
+        // It may only have been busy.
+        self.importers.again(std::mem::take(&mut self.stale));
     }
 
     /// Writes what differs into the folder that the server deploys.
     pub fn write(&mut self, wanted: &Wanted) -> Result<(), Error> {
+        let (folder, now) = (Path::new(paths::HOT), Instant::now());
         self.importers.of(wanted);
+        if std::mem::take(&mut self.is_first) && !code::is_empty(folder) {
+            self.importers.doubt(now);
+        }
         // Before the file that lets Python find them.
         packages::write(Path::new(paths::PACKAGES), &wanted.files)?;
-        let now = Instant::now();
-        for code::Written { name, is_other } in code::write(Path::new(paths::HOT), wanted)? {
+        let written = code::write(folder, wanted)?;
+        let others = written.iter().filter(|one| one.is_other);
+        let others: Vec<_> = others.map(|one| one.name.clone()).collect();
+        self.importers.changed(&others, now);
+        for code::Written { name, .. } in written {
             self.errors.remove(&name);
             self.stale.remove(&name);
-            if is_other {
-                self.importers.changed(&name, wanted, now);
-            }
             let before = self.written.insert(name.clone(), now);
             if before.is_some_and(|before| before.elapsed() < IN_FLIGHT) {
                 self.doubtful.insert(name);
@@ -90,16 +98,18 @@ impl Loading {
         Ok(())
     }
 
-    /// Takes the errors that the server noted meanwhile.
+    /// Takes what the server noted meanwhile.
     pub fn read_log(&mut self) {
         self.errors.extend(self.log.errors());
+        for file in self.log.seen() {
+            self.importers.seen(&file);
+        }
     }
 
     /// Asks the server about every service that is not known to be loaded in its current revision.
     pub async fn look(&mut self, wanted: &Wanted, server: &Server) {
-        for name in self.importers.take(wanted, Instant::now()) {
+        for name in self.importers.take(&self.errors, Instant::now()) {
             self.errors.remove(&name);
-            self.stale.remove(&name);
             self.write_again(&name, wanted);
         }
         self.services
@@ -107,7 +117,7 @@ impl Loading {
         for (name, indexed) in &wanted.index.services {
             let known = self.services.get(name);
             let mut files = indexed.files.keys();
-            let is_waiting = files.any(|file| self.importers.is_waiting(file));
+            let is_waiting = files.any(|file| self.is_waiting(file));
             if known.is_some_and(|known| known.has(indexed)) && !is_waiting {
                 continue;
             }
@@ -161,6 +171,12 @@ impl Loading {
         }
     }
 
+    /// Whether a file is loaded again, or is going to be, because of what it imports.
+    fn is_waiting(&self, name: &str) -> bool {
+        let is_on_its_way = || self.importers.is_again(name) && !self.errors.contains_key(name);
+        self.importers.is_due(name, &self.errors) || is_on_its_way()
+    }
+
     /// Whether the server may not have seen all of it yet.
     fn is_new(&self, indexed: &IndexedService) -> bool {
         let written = indexed.files.keys().filter_map(|file| self.written.get(file));
@@ -176,6 +192,14 @@ impl Loading {
         wanted: &Wanted,
         server: &Server,
     ) -> (LoadState, bool) {
+        if is_in_package(name)
+            && let Some(error) = self.errors.get(packages::FILE)
+        {
+            // Python finds none of them.
+            let error = error.clone();
+            self.errors.insert(name.to_owned(), error);
+            return (LoadState::Failed, false);
+        }
         let (mut is_loaded, mut has_other) = (!entry.services.is_empty(), false);
         for service in &entry.services {
             let source = server.source(service).await.ok().flatten();
@@ -183,10 +207,10 @@ impl Loading {
             is_loaded &= is_it;
             has_other |= source.is_some() && !is_it;
         }
-        if self.importers.is_waiting(name) {
-            if !self.errors.contains_key(name) {
-                return (LoadState::Loading, has_other);
-            }
+        if self.is_waiting(name) {
+            return (LoadState::Loading, has_other);
+        }
+        if self.importers.is_again(name) {
             self.stale.insert(name.to_owned());
         }
         has_other |= self.stale.contains(name);
@@ -248,7 +272,10 @@ impl Loading {
                 "a file could not be written again"
             );
         }
-        self.written.insert(name.to_owned(), Instant::now());
+        let now = Instant::now();
+        self.written.insert(name.to_owned(), now);
+        self.importers.rewritten(name, now);
+        self.stale.remove(name);
         LoadState::Loading
     }
 }

@@ -1,8 +1,8 @@
-//! Reads from the server's log which files could not be loaded, and why.
+//! Reads from the server's log which files it looked at, which of them could not be loaded, and why.
 //!
 //! The log is written by code that users deploy: it is opened without following links, and read in bounded pieces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,18 @@ use super::code;
 const PIECE: u64 = 256 * 1024;
 const MARK: &str = "Could not load source, file_name:`";
 
+/// What begins a line about a file that was deployed: Zato has no other word for it, even where it found nothing in the file.
+const DEPLOYED: &str = "hot-deploy.create";
+/// The bytes of an unfinished line that are kept.
+const LINE: usize = 16 * 1024;
+
 /// A reader that goes on where it stopped.
 pub struct Log {
     path: PathBuf,
     position: u64,
     rest: String,
+    line: String,
+    seen: BTreeSet<String>,
 }
 
 impl Log {
@@ -27,7 +34,14 @@ impl Log {
             path: path.into(),
             position: code::open(path).map_or(0, |(_, length)| length),
             rest: String::new(),
+            line: String::new(),
+            seen: BTreeSet::new(),
         }
+    }
+
+    /// The files that the server looked at, up to the last call of [`Self::errors`]. Each is told once.
+    pub fn seen(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.seen)
     }
 
     /// The newest error of each file since the last call, by file name.
@@ -35,11 +49,23 @@ impl Log {
         let mut found = BTreeMap::new();
         // A log that is not there yet has no errors.
         while let Some(piece) = self.piece() {
+            self.note_lines(&piece);
             self.rest.push_str(&piece);
             let keep = take(&self.rest, &mut found);
             self.rest = self.rest.split_off(keep);
         }
         found
+    }
+
+    fn note_lines(&mut self, piece: &str) {
+        self.line.push_str(piece);
+        let end = self.line.rfind('\n').map_or(0, |end| end + 1);
+        let rest = self.line.split_off(end);
+        let lines = std::mem::replace(&mut self.line, rest);
+        self.seen.extend(lines.lines().filter_map(deployed));
+        if self.line.len() > LINE {
+            self.line.clear();
+        }
     }
 
     fn piece(&mut self) -> Option<String> {
@@ -54,6 +80,14 @@ impl Log {
         self.position += bytes.len() as u64;
         (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+/// The file of a line such as "Deployed 1 service from `/hot/a.py` -> [..]".
+fn deployed(line: &str) -> Option<String> {
+    let (_, text) = line.split_once(DEPLOYED)?;
+    let quoted = text.split('`').nth(1)?;
+    let name = quoted.rsplit('/').next()?;
+    name.strip_suffix(".py").map(|_| name.to_owned())
 }
 
 /// Takes the finished entries out of `text`; returns where the unfinished rest begins.
@@ -134,6 +168,25 @@ mod tests {
                 "cut at {cut}"
             );
         }
+    }
+
+    /// As Zato writes it, and as its stand-in does.
+    #[test]
+    fn files_that_the_server_looked_at_are_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.log");
+        let mut log = Log::new(&path);
+        let text = "2026 - INFO - 1:D - zato.hot-deploy.create:0 - Deployed 1 service from `/hot/shop.py` -> ['shop.rate']\n\
+            2026 - INFO - 1:D - zato.hot-deploy.create:0 - No services nor models were deployed from module `last.py`\n\
+            2026 - INFO - 1:D - zato_rest:0 - REST cha `/hot/other.py`\n\
+            2026 - INFO - 1:D - zato.hot-deploy.create:0 - Deployed 1 service from `/hot/cut";
+        std::fs::write(&path, text).unwrap();
+        log.errors();
+        assert_eq!(log.seen(), ["last.py".to_owned(), "shop.py".to_owned()].into());
+        assert_eq!(log.seen(), BTreeSet::new());
+        std::fs::write(&path, format!("{text}.py`\n")).unwrap();
+        log.errors();
+        assert_eq!(log.seen(), ["cut.py".to_owned()].into());
     }
 
     #[test]

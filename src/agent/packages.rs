@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::Error;
 use super::code::{read, remove, replace};
-use super::{Error, importers};
 use crate::cluster::desired::paths;
 use crate::exchange::revision;
 use crate::python::modules::is_in_package;
@@ -18,31 +18,42 @@ pub const FILE: &str = "common_zato_operator_packages.py";
 /// How deep folders may be that something else left.
 const DEPTH: usize = 64;
 
-/// The text of that file; none: there is no package. It changes with what is in them.
+/// The text of that file; none: there is no package. It changes with what is in them. What Python knows under the name of a package
+/// and has from our folders goes, also a file that was a module of that name before.
 pub fn deployed(files: &BTreeMap<String, String>) -> Option<String> {
     let inside = inside(files);
     let revision = revision(inside.clone());
     inside.clone().next()?;
+    let names: Vec<_> = names(files).into_iter().map(|name| format!("'{name}'")).collect();
     Some(format!(
         r#""""Lets Python find the modules in packages, {revision}, and forget older ones. Made by zato-operator."""
 import importlib
 import sys
 
 FOLDER = '{folder}'
+NAMES = [{names}]
 
 
-def is_ours(module):
-    places = [getattr(module, '__file__', None), *getattr(module, '__path__', [])]
-    return any(str(place).startswith(FOLDER + '/') for place in places)
+def is_old(name, module):
+    try:
+        file = str(module.__file__ or '')
+    except Exception:
+        # A package without a file of its own.
+        file = ''
+    is_ours = not file or file.startswith(('{hot}/', FOLDER + '/'))
+    return file.startswith(FOLDER + '/') or (name.split('.')[0] in NAMES and is_ours)
 
 
 if FOLDER not in sys.path:
     sys.path.append(FOLDER)
 importlib.invalidate_caches()
-for name in [name for name, module in list(sys.modules.items()) if is_ours(module)]:
-    del sys.modules[name]
+for name, module in list(sys.modules.items()):
+    if is_old(name, module):
+        sys.modules.pop(name, None)
 "#,
-        folder = paths::PACKAGES
+        folder = paths::PACKAGES,
+        hot = paths::HOT,
+        names = names.join(", ")
     ))
 }
 
@@ -56,11 +67,6 @@ pub fn names(files: &BTreeMap<String, String>) -> BTreeSet<&str> {
     inside(files)
         .filter_map(|(name, _)| name.split('.').next())
         .collect()
-}
-
-/// Whether a module in a package imports a file.
-pub fn import(files: &BTreeMap<String, String>, other: &str) -> bool {
-    inside(files).any(|(name, text)| importers::imports(name, text, other))
 }
 
 /// Makes the folder hold exactly the modules in packages.
@@ -158,13 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn what_packages_are_and_import_is_read_from_them() {
-        let files = files(&[
-            ("a.py", ""),
-            ("p.a.py", "import a"),
-            ("q.r.s.py", "from p import a"),
-        ]);
+    fn packages_are_known_by_their_first_names() {
+        let files = files(&[("a.py", ""), ("p.a.py", ""), ("q.r.s.py", "")]);
         assert_eq!(names(&files), ["p", "q"].into());
-        assert!(import(&files, "a.py") && !import(&files, "b.py"));
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::cluster::desired::ports;
 use crate::exchange::{IndexedSecurity, SecurityKind};
 use cause::cause;
-pub use rows::{Definition, JobRow, Row, Source};
+pub use rows::{Definition, JobRow, Row, Source, WebSocketRow};
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -128,6 +128,31 @@ impl Server {
     /// Deletes a REST channel.
     pub async fn delete_channel(&self, id: i64) -> Result<(), Error> {
         self.invoke("zato.http-soap.delete", &json!({"id": id}))
+            .await
+            .map(drop)
+    }
+
+    /// All WebSocket channels.
+    pub async fn web_sockets(&self) -> Result<Vec<WebSocketRow>, Error> {
+        let service = "zato.channel.web-socket.get-list";
+        rows(service, self.invoke(service, &json!({"cluster_id": 1})).await?)
+    }
+
+    /// Makes a WebSocket channel, or changes the one of that number, which cuts its clients off.
+    pub async fn write_web_socket(&self, id: Option<i64>, mut fields: Value) -> Result<(), Error> {
+        let service = match id {
+            None => "zato.channel.web-socket.create",
+            Some(id) => {
+                fields["id"] = id.into();
+                "zato.channel.web-socket.edit"
+            }
+        };
+        self.invoke(service, &fields).await.map(drop)
+    }
+
+    /// Deletes a WebSocket channel.
+    pub async fn delete_web_socket(&self, id: i64) -> Result<(), Error> {
+        self.invoke("zato.channel.web-socket.delete", &json!({"id": id}))
             .await
             .map(drop)
     }

@@ -1,13 +1,17 @@
-//! Channels: addresses of their own under which services are called over HTTP.
+//! Channels: addresses of their own under which services are called.
+
+mod web_socket;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use web_socket::WebSocketChannel;
 
-/// An address under which services of this `ZatoService` are called: exactly one of `rest` and `directInvocation`.
+/// An address under which services of this `ZatoService` are called: exactly one of `rest`, `directInvocation` and
+/// `webSocket`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.rest) != has(self.directInvocation)").message("exactly one of rest and directInvocation must be given"))]
+#[x_kube(validation = Rule::new("[has(self.rest), has(self.directInvocation), has(self.webSocket)].filter(given, given).size() == 1").message("exactly one of rest, directInvocation and webSocket must be given"))]
 pub struct Channel {
     /// Its name in conditions and documents.
     #[schemars(
@@ -21,6 +25,9 @@ pub struct Channel {
     /// Who calls all services of this `ZatoService` at `/zato/api/invoke/<service>`, in place of Zato's user `pubapi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct_invocation: Option<DirectInvocation>,
+    /// A port for WebSocket clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_socket: Option<WebSocketChannel>,
 }
 
 /// All services of a `ZatoService`, each at `/zato/api/invoke/<service>`.

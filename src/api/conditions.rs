@@ -15,6 +15,8 @@ pub enum ConditionType {
     Documented,
     /// The change from the version before breaks no callers.
     Compatible,
+    /// The newest commit of a git source was fetched, and its files can be taken.
+    SourceFetched,
     /// Every channel of the service answers as its spec says.
     ChannelsActive,
     /// Every job of the service is on Zato's scheduler as its spec says.
@@ -91,8 +93,15 @@ reasons! {
     Deployed, "ZatoService: Ready", "The current revision answers on every server.", "", "a_service_follows_its_edits";
     Deploying, "ZatoService: Ready", "The current revision is on its way to the servers.", "Wait.", "truth_table";
     SyntaxError, "both: Ready", "A file, or a module of startup callables, is not valid Python; it was not sent to any server.", "Mend the line that the message names.", "code_travels_and_bad_code_does_not";
-    ConfigMapNotFound, "both: Ready", "A ConfigMap that the spec names does not exist, or lacks the key.", "Create it, or add the key.", "code_comes_from_config_maps";
+    ConfigMapNotFound, "both: Ready; ZatoService: SourceFetched", "A ConfigMap that the spec names does not exist, or lacks the key.", "Create it, or add the key.", "code_comes_from_config_maps";
     SourceInvalid, "both: Ready", "A ConfigMap that the spec names holds no file, or something that is no file of Python source.", "Add a file, or rename or remove the key that the message names.", "code_comes_from_config_maps";
+    Fetched, "ZatoService: SourceFetched", "The newest commit of the branch, tag or commit was fetched.", "", "what_is_pushed_is_deployed";
+    GitFetching, "ZatoService: Ready, SourceFetched", "A git server is asked for the first time.", "Wait.", "truth_table_of_git";
+    GitUnreachable, "ZatoService: Ready, SourceFetched", "The git server does not answer, or its certificate is not trusted. What is deployed goes on answering, and `Ready` stays as it was.", "The message has the cause. The server is asked again, after 5 s and then less often, at least every five minutes.", "a_server_that_is_down";
+    GitRefused, "ZatoService: Ready, SourceFetched", "The git server answers, and does not give the repository: credentials, the address, a redirect to another host, an old protocol.", "The message says what to do.", "private_repositories";
+    GitRefNotFound, "ZatoService: Ready, SourceFetched", "The repository has no such branch, tag or commit, or a branch and a tag of that name.", "Correct `spec.source.git.ref`.", "branches_tags_and_commits";
+    GitSourceInvalid, "ZatoService: Ready, SourceFetched", "The commit has no such folder, no Python file there, or something that is no file of Python source; or the repository is too large.", "The message names the file: correct it and push.", "commits_that_are_wrong_are_told";
+    GitNotAllowed, "ZatoService: Ready, SourceFetched", "The operator was installed so that it does not ask this git server.", "Ask who installed it: the chart's git.enabled and git.allowedHosts.", "only_allowed_servers_are_asked";
     TooMuchCode, "ZatoService: Ready", "The services of the cluster have more code than fits.", "Make files smaller, or use another cluster.", "code_that_does_not_fit_is_refused_and_leaves_room_for_what_is_deployed";
     FileNameTaken, "ZatoService: Ready", "Another, older `ZatoService` of the cluster, or the operator, has a file of the same name.", "Rename the file.", "the_older_of_two_services_keeps_the_file";
     ServiceNameTaken, "ZatoService: Ready", "Another file of the cluster defines a service of the same name.", "Rename one of the two services.", "the_older_of_two_services_keeps_the_service_name";
@@ -107,8 +116,9 @@ reasons! {
     ChannelInvalid, "ZatoService: Ready, ChannelsActive", "A channel names a service that no file of the `ZatoService` defines, or its path contradicts itself or that of another channel.", "The message names it: correct the name or the path, or add the service.", "channels_that_are_wrong_are_told";
     ChannelFailed, "ZatoService: Ready, ChannelsActive", "Zato did not take a channel.", "The message has Zato's answer; it is tried again.", "truth_table_of_channels";
     PathTaken, "ZatoService: Ready, ChannelsActive", "A channel of an older `ZatoService`, or one before it in the same list, answers the same path and method.", "Choose another path.", "channels_that_are_wrong_are_told";
-    SecretNotFound, "ZatoService: Ready, ChannelsActive", "A Secret that a channel names does not exist. The channel is not made; one that was there stays as it was.", "Create it.", "channels_that_are_wrong_are_told";
-    SecretInvalid, "ZatoService: Ready, ChannelsActive", "A Secret that a channel names lacks a key or the label that lets services use it, has a value that callers cannot send, or a user name that another Secret or Zato itself has. The channel is not made; one that was there stays as it was.", "The message says what to do.", "channels_that_are_wrong_are_told";
+    PortTaken, "ZatoService: Ready, ChannelsActive", "A WebSocket channel of an older `ZatoService`, or one before it in the same list, has the port.", "Choose another port.", "web_sockets_that_are_wrong_are_told";
+    SecretNotFound, "ZatoService: Ready, ChannelsActive, SourceFetched", "A Secret that a channel or a git source names does not exist. The channel is not made; one that was there stays as it was.", "Create it.", "channels_that_are_wrong_are_told";
+    SecretInvalid, "ZatoService: Ready, ChannelsActive, SourceFetched", "A Secret that a channel or a git source names lacks a key or the label that lets services use it, or may not be used for that server, has a value that callers cannot send, or a user name that another Secret or Zato itself has. The channel is not made; one that was there stays as it was.", "The message says what to do.", "channels_that_are_wrong_are_told";
     AllScheduled, "ZatoService: JobsScheduled", "Every job is on Zato's scheduler as the spec says, is suspended, or ran at its time.", "", "jobs_run_as_their_spec_says";
     JobsPending, "ZatoService: Ready, JobsScheduled", "A job is being made or changed.", "Wait; it needs its service and the scheduler.", "truth_table_of_jobs";
     JobInvalid, "ZatoService: Ready, JobsScheduled", "A job names a service that no file of the `ZatoService` defines, a time that never comes or has passed, or a payload that is too large. It is not made.", "The message names it: correct the job, or add the service.", "jobs_that_are_wrong_are_told";

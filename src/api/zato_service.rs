@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{Channel, Endpoint};
+use super::git::{FetchedSource, GitSource};
 use super::jobs::{Job, JobStatus};
 
 /// What a user wants to be deployed.
@@ -141,7 +142,7 @@ pub struct ClusterReference {
 /// Where the code comes from: exactly one of the members.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.inline) != has(self.configMaps)").message("exactly one of inline and configMaps must be given"))]
+#[x_kube(validation = Rule::new("[has(self.inline), has(self.configMaps), has(self.git)].filter(given, given).size() == 1").message("exactly one of inline, configMaps and git must be given"))]
 pub struct Source {
     /// The files, by name; `shop.prices.py` is the module `shop.prices`. At most 32 files and 200 KiB in all: `kubectl apply` keeps a copy in an annotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +158,9 @@ pub struct Source {
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub config_maps: Option<Vec<ConfigMapReference>>,
+    /// A folder of a git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitSource>,
 }
 
 /// A ConfigMap of the same namespace.
@@ -192,6 +196,9 @@ pub struct ZatoServiceStatus {
     /// The revision that the spec wants: 16 hexadecimal digits of a SHA-256 over names and contents of the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Where the code that is deployed comes from, if it is from git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<FetchedSource>,
     /// The revisions that are kept, the newest first: every server has had them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["revision".into()]))]
@@ -222,6 +229,9 @@ pub struct KeptRevision {
     pub revision: String,
     /// The ConfigMap of the same namespace that has the files.
     pub config_map: String,
+    /// The commit that it was of, if it came from git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// Since when it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Time>,

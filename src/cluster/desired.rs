@@ -151,6 +151,28 @@ mod tests {
         insta::assert_yaml_snapshot!(children);
     }
 
+    /// Of the cluster's children the Service and the index alone: no pod starts anew.
+    #[test]
+    fn web_sockets() {
+        let mut plan = plan_of(&[("accounts", "x = 1\n")]);
+        let without: Vec<_> = desired(&plan).into_iter().map(|child| child.body).collect();
+        let channels = serde_json::json!({
+            "feed": {"service": "api.a", "urlPath": "/feed", "kind": "WebSocket", "webSocket": {"port": 7001}},
+            "other": {"service": "api.a", "urlPath": "/other", "kind": "WebSocket", "webSocket": {"port": 7000}},
+            "rest": {"service": "api.a", "urlPath": "/rest", "methods": ["GET"]},
+        });
+        let version = plan.index.services.get_mut("accounts").unwrap();
+        version.channels = serde_json::from_value(channels).unwrap();
+        let changed = desired(&plan).into_iter().map(|child| child.body);
+        let changed: Vec<_> = changed.filter(|body| !without.contains(body)).collect();
+        let kinds: Vec<_> = changed
+            .iter()
+            .map(|body| body["kind"].as_str().unwrap())
+            .collect();
+        assert_eq!(kinds, ["Service", "Secret"]);
+        insta::assert_yaml_snapshot!(changed[0]);
+    }
+
     /// The children that callables change: their ConfigMap, and the pod.
     #[test]
     fn startup_callables() {

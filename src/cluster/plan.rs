@@ -301,6 +301,10 @@ fn active_channels(index: &Index, report: Option<&Report>) -> Vec<Channel> {
 
 /// The revision that servers are to have of a service, if it is the one of its spec.
 fn wanted(service: &Checked<'_>, index: &Index) -> Option<String> {
+    if service.is_pending() && !index.services.contains_key(&service.name) {
+        // It is on its way: no server has that.
+        return Some(String::new());
+    }
     let version = service.result.as_ref().ok()?;
     let entry = index.services.get(&service.name)?;
     let is_other = entry.refused.is_some() || entry.failed.is_some();

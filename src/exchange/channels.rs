@@ -29,7 +29,7 @@ pub struct IndexedChannel {
     pub service: String,
     /// The path, with parameters in braces.
     pub url_path: String,
-    /// The methods that it answers; empty: all of them.
+    /// The methods that it answers; empty: all of them, or it is a WebSocket, which has none.
     pub methods: BTreeSet<String>,
     /// Who may call; none: everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +37,21 @@ pub struct IndexedChannel {
     /// How many requests it answers, as Zato reads it; empty: all of them.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub rate_limit: String,
+    /// Where WebSocket clients connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_socket: Option<IndexedWebSocket>,
+}
+
+/// Where WebSocket clients connect, and how long they are given.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IndexedWebSocket {
+    /// The port.
+    pub port: u16,
+    /// Seconds between two pings.
+    pub ping_interval: u32,
+    /// Seconds for which a token is good.
+    pub token_seconds: u32,
 }
 
 /// What kind of address a channel is.
@@ -47,6 +62,8 @@ pub enum ChannelKind {
     Rest,
     /// Where Zato invokes services by their names, for all services of a `ZatoService`.
     DirectInvocation,
+    /// A port and path of its own for WebSocket clients, for one service.
+    WebSocket,
 }
 
 impl ChannelKind {
@@ -103,6 +120,13 @@ impl IndexedChannel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Otherwise each of them would have another revision after an update of the operator.
+    #[test]
+    fn a_rest_channel_is_told_as_before_there_were_web_sockets() {
+        let text = serde_json::to_string(&IndexedChannel::default()).unwrap();
+        assert_eq!(text, r#"{"service":"","urlPath":"","methods":[]}"#);
+    }
 
     /// A report and a status are read by many; nobody may try passwords on what stands there.
     #[test]

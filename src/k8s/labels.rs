@@ -26,6 +26,9 @@ pub const CREDENTIALS: &str = "credentials";
 /// their server knows.
 pub const CHANNEL_CREDENTIALS: &str = "zato.io/channel-credentials";
 
+/// The label with which the owner of a Secret lets services use it for git: its key `url` says for which servers.
+pub const GIT_CREDENTIALS: &str = "zato.io/git-credentials";
+
 /// The selector of everything that the operator manages.
 pub fn managed_selector() -> String {
     format!("{MANAGED_BY}={MANAGER}")
@@ -41,6 +44,9 @@ pub const DOCUMENT_HASH: &str = "zato.io/document-hash";
 
 /// The annotation of kept files that says which revision they are.
 pub const REVISION_HASH: &str = "zato.io/revision";
+
+/// The annotation of kept files that says from which commit they are.
+pub const COMMIT: &str = "zato.io/commit";
 
 /// Selects what others made.
 pub fn others_selector() -> String {

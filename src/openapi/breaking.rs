@@ -222,7 +222,8 @@ fn response_element(before: &Service, after: &Service) -> Option<Change> {
 /// The channels by what callers write: method and path.
 fn by_address(api: &Api) -> BTreeMap<String, &Channel> {
     let mut addresses = BTreeMap::new();
-    for channel in api.channels.iter().filter(|channel| !channel.is_direct()) {
+    let of_rest = api.channels.iter().filter(|channel| !channel.is_direct());
+    for channel in of_rest.chain(&api.web_sockets) {
         let path = without_names(&channel.path);
         addresses.extend(
             channel

@@ -65,6 +65,7 @@ pub fn api(project: &Project, selection: &Selection) -> Api {
     warnings.dedup();
     Api {
         channels: Vec::new(),
+        web_sockets: Vec::new(),
         services,
         models,
         warnings,

@@ -21,13 +21,15 @@ pub fn wrong(file: &str) -> Option<&'static str> {
         let is_rest = |c: char| c == '_' || c.is_ascii_alphanumeric();
         part.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic()) && part.chars().all(is_rest)
     };
-    let is_module = file.ends_with(".py") && stem(file).split('.').all(is_word);
+    let is_module = file
+        .strip_suffix(".py")
+        .is_some_and(|module| module.split('.').all(is_word));
     if !is_module {
         return Some(
-            "is no Python module name with .py, such as accounts.py, or shop.prices.py for module shop.prices: rename the key",
+            "is no Python module name with .py, such as accounts.py, or shop.prices.py for module shop.prices: rename it",
         );
     }
-    (file.len() > CHARACTERS).then_some("has more than 100 characters: rename the key")
+    (file.len() > CHARACTERS).then_some("has more than 100 characters: rename it")
 }
 
 /// Whether one file is a module where another one has a package of that name.

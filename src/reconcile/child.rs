@@ -265,6 +265,7 @@ fn revision(metadata: &Value) -> Option<KeptRevision> {
             .as_str()?
             .to_owned(),
         config_map: metadata["name"].as_str()?.to_owned(),
+        commit: parse(metadata["annotations"][labels::COMMIT].clone()),
         kept: parse(metadata["creationTimestamp"].clone()),
     })
 }

@@ -17,6 +17,7 @@ use super::refusals::Refusals;
 use super::report::Written;
 use super::stores::Stores;
 use super::{Error, report};
+use crate::service::git::Allowed;
 use crate::telemetry::metrics::Metrics;
 
 /// A reconcile that takes longer is given up and tried again.
@@ -60,6 +61,8 @@ pub struct Settings {
     pub agent_image: String,
     /// Who this operator is, in events.
     pub identity: String,
+    /// Which git servers it may ask.
+    pub git: Allowed,
 }
 
 /// A reconcile that failed, or took too long.

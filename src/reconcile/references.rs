@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::stores::Scope;
 use super::waker::Waker;
+use crate::git::login::GitSecret;
 use crate::k8s::{labels, names};
 use crate::service::channels::secret::CallerSecret;
 use crate::service::source::Content;
@@ -26,6 +27,7 @@ use crate::service::source::Content;
 pub struct References {
     config_maps: Arc<Known<Content>>,
     secrets: Arc<Known<CallerSecret>>,
+    git_secrets: Arc<Known<GitSecret>>,
 }
 
 /// Objects of one kind that were read.
@@ -159,6 +161,18 @@ impl References {
         self.secrets.get(&api, key, CallerSecret::of).await
     }
 
+    /// Credentials for git servers, from a Secret; none: it does not exist.
+    pub async fn git_secret(
+        &self,
+        client: &Client,
+        namespace: &str,
+        name: &str,
+    ) -> kube::Result<Option<Arc<GitSecret>>> {
+        let api = Api::<Secret>::namespaced(client.clone(), namespace);
+        let key = (namespace.to_owned(), name.to_owned());
+        self.git_secrets.get(&api, key, GitSecret::of).await
+    }
+
     fn note_config_map(&self, event: watcher::Result<Event<PartialObjectMeta<ConfigMap>>>, waker: &Waker) {
         let Ok(event) = event else { return };
         if let Some((namespace, name)) = self.config_maps.note(&event) {
@@ -172,7 +186,8 @@ impl References {
     /// Also credentials of clusters that somebody made, deleted or changed by hand.
     fn note_secret(&self, event: watcher::Result<Event<PartialObjectMeta<Secret>>>, waker: &Waker) {
         let Ok(event) = event else { return };
-        if let Some((namespace, name)) = self.secrets.note(&event) {
+        let (of_channels, of_git) = (self.secrets.note(&event), self.git_secrets.note(&event));
+        if let Some((namespace, name)) = of_channels.or(of_git) {
             waker.for_secret(&namespace, &name);
         }
         let secret = match event {

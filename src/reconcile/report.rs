@@ -96,6 +96,7 @@ fn is_trouble(condition: &Condition) -> bool {
         "ChannelsPending",
         "Loading",
         "Deploying",
+        "GitFetching",
         "Fresh",
         "ClusterNotReady",
         "Stopped",

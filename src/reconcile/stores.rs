@@ -27,6 +27,8 @@ use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
 use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService};
 use crate::exchange::{Index, Report};
+use crate::git::memory::Git;
+use crate::git::poll;
 use crate::k8s::labels;
 
 /// Objects of one answer to a list: they are read in full, and only one page of them is in memory.
@@ -90,6 +92,8 @@ pub struct Stores {
     /// All services.
     pub services: Store<Guarded<ZatoService>>,
     children: HashMap<String, Arc<Cache>>,
+    /// What git servers said.
+    pub git: Git,
     /// Whether clusters and services were listed. `Store::wait_until_ready` wakes one of several that wait, no more.
     listed: [Receiver<bool>; 2],
 }
@@ -283,10 +287,13 @@ pub fn start(
         waker.clone(),
     ));
     tokio::spawn(refusals::follow(scope.clone(), refusals.clone(), waker.clone()));
+    let git = Git::default();
+    tokio::spawn(poll::follow(git.clone(), services.clone(), waker.clone()));
     let stores = Stores {
         clusters,
         services,
         children: watch_children(scope, &waker),
+        git,
         listed,
     };
     let (of_clusters, of_services) = (waker.clone(), waker);

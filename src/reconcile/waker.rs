@@ -122,7 +122,9 @@ impl Waker {
         }
         for guard in self.services.state() {
             let Ok(service) = guard.0.as_ref() else { continue };
-            let mut named = service.spec.source.config_maps.iter().flatten();
+            let source = &service.spec.source;
+            let authority = source.git.iter().filter_map(|git| git.ca_config_map_ref.as_ref());
+            let mut named = source.config_maps.iter().flatten().chain(authority);
             if service.metadata.namespace.as_deref() == Some(namespace)
                 && named.any(|found| found.name == name)
             {
@@ -132,12 +134,28 @@ impl Waker {
         }
     }
 
-    /// A Secret of a user concerns the services whose channels name it, and their clusters.
+    /// What was fetched for a service concerns it, its cluster, and the other services of that.
+    pub fn for_source(&self, namespace: &str, service: &str) {
+        let found = self.services.get(&ObjectRef::new(service).within(namespace));
+        if let Some(Ok(service)) = found.as_ref().map(|guard| guard.0.as_ref()) {
+            self.cluster(namespace, &service.spec.cluster_ref.name);
+            self.services(namespace, &service.spec.cluster_ref.name);
+        }
+    }
+
+    /// A Secret of a user concerns the services whose channels or git source name it, and their clusters.
     pub fn for_secret(&self, namespace: &str, name: &str) {
         for guard in self.services.state() {
             let Ok(service) = guard.0.as_ref() else { continue };
             let is_there = service.metadata.namespace.as_deref() == Some(namespace);
-            if is_there && secret::secrets(service).any(|found| found == name) {
+            let git = service
+                .spec
+                .source
+                .git
+                .iter()
+                .filter_map(|git| git.secret_ref.as_ref());
+            let of_git = git.map(|reference| reference.name.as_str());
+            if is_there && secret::secrets(service).chain(of_git).any(|found| found == name) {
                 self.cluster(namespace, &service.spec.cluster_ref.name);
                 self.services(namespace, &service.spec.cluster_ref.name);
             }

@@ -13,6 +13,7 @@ use crate::reconcile::kind::{Outcome, Verdict};
 use kube::ResourceExt;
 
 mod channels;
+mod git;
 mod jobs;
 mod parts;
 
@@ -24,6 +25,7 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
     let old = service.status.clone().unwrap_or_default();
     let of = |kind, (is_true, reason, message): Judged| condition(kind, is_true, reason, message, generation);
     let status = match outcome {
+        Outcome::Applied { plan } if git::is_waiting(plan, &old, generation) => old,
         Outcome::Applied { plan } => {
             let servers = servers(&service.name_any(), plan);
             let active = channels::judged(&service.name_any(), plan);
@@ -41,9 +43,11 @@ pub fn assess(service: &ZatoService, outcome: Outcome<'_, Plan>) -> Verdict<Zato
                 summary: summary(ready.1, &ready.2),
                 conditions: std::iter::once(of(ConditionType::Ready, ready))
                     .chain(others)
+                    .chain(git::fetched(plan, &old.conditions, generation))
                     .chain(documented(&plan.documents, &old.conditions, generation))
                     .collect(),
                 revision: plan.revision.clone(),
+                source: git::source(plan, old.source),
                 endpoints: channels::endpoints(&service.name_any(), plan),
                 jobs: jobs::statuses(&service.name_any(), plan),
                 servers,

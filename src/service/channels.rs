@@ -1,6 +1,7 @@
 //! Pure: the channels of services: what is wrong with each, and what servers are told of them.
 
 pub mod secret;
+mod web_socket;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,9 @@ use crate::exchange::{
 use crate::openapi::facts::INVOKE_PATH;
 use crate::openapi::names::without_names;
 
+/// What stands for the method where the address of a channel is a port.
+const PORT: &str = "port";
+
 /// Why a channel is not as its spec says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -24,11 +28,6 @@ pub enum Problem {
         "the files name no service: add one with a name that stands in the source, or name it in expectedServices"
     )]
     NoService,
-    /// The path of a service that is invoked directly would be another one for Zato.
-    #[error(
-        "service {0} cannot be invoked by callers of its own: rename it to letters, digits, spaces, and `_ . -`"
-    )]
-    ServiceName(String),
     /// It contradicts itself, or others.
     #[error("{0}")]
     Invalid(String),
@@ -44,6 +43,18 @@ pub enum Problem {
         method: String,
         /// The path.
         path: String,
+        /// The other channel.
+        channel: String,
+        /// Its object.
+        owner: String,
+    },
+    /// Another WebSocket channel has the port.
+    #[error(
+        "port {port} is that of channel {channel} of ZatoService {owner}, which comes first: choose another port"
+    )]
+    PortTaken {
+        /// The port.
+        port: String,
         /// The other channel.
         channel: String,
         /// Its object.
@@ -66,11 +77,10 @@ impl Problem {
     /// The reason that conditions get.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::ServiceNotFound(_) | Self::NoService | Self::ServiceName(_) | Self::Invalid(_) => {
-                Reason::ChannelInvalid
-            }
+            Self::ServiceNotFound(_) | Self::NoService | Self::Invalid(_) => Reason::ChannelInvalid,
             Self::Refused(reason) => *reason,
             Self::PathTaken { .. } => Reason::PathTaken,
+            Self::PortTaken { .. } => Reason::PortTaken,
             Self::SecretNotFound(_) => Reason::SecretNotFound,
             Self::SecretInvalid { .. } => Reason::SecretInvalid,
         }
@@ -88,7 +98,7 @@ pub struct Claim {
     pub told: Option<IndexedChannel>,
     /// What is wrong.
     pub problem: Option<Problem>,
-    /// Channels of younger services that want the same path.
+    /// Channels of younger services that want the same path or port.
     pub rivals: Vec<String>,
 }
 
@@ -163,25 +173,15 @@ pub(super) fn has(version: &IndexedService, service: &str) -> bool {
 
 /// Why a version does not have what a channel calls, if it does not.
 fn lacks(version: &IndexedService, channel: &IndexedChannel) -> Option<Problem> {
-    if channel.kind == ChannelKind::Rest {
+    if channel.kind != ChannelKind::DirectInvocation {
         let missing = || Problem::ServiceNotFound(channel.service.clone());
         return (!has(version, &channel.service)).then(missing);
     }
-    // The load balancer lets no others pass, and some mean something where Zato compares paths.
-    let is_word = |part: &str| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        !part.is_empty() && part.chars().all(is_plain)
-    };
-    let mut invoked = version.invoked().peekable();
-    if invoked.peek().is_none() {
-        return Some(Problem::NoService);
-    }
-    let other = invoked.find(|name| !name.split('.').all(is_word))?;
-    Some(Problem::ServiceName(other.clone()))
+    version.invoked().next().is_none().then_some(Problem::NoService)
 }
 
-/// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method the older
-/// one has it.
+/// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method, or the
+/// same port, the older one has it.
 pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Claim>> {
     let mut taken = Taken::of(deployed);
     let mut all: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
@@ -192,12 +192,7 @@ pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Cl
             let place = (service.name.clone(), channel.name.clone());
             if let Some((address, other)) = taken.other(&claim, &place) {
                 claim.told = None;
-                claim.problem = Some(Problem::PathTaken {
-                    method: address.0,
-                    path: claim.wanted.url_path.clone(),
-                    channel: other.1.clone(),
-                    owner: other.0.clone(),
-                });
+                claim.problem = Some(taken_by(&other, address, &claim.wanted));
                 let rival = format!("channel {} of ZatoService {}", channel.name, service.name);
                 let claims = all.get_mut(&other.0).into_iter().flatten();
                 if let Some(other) = claims.into_iter().find(|claim| claim.name == other.1) {
@@ -215,7 +210,21 @@ pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Cl
     all
 }
 
-/// Method, and path without the names of its parameters.
+/// Why a channel does not get what another one has.
+fn taken_by((owner, channel): &Place, (method, port): Address, wanted: &IndexedChannel) -> Problem {
+    let (owner, channel) = (owner.clone(), channel.clone());
+    if method == PORT {
+        return Problem::PortTaken { port, channel, owner };
+    }
+    Problem::PathTaken {
+        method,
+        path: wanted.url_path.clone(),
+        channel,
+        owner,
+    }
+}
+
+/// Method, and path without the names of its parameters; or [`PORT`], and its number.
 type Address = (String, String);
 /// A `ZatoService` and a channel of it.
 type Place = (String, String);
@@ -310,6 +319,10 @@ fn addresses(channel: &IndexedChannel, owner: &str) -> impl Iterator<Item = Addr
             methods.insert("any method of".into());
             format!("{path} for {owner}")
         }
+        ChannelKind::WebSocket => {
+            methods.insert(PORT.into());
+            channel.web_socket.unwrap_or_default().port.to_string()
+        }
     };
     methods.into_iter().map(move |method| (method, path.clone()))
 }
@@ -347,6 +360,9 @@ fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, 
 
 /// What a spec wants, but for who may call, and what it says of that.
 fn wanted(channel: &Channel) -> (IndexedChannel, Result<&Security, Problem>) {
+    if let Some(web_socket) = &channel.web_socket {
+        return web_socket::wanted(web_socket);
+    }
     match (&channel.rest, &channel.direct_invocation) {
         (Some(rest), _) => (of_rest(rest), Ok(&rest.security)),
         (None, Some(direct)) => (of_direct_invocation(direct), Ok(&direct.security)),

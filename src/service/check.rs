@@ -33,6 +33,16 @@ impl Checked<'_> {
         self.source.files.iter().flat_map(texts)
     }
 
+    /// The commit that its files are of, if they are from git.
+    pub(super) fn commit(&self) -> Option<&str> {
+        Some(self.source.git.as_ref()?.source.as_ref()?.commit.as_str())
+    }
+
+    /// Whether its files are not known yet: then all stays as it is.
+    pub fn is_pending(&self) -> bool {
+        self.result.as_ref().err() == Some(&Refusal::GitPending)
+    }
+
     /// Whether it is not deployed when it breaks callers.
     pub fn must_not_break(&self) -> bool {
         self.source.openapi.breaking_change_policy == BreakingChangePolicy::Refuse

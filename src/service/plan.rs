@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use super::Inputs;
 use super::channels::{Claim, Problem};
 use super::check::{Checked, checked, texts};
+use super::git::Told;
 use super::jobs::{self, Wish};
 use super::refusal::Refusal;
 use crate::api::conditions::{ConditionType, Reason};
@@ -49,6 +50,10 @@ pub struct Plan {
     pub address: String,
     /// The revisions of its files that are kept.
     pub revisions: History,
+    /// What is told of git, if its files are from there.
+    pub git: Option<Told>,
+    /// The commit of what servers have or get, if it is known.
+    pub commit: Option<String>,
     /// Whether its files are those of `spec.rollbackTo`.
     pub is_rolled_back: bool,
 }
@@ -159,6 +164,8 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
             breaks: deployed.breaks.clone(),
             is_unjudged: deployed.is_unjudged,
         }),
+        commit: deployed.and_then(|deployed| commit_of(&deployed.revision, &inputs)),
+        git: source.and_then(|source| source.git.clone()),
         revisions: revisions(service, own, &inputs),
         is_rolled_back: service.spec.rollback_to.is_some(),
         unsafe_names: files
@@ -250,7 +257,13 @@ fn revisions(service: &ZatoService, own: Option<&Checked<'_>>, inputs: &Inputs) 
         deployed.map(|deployed| deployed.revision.as_str()),
     ];
     let in_use: Vec<&str> = in_use.into_iter().flatten().collect();
-    History::of(&name, inputs.revisions.clone(), loaded, &in_use)
+    let commit = own.and_then(Checked::commit);
+    History::of(&name, inputs.revisions.clone(), loaded, commit, &in_use)
+}
+
+fn commit_of(revision: &str, inputs: &Inputs) -> Option<String> {
+    let kept = inputs.revisions.iter().find(|kept| kept.revision == revision);
+    kept?.commit.clone()
 }
 
 /// The document of the services of this object's files, when servers have them and what they import. Models may be in files

@@ -1,6 +1,7 @@
 //! Why a service is not sent to servers: what is wrong, where, and what to do.
 
 use crate::api::conditions::Reason;
+use crate::git::Trouble;
 use crate::python::SyntaxError;
 
 /// Why a service is not sent to servers.
@@ -35,6 +36,12 @@ pub enum Refusal {
         /// The other ConfigMap.
         other: String,
     },
+    /// Git gives no files, or wrong ones.
+    #[error("{0}")]
+    Git(Trouble),
+    /// A git server is being asked.
+    #[error("the commit is being fetched")]
+    GitPending,
     /// More code than the cluster's shards hold.
     #[error("the services of the cluster would have {0} bytes of code, and {1} fit: make files smaller")]
     TooMuchCode(u64, u64),
@@ -127,12 +134,16 @@ impl Refusal {
         match self {
             Self::Syntax(_) => Reason::SyntaxError,
             Self::ConfigMapNotFound(_) => Reason::ConfigMapNotFound,
-            Self::Source { .. } | Self::KeyTwice { .. } | Self::EmptyConfigMap(_) => Reason::SourceInvalid,
+            Self::Source { .. }
+            | Self::KeyTwice { .. }
+            | Self::EmptyConfigMap(_)
+            | Self::ServiceInPackage { .. } => Reason::SourceInvalid,
+            Self::Git(trouble) => trouble.reason,
+            Self::GitPending => Reason::GitFetching,
             Self::TooMuchCode(..) | Self::TooManyNames(..) | Self::FileTooLarge(_) => Reason::TooMuchCode,
             Self::FileNameTaken { .. } | Self::ReservedFile(_) | Self::ModuleIsPackage { .. } => {
                 Reason::FileNameTaken
             }
-            Self::ServiceInPackage { .. } => Reason::SourceInvalid,
             Self::ServiceNameTaken { .. } => Reason::ServiceNameTaken,
             Self::InternalName { .. } => Reason::InternalName,
             Self::BreakingChange(_) => Reason::BreakingChange,
@@ -158,6 +169,8 @@ mod tests {
         Reason::SourceInvalid
     )]
     #[case(Refusal::EmptyConfigMap("m".into()), Reason::SourceInvalid)]
+    #[case(Refusal::Git(Trouble::new(Reason::GitRefused, "")), Reason::GitRefused)]
+    #[case(Refusal::GitPending, Reason::GitFetching)]
     #[case(Refusal::TooMuchCode(2, 1), Reason::TooMuchCode)]
     #[case(Refusal::TooManyNames(2, 1), Reason::TooMuchCode)]
     #[case(Refusal::FileTooLarge("a.py".into()), Reason::TooMuchCode)]

@@ -10,6 +10,7 @@ use kube::api::ApiResource;
 
 use super::channels::secret::{self, CallerSecret};
 use super::check::texts;
+use super::git::{self, Told};
 use super::refusal::Refusal;
 use crate::api::channels::Channel;
 use crate::api::jobs::Job;
@@ -27,7 +28,9 @@ pub struct Sourced {
     /// The service's name.
     pub name: String,
     /// Texts by file name, or why there are none.
-    pub files: Result<BTreeMap<String, String>, Refusal>,
+    pub files: Files,
+    /// What is told of git, if they come from there.
+    pub git: Option<Told>,
     /// What its spec says of documents and changes.
     pub openapi: OpenApi,
     /// Services that must be there.
@@ -46,9 +49,17 @@ pub struct Sourced {
 pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sourced>, Error> {
     let mut sourced = Vec::with_capacity(services.len());
     for service in services {
+        let (files, git) = match git::wanted(service) {
+            Some(spec) => {
+                let (files, told) = git::files(service, spec, context).await?;
+                (files, Some(told))
+            }
+            None => (files(service, context).await?, None),
+        };
         sourced.push(Sourced {
             name: service.name_any(),
-            files: files(service, context).await?,
+            files,
+            git,
             openapi: service.spec.openapi.clone(),
             expected: service.spec.expected_services.clone(),
             channels: service.spec.channels.clone(),
@@ -76,7 +87,8 @@ async fn secrets(
     Ok(found)
 }
 
-type Files = Result<BTreeMap<String, String>, Refusal>;
+/// Files by name, or why there are none.
+pub type Files = Result<BTreeMap<String, String>, Refusal>;
 
 async fn files(service: &ZatoService, context: &Context) -> Result<Files, Error> {
     let namespace = service.namespace().unwrap_or_default();

@@ -101,6 +101,11 @@ fn special(path: &str) -> Option<Edit> {
         "rollbackTo" => (json!("0123456789abcdef"), json!("latest"), false),
         "expectedServices" => (json!(["other"]), json!(["a", "a"]), false),
         "openapi/tags" => (json!(["other"]), json!([]), false),
+        "source/git" => (
+            json!({"url": "https://git.example.com/a.git"}),
+            json!({"url": "http://git.example.com/a.git"}),
+            true,
+        ),
         "source/configMaps" => (json!([{"name": "m"}]), json!([]), true),
         _ => return None,
     };

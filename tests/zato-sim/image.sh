@@ -13,7 +13,7 @@ cache=${ZATO_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zato-operator}/imag
 
 release=bookworm
 # debootstrap follows no virtual packages: python3-cffi-backend is one that python3-cryptography needs.
-packages=python3,python3-cffi-backend,python3-cryptography,haproxy,sqlite3,ca-certificates
+packages=python3,python3-cffi-backend,python3-cryptography,python3-wsproto,haproxy,sqlite3,ca-certificates
 # What users never read, and what is not the same from one build to the next.
 stripped="usr/share/doc usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bash-completion
   var/cache/apt var/cache/debconf var/lib/apt/lists var/log usr/lib/python3.11/test usr/lib/python3.11/ensurepip"

@@ -44,8 +44,10 @@ pub enum Step<'a> {
 }
 
 /// Who may call, by the names of definitions.
-pub fn securities<'a>(rows: &'a [WantedRow<'a>]) -> BTreeMap<String, &'a IndexedSecurity> {
-    let securities = rows.iter().filter_map(|row| row.channel.security.as_ref());
+pub fn securities<'a>(
+    channels: impl Iterator<Item = &'a IndexedChannel>,
+) -> BTreeMap<String, &'a IndexedSecurity> {
+    let securities = channels.filter_map(|channel| channel.security.as_ref());
     securities
         .map(|security| (definition(security), security))
         .collect()
@@ -111,6 +113,8 @@ fn addresses<'a>(
             };
             version.invoked().map(of).collect()
         }
+        // It has rows of another kind.
+        ChannelKind::WebSocket => vec![],
     }
 }
 

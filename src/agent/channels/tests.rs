@@ -10,7 +10,10 @@ fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
         ("closed", channel("/c", &["GET"], Some("client"))),
         ("open", channel("/a", &["GET", "POST"], None)),
     ]);
-    let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
+    let rows = All {
+        rows: wanted_rows(&wanted, &loaded(LoadState::Loaded)),
+        sockets: vec![],
+    };
     let done = |changed: &[&str], failed: &[&str]| Done {
         changed: changed.iter().map(ToString::to_string).collect(),
         failed: failed

@@ -42,6 +42,36 @@ pub struct Row {
     pub security_groups: Value,
 }
 
+/// A WebSocket channel in the server's database.
+#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct WebSocketRow {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The number of its definition of who may call, which may have gone; none, or a text that others wrote: everybody may.
+    pub security_id: Value,
+    /// The name of that definition; none: there is no such definition.
+    pub security_name: Option<String>,
+    /// Protocol, host, port and path.
+    pub address: Value,
+    /// Its service.
+    pub service_name: Value,
+    /// Whether it answers.
+    pub is_active: Value,
+    /// The format of messages.
+    pub data_format: Value,
+    /// How long a client has for its first message.
+    pub new_token_wait_time: Value,
+    /// How long a token is good.
+    pub token_ttl: Value,
+    /// The time between two pings.
+    pub ping_interval: Value,
+    /// How many of them a client may miss.
+    pub pings_missed_threshold: Value,
+}
+
 /// A job in the server's database. What may be a number, a text or nothing has the type that Zato gave it.
 #[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(default)]

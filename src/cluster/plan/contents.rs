@@ -40,6 +40,14 @@ pub(super) fn index(
             } else {
                 old = with_belongings(old, service);
             }
+            if let (true, Some(known)) = (
+                service.is_pending(),
+                inputs.previous.index.services.get(&service.name),
+            ) {
+                // What is told of the version that is not known yet goes on being so.
+                old.refused.clone_from(&known.refused);
+                old.failed.clone_from(&known.failed);
+            }
             indexed.insert(service.name.clone(), old);
         }
     }

@@ -18,6 +18,7 @@ fn service(name: &str, file: &str, text: &str) -> Sourced {
     Sourced {
         name: name.into(),
         files: Ok([(file.to_owned(), text.to_owned())].into()),
+        git: None,
         openapi: OpenApi::default(),
         expected: vec![],
         channels: vec![],
@@ -33,6 +34,7 @@ pub(crate) fn inputs(services: &[(&str, &str)]) -> Inputs {
             zato_image: "registry.local/zato:3.2".into(),
             agent_image: "registry.local/agent:1".into(),
             identity: "operator-0".into(),
+            git: crate::service::git::Allowed::Everybody,
         },
         fingerprint: Fingerprint("0123456789abcdef".into()),
         services: services
@@ -355,4 +357,35 @@ fn the_document_of_a_cluster_is_of_what_is_loaded() {
     for report in [None, Some(older), Some(reported(&index, LoadState::Failed))] {
         assert_eq!(planned(report).documents, Publication::waiting(vec![]));
     }
+}
+
+/// A git server that was not asked yet changes nothing, whatever became of the revision that is not known now.
+#[test]
+fn what_is_not_known_yet_stays() {
+    use crate::exchange::{FailedRevision, RefusedRevision};
+    use crate::service::refusal::Refusal;
+    let mut before = plan_of(&[("s", "x = 1\n"), ("t", "y = 1\n")]);
+    let index = &mut before.index;
+    index.services.get_mut("s").unwrap().failed = Some(FailedRevision {
+        revision: "later".into(),
+        ..FailedRevision::default()
+    });
+    index.services.get_mut("t").unwrap().refused = Some(RefusedRevision {
+        revision: "later".into(),
+        breaks: vec![],
+    });
+    let mut inputs = inputs(&[("s", ""), ("t", ""), ("new", "")]);
+    for source in &mut inputs.services {
+        source.files = Err(Refusal::GitPending);
+    }
+    inputs.previous = Previous {
+        index: before.index.clone(),
+        shards: before.shards.clone(),
+    };
+    let found = plan(&cluster(serde_json::json!({})), inputs).unwrap();
+    assert_eq!(found.index.services, before.index.services);
+    assert_eq!(found.shards, before.shards);
+    // What no server has is on its way, and no failure.
+    let told = |name: &str| found.revisions[name].clone();
+    assert_eq!((told("s"), told("new")), (None, Some(String::new())));
 }

@@ -4,6 +4,8 @@ use super::Judged;
 use super::parts::{State, Trouble};
 use crate::api::channels::Endpoint;
 use crate::api::conditions::Reason;
+use crate::cluster::desired::network;
+use crate::exchange::{ChannelKind, IndexedChannel};
 use crate::service::plan::{Plan, PlannedChannel};
 
 /// What is told of those that are not as they should be.
@@ -20,7 +22,7 @@ pub fn endpoints(service: &str, plan: &Plan) -> Vec<Endpoint> {
         let wanted = &channel.claim.wanted;
         Endpoint {
             channel: channel.claim.name.clone(),
-            url: format!("{}{}", plan.address, wanted.url_path),
+            url: url(plan, wanted),
             methods: wanted.methods.iter().cloned().collect(),
             service: wanted.service.clone(),
             state,
@@ -28,6 +30,17 @@ pub fn endpoints(service: &str, plan: &Plan) -> Vec<Endpoint> {
         }
     };
     plan.channels.iter().map(endpoint).collect()
+}
+
+fn url(plan: &Plan, wanted: &IndexedChannel) -> String {
+    let path = &wanted.url_path;
+    match wanted.web_socket {
+        Some(web_socket) => format!(
+            "{}{path}",
+            network::web_socket_address(&plan.address, web_socket.port)
+        ),
+        None => format!("{}{path}", plan.address),
+    }
 }
 
 /// Whether every channel answers as its spec says; none: there is none.
@@ -44,8 +57,20 @@ pub fn judged(service: &str, plan: &Plan) -> Option<Judged> {
         1 => format!("channel {} answers", first.claim.name),
         several => format!("{several} channels answer"),
     };
-    for rival in plan.channels.iter().flat_map(|channel| &channel.claim.rivals) {
-        message.extend(["; ", rival, " wants a path of them, too, and does not get it"]);
+    for channel in &plan.channels {
+        let what = match channel.claim.wanted.kind {
+            ChannelKind::WebSocket => "port",
+            _ => "path",
+        };
+        for rival in &channel.claim.rivals {
+            message.extend([
+                "; ",
+                rival,
+                " wants a ",
+                what,
+                " of them, too, and does not get it",
+            ]);
+        }
     }
     Some((true, Reason::AllActive, message))
 }

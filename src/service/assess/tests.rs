@@ -23,6 +23,8 @@ pub fn planned() -> Plan {
         jobs: vec![],
         address: "http://demo.n.svc:11223".into(),
         revisions: crate::revisions::History::default(),
+        git: None,
+        commit: None,
         is_rolled_back: false,
     }
 }

@@ -12,8 +12,9 @@ use crate::exchange::{Hidden, IndexedFile};
 
 fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<CallerSecret>)]) -> Sourced {
     let channel = |(name, of_kind): &(&str, Value)| {
-        // A channel without a path is one of direct invocation.
-        let kind = of_kind.get("urlPath").map_or("directInvocation", |_| "rest");
+        let kinds = [("urlPath", "rest"), ("port", "webSocket")];
+        let kind = kinds.iter().find(|(field, _)| of_kind.get(*field).is_some());
+        let kind = kind.map_or("directInvocation", |(_, kind)| *kind);
         serde_json::from_value(json!({"name": name, kind: of_kind})).unwrap()
     };
     let secret =
@@ -21,6 +22,7 @@ fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<Call
     Sourced {
         name: name.into(),
         files: Ok(BTreeMap::new()),
+        git: None,
         openapi: OpenApi::default(),
         expected: vec![],
         channels: channels.iter().map(channel).collect(),
@@ -432,15 +434,72 @@ fn services_are_invoked_directly() {
     assert_eq!((told.methods.len(), told.rate_limit.as_str()), (0, "*=3/d"));
     assert_eq!(claim.problem_with(Some(&version(&["any"]))), None);
     assert_eq!(claim.problem_with(Some(&version(&[]))), Some(Problem::NoService));
+    // One that cannot be called so takes the channel from no other; what only is expected may be another's, or Zato's own.
     for odd in ["a.[b]", "a b", "a..b", ".a", "é"] {
-        let told = claim.problem_with(Some(&version(&["a.one", odd])));
-        assert_eq!(told, Some(Problem::ServiceName(odd.into())));
+        assert_eq!(claim.problem_with(Some(&version(&["a.one", odd]))), None, "{odd}");
+        assert_eq!(
+            claim.problem_with(Some(&version(&[odd]))),
+            Some(Problem::NoService),
+            "{odd}"
+        );
     }
     let expected = IndexedService {
-        expected: ["by.code".to_owned()].into(),
+        expected: ["zato.service.invoke".to_owned()].into(),
         ..version(&[])
     };
-    assert_eq!(claim.problem_with(Some(&expected)), None);
+    assert_eq!(claim.problem_with(Some(&expected)), Some(Problem::NoService));
+}
+
+/// One port is one channel's in a cluster; what stays because its Secret is gone keeps the port.
+#[test]
+fn the_older_of_two_has_the_port() {
+    let on = |port: u16, path: &str, security: Value| json!({"service": "a.one", "port": port, "path": path, "security": security});
+    let by = |field: &str| json!({field: {"name": "s"}});
+    let services = |found: Option<CallerSecret>| {
+        let old = [
+            ("first", on(7001, "/w", by("basicAuthSecretRef"))),
+            ("rest", open("/w")),
+            ("key", on(7003, "/w", by("apiKeySecretRef"))),
+        ];
+        let new = [
+            ("second", on(7000, "/x", json!({"none": {}}))),
+            ("third", on(7002, "/w", json!({"none": {}}))),
+        ];
+        [service("old", &old, &[("s", found)]), service("new", &new, &[])]
+    };
+    let mut kept = web_socket::wanted(&serde_json::from_value(on(7000, "/w", json!({}))).unwrap()).0;
+    kept.security = Some(IndexedSecurity::default());
+    let version = IndexedService {
+        channels: [("first".to_owned(), kept)].into(),
+        ..version(&["a.one"])
+    };
+    let deployed = Index::sealed([("old".to_owned(), version)].into());
+    let key = "Zato gives nobody a session on a WebSocket that an API key closes: use basicAuthSecretRef";
+    let all = claims(&services(Some(secret("true", &BASIC))), &deployed);
+    assert_eq!(
+        (problems(&all["old"]), problems(&all["new"])),
+        (
+            vec![String::new(), String::new(), key.into()],
+            vec![String::new(), String::new()]
+        )
+    );
+    let told = all["old"][0].told.as_ref().unwrap();
+    let socket = told.web_socket.unwrap();
+    assert_eq!(
+        (socket.port, socket.ping_interval, socket.token_seconds),
+        (7001, 30, 3600)
+    );
+    assert_eq!((told.methods.len(), told.service.as_str()), (0, "a.one"));
+    assert_eq!(
+        all["old"][0].problem_with(None),
+        Some(Problem::ServiceNotFound("a.one".into()))
+    );
+    let all = claims(&services(None), &deployed);
+    let taken =
+        "port 7000 is that of channel first of ZatoService old, which comes first: choose another port";
+    assert_eq!(problems(&all["new"]), [taken, ""]);
+    assert_eq!(all["old"][0].rivals, ["channel second of ZatoService new"]);
+    assert!(all["new"][0].told.is_none());
 }
 
 /// A channel of a newer schema than this operator's.
@@ -459,13 +518,16 @@ fn a_channel_of_an_unknown_kind_is_not_made() {
 
 #[rstest]
 #[case(Problem::NoService, Reason::ChannelInvalid)]
-#[case(Problem::ServiceName("s".into()), Reason::ChannelInvalid)]
 #[case(Problem::ServiceNotFound("s".into()), Reason::ChannelInvalid)]
 #[case(Problem::Invalid("x".into()), Reason::ChannelInvalid)]
 #[case(Problem::Refused(Reason::BreakingChange), Reason::BreakingChange)]
 #[case(
     Problem::PathTaken { method: "GET".into(), path: "/a".into(), channel: "c".into(), owner: "o".into() },
     Reason::PathTaken
+)]
+#[case(
+    Problem::PortTaken { port: "7000".into(), channel: "c".into(), owner: "o".into() },
+    Reason::PortTaken
 )]
 #[case(Problem::SecretNotFound("s".into()), Reason::SecretNotFound)]
 #[case(Problem::SecretInvalid { secret: "s".into(), why: "w".into() }, Reason::SecretInvalid)]

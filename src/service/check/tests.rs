@@ -9,6 +9,7 @@ pub(in crate::service) fn service(name: &str, files: &[(&str, &str)]) -> Sourced
     Sourced {
         name: name.into(),
         files: Ok(files.iter().map(owned).collect()),
+        git: None,
         openapi: OpenApi::default(),
         expected: vec![],
         channels: vec![],

@@ -31,6 +31,7 @@ fn a_service_is_planned_by_what_is_its_own() {
     let missing = Sourced {
         name: "mine".into(),
         files: Err(Refusal::ConfigMapNotFound("m".into())),
+        git: None,
         openapi: OpenApi::default(),
         expected: vec![],
         channels: vec![],
@@ -201,6 +202,7 @@ fn a_revision_is_kept_when_servers_have_it() {
     });
     let object: ZatoService = serde_json::from_value(object).unwrap();
     let kept = |revision: usize| crate::api::KeptRevision {
+        commit: None,
         revision: revision.to_string(),
         config_map: format!("mine-revision-{revision}"),
         kept: None,
@@ -311,4 +313,63 @@ fn a_cluster_that_takes_no_change_is_blocked() {
         of(serde_json::json!({"paused": true}), "SyntaxError"),
         ClusterState::Paused
     );
+}
+
+/// A revision that is kept says its commit, and what is deployed is known by it.
+#[test]
+fn a_revision_has_a_commit() {
+    let object = serde_json::json!({
+        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine"},
+        "spec": {"clusterRef": {"name": "c"}, "source": {"git": {"url": "https://h/a"}}},
+    });
+    let object: ZatoService = serde_json::from_value(object).unwrap();
+    let mut own = service("mine", &[("mine.py", USER)]);
+    let source = serde_json::json!({"url": "https://h/a", "ref": "main", "commit": "new"});
+    own.git = Some(Told {
+        source: serde_json::from_value(source).ok(),
+        trouble: None,
+        is_asked: true,
+    });
+    let version = indexed([("mine.py", USER)].into_iter()).unwrap();
+    let loaded = crate::exchange::ServiceReport {
+        revision: version.revision.clone(),
+        state: LoadState::Loaded,
+        ..crate::exchange::ServiceReport::default()
+    };
+    let report = Report {
+        services: [("mine".to_owned(), loaded)].into(),
+        ..Report::default()
+    };
+    let old = IndexedService {
+        revision: "old".into(),
+        ..IndexedService::default()
+    };
+    let planned = |deployed: Option<&IndexedService>| {
+        let inputs = Inputs {
+            cluster: Some(of_cluster(serde_json::json!({}))),
+            services: vec![own.clone()],
+            deployed: Index::sealed(
+                deployed
+                    .map(|it| ("mine".to_owned(), it.clone()))
+                    .into_iter()
+                    .collect(),
+            ),
+            revisions: vec![crate::api::KeptRevision {
+                commit: Some("before".into()),
+                revision: "old".into(),
+                config_map: "mine-revision-old".into(),
+                kept: None,
+            }],
+            documents: vec![],
+            reports: vec![("c-server-0".into(), Some(report.clone()))],
+        };
+        plan(&object, inputs)
+    };
+    let found = planned(Some(&old));
+    assert_eq!(found.commit.as_deref(), Some("before"));
+    let (kept, _) = found.revisions.new.clone().unwrap();
+    assert_eq!(kept.commit.as_deref(), Some("new"));
+    let annotations = found.revisions.manifest("c").unwrap().body["metadata"]["annotations"].clone();
+    assert_eq!(annotations["zato.io/commit"], "new");
+    assert_eq!(planned(None).commit, None);
 }

@@ -105,12 +105,12 @@ fn services_that_are_invoked_directly_have_a_row_each() {
     };
     let mut wanted = wanted(&[("direct", direct)]);
     let file = crate::exchange::IndexedFile {
-        services: ["a.b.c".to_owned(), "a.b-c".to_owned()].into(),
+        services: ["a.b.c".to_owned(), "a.b-c".to_owned(), "a b".to_owned()].into(),
         ..crate::exchange::IndexedFile::default()
     };
     let version = wanted.index.services.get_mut("s").unwrap();
     version.files.insert("a.py".into(), file);
-    version.expected = ["a.b.c".to_owned(), "by code".to_owned()].into();
+    version.expected = ["zato.service.invoke".to_owned()].into();
     let rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
     let told: Vec<_> = rows
         .iter()
@@ -121,7 +121,6 @@ fn services_that_are_invoked_directly_have_a_row_each() {
         [
             ("kubernetes direct a.b-c", "/zato/api/invoke/a[.]b-c", "a.b-c"),
             ("kubernetes direct a.b.c", "/zato/api/invoke/a[.]b[.]c", "a.b.c"),
-            ("kubernetes direct by code", "/zato/api/invoke/by code", "by code"),
         ]
     );
     assert_eq!(fields(&rows[0], &Value::Null)["method"], "");

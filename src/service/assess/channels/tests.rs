@@ -120,3 +120,20 @@ fn those_who_want_the_same_path_are_told() {
     let both = plan(vec![channel("c", None), channel("c", None)], reports());
     assert_eq!(judged("s", &both).unwrap().2, "2 channels answer");
 }
+
+/// Past the load balancer, to a port of its own.
+#[test]
+fn where_web_socket_clients_connect() {
+    let mut found = channel("c", None);
+    let wanted =
+        json!({"service": "a.one", "urlPath": "/w", "kind": "WebSocket", "webSocket": {"port": 7000}});
+    found.claim.wanted = serde_json::from_value(wanted).unwrap();
+    found.claim.rivals = vec!["channel x of ZatoService y".into()];
+    let mut plan = plan(vec![found], vec![Some(report(Phase::Serving, "now", None))]);
+    plan.address = network::address("demo", "ns");
+    assert_eq!(endpoints("s", &plan)[0].url, "ws://demo.ns.svc:7000/w");
+    assert_eq!(
+        judged("s", &plan).unwrap().2,
+        "channel c answers; channel x of ZatoService y wants a port of them, too, and does not get it"
+    );
+}

@@ -54,6 +54,15 @@ CLUSTER_TABLES = (
     UNIQUE (name, connection, transport, cluster_id))""",
     'create index path_host_conn_act_clus_idx on http_soap (url_path, host, connection, soap_action, cluster_id)',
 
+    """create table channel_web_socket (
+    id INTEGER PRIMARY KEY, name VARCHAR(200) NOT NULL, is_active BOOLEAN NOT NULL, is_internal BOOLEAN NOT NULL,
+    is_out BOOLEAN NOT NULL, address VARCHAR(200) NOT NULL, data_format VARCHAR(20) NOT NULL,
+    new_token_wait_time INTEGER NOT NULL, token_ttl INTEGER NOT NULL, opaque1 TEXT,
+    service_id INTEGER REFERENCES service (id) ON DELETE CASCADE,
+    cluster_id INTEGER NOT NULL REFERENCES cluster (id) ON DELETE CASCADE,
+    security_id INTEGER REFERENCES sec_base (id) ON DELETE CASCADE,
+    UNIQUE (name, cluster_id), UNIQUE (address, cluster_id))""",
+
     """create table cache (
     id INTEGER PRIMARY KEY, name VARCHAR(200) NOT NULL, is_active BOOLEAN NOT NULL, is_default BOOLEAN NOT NULL,
     cache_type VARCHAR(45) NOT NULL, opaque1 TEXT,

@@ -89,6 +89,8 @@ def handle(server, message):
     try:
         if action.startswith('channel-'):
             server.channels.apply(message)
+        elif action.startswith('web-socket-'):
+            server.web_sockets.apply(message)
         elif action.startswith('security-'):
             server.security.apply(message, server.channels)
         elif action == 'service-delete':

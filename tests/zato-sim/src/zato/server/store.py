@@ -129,6 +129,7 @@ def delete_services(connection, ids_sql, parameters=()):
     for service_id in ids:
         connection.execute('delete from deployed_service where service_id=?', (service_id,))
         connection.execute('delete from http_soap where service_id=?', (service_id,))
+        connection.execute('delete from channel_web_socket where service_id=?', (service_id,))
         for job in connection.execute('select id from job where service_id=?', (service_id,)).fetchall():
             jobs.delete(connection, job.id)
         connection.execute('delete from service where id=?', (service_id,))

@@ -20,6 +20,7 @@ from zato.server.service import Request
 from zato.server.service.model import to_plain
 from zato.server.sso import SSO
 from zato.server.store import Store
+from zato.server.web_sockets import WebSockets
 
 # The code of a worker that could not boot. The master passes it on.
 BOOT_ERROR = 3
@@ -49,6 +50,7 @@ class Server:
         self.security = Security(self.odb, self.key)
         self.channels = Channels(self.odb, self.security)
         self.sso = SSO(self.odb, self.key, configuration.sso)
+        self.web_sockets = WebSockets(self)
         self.cache = Caches(self.odb)
         self.store = Store(self)
         self.broadcast = Broadcast(self)
@@ -61,6 +63,7 @@ class Server:
         self.store.record_boot(services)
         self.channels.load()
         self.sso.load()
+        self.web_sockets.load()
         self.broadcast.start()
         if self.worker_index == 0:
             self.hot_deploy.observe()

@@ -92,7 +92,7 @@ class Users:
                     approval_status_mod_by=by)
 
     def delete(self, user_id):
-        """SQLite minds no foreign keys: sessions and attributes stay."""
+        """SQLite minds no foreign keys: what belongs to the user stays."""
         self.database.execute('delete from zato_sso_user where user_id=?', user_id)
 
 
