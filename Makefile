@@ -25,7 +25,7 @@ contract: ## The contract of Zato 3.2 on its stand-in; says which cases come lat
 	@tests/zato-contract/run.sh
 
 logins: ## Dumps are restored into new environments of the stand-in, and users log in there
-	@dev/logins.sh
+	@dev/databases.sh dev/logins.sh
 
 bench: ## Measure on a real node, beside the limit; ZATO_IMAGE=file.tar: with the real Zato
 	@dev/bench.sh $(ZATO_IMAGE)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Dumps of single sign-on data are restored into new environments of the stand-in for Zato, and users log in there.
+# `databases.sh logins.sh`: rows of a real Zato from PostgreSQL and MariaDB as well, where there are any.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dev/packages.sh haproxy python3-venv

@@ -4,11 +4,13 @@
 
 Users and environments come from the contract suite. Ends with the sum, as cargo does."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
 import traceback
+from urllib.parse import urlsplit
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../../tests/zato-contract'))
@@ -18,6 +20,25 @@ from zc.cases_sso import IN, KEPT_OUT, login_of, refused, told  # noqa: E402
 
 # The exit code for a key that opens nothing.
 WRONG_KEY = 50
+
+
+# Where dev/databases.sh has its databases.
+POSTGRESQL, MYSQL = 'ZATO_SSO_TEST_POSTGRESQL', 'ZATO_SSO_TEST_MYSQL'
+
+# The one that is made there.
+DATABASE = 'logins'
+
+
+def real_rows(kind, name):
+    return os.path.join(os.path.dirname(cases_sso.real_rows()), 'sso-' + kind, name)
+
+
+def load(admin, client, kind):
+    """Makes a database and fills it with what a real Zato had there."""
+    charset = ' character set utf8mb4' if kind == 'mysql' else ''
+    for command, text in ((admin, b'create database %s%s' % (DATABASE.encode(), charset.encode())),
+                          (client, gzip.open(real_rows(kind, 'odb.sql.gz')).read())):
+        subprocess.run(command, input=text, stdout=subprocess.DEVNULL, check=True, timeout=120)
 
 
 class Story:
@@ -86,15 +107,44 @@ class Story:
         port = self.start(environment, 'other')
         lib.same(login_of(port, self.ctx.need('kinds').users['plain']).status, 500, 'login')
 
-    def rows_of_a_real_zato(self):
-        folder = cases_sso.real_rows()
+    def rows_of_a_real_zato_on_sqlite(self):
         # A copy: who reads a database of SQLite may leave files beside it.
-        with open(os.path.join(folder, 'zato.db'), 'rb') as old, open(os.path.join(self.ctx.root, 'real.db'), 'wb') as new:
+        with open(real_rows('sqlite', 'zato.db'), 'rb') as old, open(os.path.join(self.ctx.root, 'real.db'), 'wb') as new:
             new.write(old.read())
-        self.must('dump', 'real.db', '--secrets-conf', os.path.join(folder, 'secrets.conf'), '--to', 'real', '--seal', 'none')
-        environment = self.environment('restored', 'real')
-        self.must('restore', 'real', environment.server)
-        self.all_log_in(self.start(environment, 'restored'), json.loads(lib.read(os.path.join(folder, 'users.json')))['users'])
+        self.real_users_log_in('sqlite', 'real.db')
+
+    def rows_of_a_real_zato_on_postgresql(self):
+        place = os.environ[POSTGRESQL] + '/' + DATABASE
+        client = ['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1']
+        load([*client, os.environ[POSTGRESQL] + '/postgres'], client + [place], 'postgresql')
+        self.real_users_log_in('postgresql', place)
+
+    def rows_of_a_real_zato_on_mariadb(self):
+        url = urlsplit(os.environ[MYSQL])
+        client = ['mariadb', '--no-defaults', '-h', url.hostname, '-P', str(url.port), '-u', url.username]
+        load(client, client + [DATABASE], 'mysql')
+        self.real_users_log_in('mysql', os.environ[MYSQL] + '/' + DATABASE)
+
+    def real_users_log_in(self, kind, place):
+        self.must('dump', place, '--secrets-conf', real_rows(kind, 'secrets.conf'), '--to', kind, '--seal', 'none')
+        environment = self.environment('from-' + kind, kind)
+        self.must('restore', kind, environment.server)
+        users = json.loads(lib.read(real_rows(kind, 'users.json')))['users']
+        self.all_log_in(self.start(environment, 'from-' + kind), users)
+
+    def shows(self):
+        yield self.before_the_first_start
+        yield self.into_a_server_that_runs
+        yield self.under_another_key
+        if not cases_sso.real_rows():
+            print('without the rows of a real Zato: no shared/fixtures, no ZATO_SSO_FIXTURES')
+            return
+        yield self.rows_of_a_real_zato_on_sqlite
+        if POSTGRESQL in os.environ and MYSQL in os.environ:
+            yield self.rows_of_a_real_zato_on_postgresql
+            yield self.rows_of_a_real_zato_on_mariadb
+        else:
+            print('without PostgreSQL and MariaDB: dev/databases.sh starts them')
 
     def users(self):
         by_command = [{'username': 'chief', 'password': 'Chief-passw0rd', 'can_log_in': True},
@@ -107,12 +157,7 @@ def main():
     story = Story(ctx, os.path.abspath(sys.argv[1]))
     passed = failed = 0
     try:
-        shows = [story.before_the_first_start, story.into_a_server_that_runs, story.under_another_key]
-        if cases_sso.real_rows():
-            shows.append(story.rows_of_a_real_zato)
-        else:
-            print('without the rows of a real Zato: no shared/fixtures, no ZATO_SSO_FIXTURES')
-        for show in shows:
+        for show in story.shows():
             name = 'logins after a restore: ' + show.__name__.replace('_', ' ')
             try:
                 show()
