@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the documents that `apispec` writes with validators that others made. Ends with the sum, as cargo does.
+# Checks the documents that `apispec` writes with validators that others made, and calls services by SOAP with a client of
+# others, on the stand-in for Zato. Ends with the sums, as cargo does.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 out=$ROOT/target/openapi
 
@@ -23,3 +24,8 @@ cargo build --locked --quiet
 program=$ROOT/target/$CARGO_BUILD_TARGET/debug/zato-operator
 write_documents
 "$tools/python" dev/openapi/check.py "$out"
+step "services by SOAP, with zeep"
+prefix=${ZATO_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zato-operator}/zato-sim
+tests/zato-sim/install.sh "$prefix"
+export ZATO_BIN=$prefix/current/bin/zato ZATO_PYTHON=$prefix/current/bin/python CHECKERS=$tools
+cargo test --locked --features e2e --test soap

@@ -19,6 +19,7 @@ pub mod packages;
 pub mod probes;
 pub mod removal;
 pub mod report;
+pub mod soap;
 pub mod startup;
 pub mod watch;
 pub mod words;

@@ -3,6 +3,8 @@
 //!
 //! Pure. Never decides when a document is published: that is when servers have the code that it describes.
 
+mod wsdl;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -22,9 +24,12 @@ use crate::openapi::read::{self, Selection};
 use crate::openapi::select::Patterns;
 use crate::openapi::{names, source};
 use crate::reconcile::kind::{Manifest, Stage};
+pub use wsdl::Wsdl;
 
 /// The key of the document in its ConfigMap.
 pub const KEY: &str = "openapi.json";
+/// The key of the WSDL beside it, if there is a channel for SOAP.
+pub const WSDL_KEY: &str = "services.wsdl";
 /// How many versions of a document are kept.
 pub const KEPT: usize = 10;
 /// What fits into a ConfigMap, with room for its own fields.
@@ -80,10 +85,14 @@ pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a s
         let one = channel(indexed);
         match indexed.kind {
             ChannelKind::Rest => channels.push(one),
+            ChannelKind::Soap => channels.extend(indexed.services.iter().map(|service| Channel {
+                service: service.clone(),
+                ..one.clone()
+            })),
             ChannelKind::DirectInvocation => {
                 channels.extend(services.clone().into_iter().map(|service| one.invoking(service)));
             }
-            ChannelKind::WebSocket => {}
+            ChannelKind::WebSocket | ChannelKind::Unknown => {}
         }
     }
     channels
@@ -113,6 +122,7 @@ fn channel(indexed: &IndexedChannel) -> Channel {
         methods: indexed.methods.clone(),
         access: indexed.security.as_ref().map(access),
         is_limited: !indexed.rate_limit.is_empty(),
+        is_soap: indexed.kind == ChannelKind::Soap,
     }
 }
 
@@ -151,6 +161,8 @@ pub struct Publication {
     pub is_waiting: bool,
     /// The one that is made now, and its text.
     pub new: Option<(PublishedDocument, String)>,
+    /// What the new one says to callers of SOAP.
+    pub wsdl: Option<String>,
     /// Its bytes, if it has too many of them to be published.
     pub excess: Option<usize>,
     /// What could not be told from the source.
@@ -172,6 +184,7 @@ impl Publication {
         mut history: Vec<PublishedDocument>,
         api: &Api,
         address: String,
+        wsdl: Option<Wsdl>,
         name: impl Fn(i64) -> String,
     ) -> Self {
         if history.is_empty() && api.services.is_empty() {
@@ -183,8 +196,14 @@ impl Publication {
             ..Settings::default()
         };
         let text = |settings: &Settings| serde_json::to_string(&document(api, settings)).unwrap_or_default();
-        let hash = short_hash(text(&settings).as_bytes());
-        let warnings = bounded(api.warnings.iter().map(ToString::to_string).collect());
+        let (wsdl, problems) = wsdl.map_or((None, vec![]), |wsdl| (Some(wsdl.text), wsdl.problems));
+        let hash = short_hash(
+            [text(&settings).as_str(), wsdl.as_deref().unwrap_or_default()]
+                .concat()
+                .as_bytes(),
+        );
+        let warnings = api.warnings.iter().map(ToString::to_string).chain(problems);
+        let warnings = bounded(warnings.collect());
         let newest = history.last();
         if newest.is_some_and(|newest| newest.hash == hash) {
             let kept = history.split_off(history.len().saturating_sub(KEPT));
@@ -198,10 +217,11 @@ impl Publication {
         let version = newest.map_or(0, |newest| newest.version) + 1;
         settings.revision = version.to_string();
         let text = text(&settings);
-        if text.len() > LIMIT {
+        let bytes = text.len() + wsdl.as_ref().map_or(0, String::len);
+        if bytes > LIMIT {
             return Self {
                 kept: history,
-                excess: Some(text.len()),
+                excess: Some(bytes),
                 ..Self::default()
             };
         }
@@ -216,6 +236,7 @@ impl Publication {
             kept,
             dropped: history,
             new: Some((made, text)),
+            wsdl,
             warnings,
             ..Self::default()
         }
@@ -236,6 +257,8 @@ impl Publication {
     /// The new version, as a child.
     pub fn manifest(&self, cluster: &str) -> Option<Manifest> {
         let (made, text) = self.new.as_ref()?;
+        let wsdl = self.wsdl.iter().map(|text| (WSDL_KEY.to_owned(), text.clone()));
+        let data = wsdl.chain([(KEY.to_owned(), text.clone())]);
         let config_map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(made.config_map.clone()),
@@ -246,7 +269,7 @@ impl Publication {
                 ])),
                 ..ObjectMeta::default()
             },
-            data: Some(BTreeMap::from([(KEY.into(), text.clone())])),
+            data: Some(data.collect()),
             // A version that another one could replace would be none.
             immutable: Some(true),
             ..ConfigMap::default()
@@ -278,16 +301,16 @@ mod tests {
     use super::*;
     use crate::exchange::IndexedWebSocket;
 
-    fn api(text: &str) -> Api {
+    pub(super) fn api(text: &str) -> Api {
         services(&project([("a.py", text)]), None, &["public".into()])
     }
 
     fn of(history: Vec<PublishedDocument>, text: &str) -> Publication {
         let name = |version| format!("s-openapi-{version}");
-        Publication::of(history, &api(text), "http://demo.ns.svc:11223".into(), name)
+        Publication::of(history, &api(text), "http://demo.ns.svc:11223".into(), None, name)
     }
 
-    const ONE: &str =
+    pub(super) const ONE: &str =
         "from zato.server.service import Service\n\nclass A(Service):\n    name = 'a.one'\n    input = 'x'\n";
     const TWO: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'a.one'\n    input = 'x', 'y'\n";
 
@@ -398,6 +421,49 @@ mod tests {
             channel_breaks(&of(None), &of(Some(SecurityKind::ApiKey))),
             ["GET /a: SecurityTightened: anybody -> ApiKey"]
         );
+    }
+
+    /// What a caller of SOAP loses: a service of the channel, the channel, or the way in.
+    #[test]
+    fn channels_for_soap_in_changes_and_in_documents() {
+        let with = |path: &str, services: &[&str], kind: Option<SecurityKind>| {
+            let channel = IndexedChannel {
+                kind: ChannelKind::Soap,
+                services: services.iter().map(ToString::to_string).collect(),
+                url_path: path.into(),
+                methods: ["POST".to_owned()].into(),
+                security: kind.map(|kind| IndexedSecurity {
+                    kind,
+                    ..IndexedSecurity::default()
+                }),
+                ..IndexedChannel::default()
+            };
+            Channels::from([("c".to_owned(), channel)])
+        };
+        let both = with("/s", &["a.one", "a.two"], None);
+        let lost = |service: &str| format!("POST /s: OperationRemoved: service {service} -> none");
+        let all = vec![lost("a.one"), lost("a.two")];
+        assert_eq!(
+            channel_breaks(&with("/s", &["a.one"], None), &both),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            channel_breaks(&both, &with("/s", &["a.one"], None)),
+            [lost("a.two")]
+        );
+        assert_eq!(channel_breaks(&both, &with("/t", &["a.one", "a.two"], None)), all);
+        assert_eq!(channel_breaks(&both, &Channels::new()), all);
+        assert_eq!(
+            channel_breaks(
+                &both,
+                &with("/s", &["a.one", "a.two"], Some(SecurityKind::BasicAuth))
+            ),
+            ["POST /s: SecurityTightened: anybody -> BasicAuth"]
+        );
+        let mut api = api(ONE);
+        api.channels = channels(&both, []);
+        let document = serde_json::to_value(document(&api, &Settings::default())).unwrap();
+        assert_eq!(document["paths"].as_object().unwrap().len(), 1);
     }
 
     /// Zato's own user is shut out by such a channel, and let in again when it goes.

@@ -156,6 +156,23 @@ impl IndexedService {
         self.services().filter(move |name| name.split('.').all(is_word))
     }
 
+    /// The services that a channel for SOAP calls, as far as the files name them.
+    pub fn called<'a>(&'a self, channel: &'a IndexedChannel) -> impl Iterator<Item = &'a String> {
+        let is_called = |name: &&String| channel.services.is_empty() || channel.services.contains(*name);
+        self.services().filter(is_called)
+    }
+
+    /// Channels, of which each one for SOAP has the names of what it calls.
+    pub fn resolved(&self, channels: &BTreeMap<String, IndexedChannel>) -> BTreeMap<String, IndexedChannel> {
+        let mut resolved = channels.clone();
+        for channel in resolved.values_mut() {
+            if channel.kind == ChannelKind::Soap {
+                channel.services = self.called(channel).cloned().collect();
+            }
+        }
+        resolved
+    }
+
     /// The size of its files.
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|file| file.bytes).sum()

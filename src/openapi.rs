@@ -23,6 +23,7 @@ pub mod read;
 pub mod schema;
 pub mod select;
 pub mod simple_io;
+pub mod soap;
 pub mod source;
 #[cfg(test)]
 mod tests;

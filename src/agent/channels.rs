@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::Wanted;
 use super::look::{self, Done, Pace, Reports, Told};
+use super::soap::{Soap, State};
 use super::zato::{Definition, Error, Row, Server};
-use crate::exchange::{IndexedSecurity, SecurityKind, ServiceReport};
+use crate::exchange::{ChannelKind, IndexedSecurity, SecurityKind, ServiceReport};
 pub use rows::PREFIX;
 use rows::{Step, WantedRow, definition, fields, securities, steps, wanted_rows};
 use web_sockets::{WantedSocket, wanted_sockets};
@@ -42,6 +43,8 @@ pub struct Channels {
     pace: Pace,
     /// The version of the Secret from which each definition has its password: Zato does not tell passwords.
     passwords: BTreeMap<String, String>,
+    /// What channels for SOAP lead to.
+    soap: Soap,
     reports: Reports,
 }
 
@@ -54,6 +57,12 @@ impl Channels {
     /// The server starts anew: its database is looked at again.
     pub fn forget(&mut self) {
         self.pace.forget();
+        self.soap.forget();
+    }
+
+    /// Writes what the server must have loaded before rows lead to it.
+    pub fn prepare(&mut self, wanted: &Wanted) -> Result<(), super::Error> {
+        self.soap.write(wanted)
     }
 
     /// Makes the database as the index says, each channel when its service is loaded; whether nothing is left to do now.
@@ -67,11 +76,11 @@ impl Channels {
         if !self.pace.is_due(revision) {
             return self.pace.is_settled();
         }
-        let all = All {
+        let mut all = All {
             rows: wanted_rows(wanted, services),
             sockets: wanted_sockets(wanted, services),
         };
-        let result = self.look(&all, server).await;
+        let result = self.look(wanted, &mut all, server).await;
         if let Some(error) = self
             .pace
             .conclude("channels", revision, all.names().count(), result)
@@ -81,8 +90,10 @@ impl Channels {
         self.pace.is_settled()
     }
 
-    async fn look(&mut self, all: &All<'_>, server: &Server) -> Result<Done, Error> {
+    async fn look(&mut self, wanted: &Wanted, all: &mut All<'_>, server: &Server) -> Result<Done, Error> {
         let mut done = Done::default();
+        hold_back(&mut all.rows, &self.soap.state(wanted, server).await?, &mut done);
+        let all = &*all;
         let mut definitions = definitions(server).await?;
         let needed = all.securities();
         let known: BTreeSet<_> = definitions.iter().map(|found| found.name.clone()).collect();
@@ -116,6 +127,7 @@ impl Channels {
                 self.passwords.remove(&unused.name);
                 done.note(&unused.name, server.delete_definition(unused).await);
             }
+            self.soap.clear(wanted);
         }
         self.reports = reports(all, &done);
         Ok(done)
@@ -157,6 +169,18 @@ impl Channels {
                 self.passwords.insert(name.clone(), security.version.clone());
             }
             done.note(name, result);
+        }
+    }
+}
+
+/// Rows for SOAP wait until the server has what they lead to.
+fn hold_back(rows: &mut [WantedRow<'_>], state: &State, done: &mut Done) {
+    let of_soap = |row: &&mut WantedRow<'_>| row.channel.kind == ChannelKind::Soap && *state != State::Loaded;
+    for row in rows.iter_mut().filter(of_soap) {
+        row.is_early = true;
+        done.early.insert(row.name.clone());
+        if let State::Failed(why) = state {
+            done.failed.insert(row.name.clone(), why.clone());
         }
     }
 }

@@ -8,13 +8,15 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Error, packages, removal};
+use super::{Error, packages, removal, soap};
 use crate::cluster::desired::paths;
 use crate::exchange::{INDEX_KEY, Index, hash};
 use crate::python::modules::is_in_package;
 
 /// More than any file of ours has.
-const MOST_BYTES: u64 = 1024 * 1024;
+pub const MOST_BYTES: u64 = 1024 * 1024;
+/// Files in the folder that are no user's.
+pub const OURS: [&str; 2] = [removal::FILE, soap::FILE];
 
 /// An index with all contents that it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,8 +95,7 @@ pub struct Written {
     pub is_other: bool,
 }
 
-/// Makes `folder` hold exactly the wanted files without those in packages (and [`removal::FILE`]); returns those that were
-/// written.
+/// Makes `folder` hold exactly the wanted files without those in packages (and [`OURS`]); returns those that were written.
 pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<Written>, Error> {
     let mut written = vec![];
     for (name, text) in wanted.files.iter().filter(|(name, _)| !is_in_package(name)) {
@@ -114,7 +115,7 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Vec<Written>, Error> {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if path.is_file() && name != removal::FILE && !wanted.files.contains_key(name) {
+        if path.is_file() && !OURS.contains(&name) && !wanted.files.contains_key(name) {
             remove(&path)?;
         }
     }

@@ -104,6 +104,7 @@ impl Keeper {
     async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
         self.removal.release(wanted)?;
         self.loading.write(wanted)?;
+        self.channels.prepare(wanted)?;
         self.probes.prepared.store(true, Ordering::Relaxed);
         self.loading.read_log();
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);

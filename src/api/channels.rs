@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use web_socket::WebSocketChannel;
 
-/// An address under which services of this `ZatoService` are called: exactly one of `rest`, `directInvocation` and
-/// `webSocket`.
+/// An address under which services of this `ZatoService` are called: exactly one of `rest`, `directInvocation`,
+/// `soap` and `webSocket`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.rest), has(self.directInvocation), has(self.webSocket)].filter(given, given).size() == 1").message("exactly one of rest, directInvocation and webSocket must be given"))]
+#[x_kube(validation = Rule::new("[has(self.rest), has(self.directInvocation), has(self.soap), has(self.webSocket)].filter(given, given).size() == 1").message("exactly one of rest, directInvocation, soap and webSocket must be given"))]
 pub struct Channel {
     /// Its name in conditions and documents.
     #[schemars(
@@ -25,9 +25,33 @@ pub struct Channel {
     /// Who calls all services of this `ZatoService` at `/zato/api/invoke/<service>`, in place of Zato's user `pubapi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct_invocation: Option<DirectInvocation>,
+    /// A path for SOAP, 1.1 and 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soap: Option<SoapChannel>,
     /// A port for WebSocket clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_socket: Option<WebSocketChannel>,
+}
+
+/// A path for SOAP: document/literal, as the WSDL says that is published with the services' document.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.urlPath.matches('^(/[A-Za-z0-9_~-]+)+$')").message("urlPath begins with a slash and does not end with one; each part has letters, digits, _ ~ - only: a path for SOAP has no parameters").field_path(".urlPath"))]
+#[x_kube(validation = Rule::new("!self.urlPath.matches('(?i)^/(zato|zato-lb-alive|ide-deploy)(/|$)')").message("/zato, /zato-lb-alive, /ide-deploy and what is below them are Zato's own: choose another path").field_path(".urlPath"))]
+pub struct SoapChannel {
+    /// The path, without parameters.
+    #[schemars(length(min = 1, max = 120))]
+    pub url_path: String,
+    /// The services that it calls. Default: all that the files of this `ZatoService` name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 200), inner(length(min = 1, max = 200)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub services: Vec<String>,
+    /// Who may call: exactly one of `basicAuthSecretRef`, `apiKeySecretRef` and `none: {}`.
+    pub security: Security,
+    /// How many requests it answers. Default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// All services of a `ZatoService`, each at `/zato/api/invoke/<service>`.
@@ -140,7 +164,7 @@ pub struct Endpoint {
     /// The methods that it answers; none: all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
-    /// The service; none: all of this `ZatoService`, each where the address has its name.
+    /// The service; none: several of this `ZatoService`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service: String,
     /// Active, Pending or Failed.

@@ -48,7 +48,8 @@ impl<'a> Gate<'a> {
             // Nobody calls what was never there.
             return Some(Judged::Deployed(version.into()));
         };
-        let of_channels = documents::channel_breaks(&old.channels, &version.channels);
+        let of_channels =
+            documents::channel_breaks(&old.resolved(&old.channels), &version.resolved(&version.channels));
         if old.revision == version.revision {
             if !of_channels.is_empty() {
                 return Some(self.conclude(service, version, of_channels));

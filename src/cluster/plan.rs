@@ -280,9 +280,13 @@ fn documents(
         // Warnings are told by the services.
     }
     let (name, namespace) = (cluster.name_any(), cluster.namespace().unwrap_or_default());
-    Publication::of(history, &api, network::address(&name, &namespace), |version| {
-        names::cluster_document(&name, version)
-    })
+    Publication::of(
+        history,
+        &api,
+        network::address(&name, &namespace),
+        None,
+        |version| names::cluster_document(&name, version),
+    )
 }
 
 /// The channels that answer.

@@ -25,8 +25,11 @@ pub struct IndexedChannel {
     /// What kind of address it is.
     #[serde(skip_serializing_if = "ChannelKind::is_rest")]
     pub kind: ChannelKind,
-    /// The service; empty: all that are invoked directly.
+    /// The service; empty: all that are invoked directly, or those of `services`.
     pub service: String,
+    /// The services that a channel for SOAP calls; empty: all that the files name.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<String>,
     /// The path, with parameters in braces.
     pub url_path: String,
     /// The methods that it answers; empty: all of them, or it is a WebSocket, which has none.
@@ -56,14 +59,29 @@ pub struct IndexedWebSocket {
 
 /// What kind of address a channel is.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(from = "String")]
 pub enum ChannelKind {
     /// A path of its own, for one service.
     #[default]
     Rest,
     /// Where Zato invokes services by their names, for all services of a `ZatoService`.
     DirectInvocation,
+    /// A path for SOAP.
+    Soap,
     /// A port and path of its own for WebSocket clients, for one service.
     WebSocket,
+    /// One of a newer operator: an agent that does not know it makes none, and goes on with the others.
+    Unknown,
+}
+
+impl From<String> for ChannelKind {
+    fn from(text: String) -> Self {
+        let known = [Self::Rest, Self::DirectInvocation, Self::Soap, Self::WebSocket];
+        let mut known = known.into_iter();
+        known
+            .find(|kind| format!("{kind:?}") == text)
+            .unwrap_or(Self::Unknown)
+    }
 }
 
 impl ChannelKind {
@@ -126,6 +144,22 @@ mod tests {
     fn a_rest_channel_is_told_as_before_there_were_web_sockets() {
         let text = serde_json::to_string(&IndexedChannel::default()).unwrap();
         assert_eq!(text, r#"{"service":"","urlPath":"","methods":[]}"#);
+    }
+
+    /// One channel that an agent does not know must not keep it from all others.
+    #[test]
+    fn a_channel_of_a_newer_operator_is_read() {
+        for kind in [
+            ChannelKind::Rest,
+            ChannelKind::DirectInvocation,
+            ChannelKind::Soap,
+            ChannelKind::WebSocket,
+        ] {
+            let text = serde_json::to_string(&kind).unwrap();
+            assert_eq!(serde_json::from_str::<ChannelKind>(&text).unwrap(), kind);
+        }
+        let newer: IndexedChannel = serde_json::from_str(r#"{"kind": "Telepathy"}"#).unwrap();
+        assert_eq!(newer.kind, ChannelKind::Unknown);
     }
 
     /// A report and a status are read by many; nobody may try passwords on what stands there.

@@ -225,12 +225,14 @@ fn by_address(api: &Api) -> BTreeMap<String, &Channel> {
     let of_rest = api.channels.iter().filter(|channel| !channel.is_direct());
     for channel in of_rest.chain(&api.web_sockets) {
         let path = without_names(&channel.path);
-        addresses.extend(
-            channel
-                .methods
-                .iter()
-                .map(|method| (format!("{method} {path}"), channel)),
-        );
+        // Callers of SOAP name the service.
+        let named = if channel.is_soap {
+            format!(" {}", channel.service)
+        } else {
+            String::new()
+        };
+        let address = |method| (format!("{method} {path}{named}"), channel);
+        addresses.extend(channel.methods.iter().map(address));
     }
     addresses
 }
@@ -428,7 +430,7 @@ mod tests {
             path: path.into(),
             methods: methods.iter().map(ToString::to_string).collect(),
             access,
-            is_limited: false,
+            ..Channel::default()
         }
     }
 

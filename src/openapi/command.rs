@@ -216,16 +216,22 @@ impl Apispec {
             .trim_end_matches('/');
         if !self.wsdl.is_empty() {
             let patterns = Patterns::new(self.wsdl.iter().map(String::as_str))?;
+            let services = api.services.keys().filter(|name| patterns.matches(name));
+            let place = wsdl::Place {
+                address: format!("{server}{}", self.soap_path),
+                services: services.cloned().collect(),
+                ..wsdl::Place::default()
+            };
             let settings = wsdl::Settings {
                 namespace: self.wsdl_namespace.clone(),
-                address: format!("{server}{}", self.soap_path),
+                places: vec![place],
             };
-            let written = wsdl::wsdl(api, &settings, |name| patterns.matches(name));
-            let (text, problems) = written.map_err(|error| Failure::Format(error.to_string()))?;
+            let (text, problems) =
+                wsdl::wsdl(api, &settings).map_err(|error| Failure::Format(error.to_string()))?;
             for problem in problems {
                 say(format!("warning: {problem}"));
             }
-            if !api.services.keys().any(|name| patterns.matches(name)) {
+            if settings.places[0].services.is_empty() {
                 say("warning: --wsdl matches no service".into());
             }
             documents.push((WRITTEN[2], text));

@@ -100,7 +100,8 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
     for service in api.services.values() {
         writer.service(service);
     }
-    for channel in &api.channels {
+    // What SOAP is, a WSDL says.
+    for channel in api.channels.iter().filter(|channel| !channel.is_soap) {
         writer.channel(channel);
     }
     Document {

@@ -42,6 +42,9 @@ pub struct Channel {
     pub access: Option<Access>,
     /// Whether it answers only so many requests.
     pub is_limited: bool,
+    /// Whether it is for SOAP, where messages name the service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_soap: bool,
 }
 
 impl Channel {

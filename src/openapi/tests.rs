@@ -57,6 +57,7 @@ fn channels(#[values(Version::V31, Version::V30)] version: Version) {
         methods: methods.iter().map(ToString::to_string).collect(),
         access,
         is_limited,
+        ..Channel::default()
     };
     let mut api = api(&[("a", text)], &["public"]);
     api.channels = vec![

@@ -7,6 +7,7 @@ use std::io;
 
 use super::model::{Api, Field, Service, Type};
 use super::names;
+use super::soap::{self, Message, ncname};
 use super::xml::{Element, element};
 
 /// What the document says beside the services.
@@ -14,31 +15,59 @@ use super::xml::{Element, element};
 pub struct Settings {
     /// The namespace of all names.
     pub namespace: String,
-    /// Where the services answer.
-    pub address: String,
+    /// Where the services answer, one after the other.
+    pub places: Vec<Place>,
 }
 
-/// The document of those services that `is_chosen` takes, and what could not be said in it.
-pub fn wsdl(
-    api: &Api,
-    settings: &Settings,
-    is_chosen: impl Fn(&str) -> bool,
-) -> io::Result<(String, Vec<String>)> {
-    let chosen: Vec<&Service> = api
-        .services
-        .values()
-        .filter(|service| is_chosen(&service.name))
-        .collect();
-    let mut taken = BTreeSet::new();
-    let operations: Vec<(String, &Service)> = chosen
+/// Where some of the services answer.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// What tells it from others, a name in XML; empty: there is no other.
+    pub name: String,
+    /// The address.
+    pub address: String,
+    /// The services.
+    pub services: BTreeSet<String>,
+}
+
+impl Place {
+    /// A name of this place.
+    fn named(&self, name: &str) -> String {
+        [name, self.name.as_str()]
+            .join(".")
+            .trim_end_matches('.')
+            .to_owned()
+    }
+}
+
+/// One operation: its name and its service.
+type Operation<'a> = (String, &'a Service);
+
+/// The document of all places, and what could not be said in it.
+pub fn wsdl(api: &Api, settings: &Settings) -> io::Result<(String, Vec<String>)> {
+    let names = soap::operations(api);
+    let of = |is_chosen: &dyn Fn(&str) -> bool| -> Vec<Operation<'_>> {
+        let chosen = names.iter().filter(|(service, _)| is_chosen(service));
+        chosen
+            .map(|(service, name)| (name.clone(), &api.services[*service]))
+            .collect()
+    };
+    let operations = of(&|service| {
+        settings
+            .places
+            .iter()
+            .any(|place| place.services.contains(service))
+    });
+    let places: Vec<(&Place, Vec<Operation<'_>>)> = settings
+        .places
         .iter()
-        .map(|service| (names::unique(&mut taken, ncname(&service.name)), *service))
+        .map(|place| (place, of(&|service| place.services.contains(service))))
         .collect();
     let mut types = Types {
         api,
         models: BTreeMap::new(),
         waiting: Vec::new(),
-        taken,
+        taken: names.values().cloned().collect(),
         problems: Vec::new(),
     };
     let schema = types.schema(&operations, settings);
@@ -51,23 +80,18 @@ pub fn wsdl(
         .with("targetNamespace", &settings.namespace)
         .holding([element("wsdl:types").holding([schema])])
         .holding(operations.iter().flat_map(|(name, _)| messages(name)))
-        .holding([port_type(&operations)])
-        .holding([binding(
-            "Soap11",
-            "soap:binding",
-            "soap:operation",
-            "soap:body",
-            &operations,
-        )])
-        .holding([binding(
-            "Soap12",
-            "soap12:binding",
-            "soap12:operation",
-            "soap12:body",
-            &operations,
-        )])
-        .holding([service(settings)]);
+        .holding(places.iter().map(|(place, own)| port_type(place, own)))
+        .holding(places.iter().flat_map(|(place, own)| bindings(place, own)))
+        .holding(settings.places.iter().map(service));
     Ok((definitions.document()?, types.problems))
+}
+
+fn bindings(place: &Place, operations: &[Operation<'_>]) -> [Element; 2] {
+    [
+        ("Soap11", ["soap:binding", "soap:operation", "soap:body"]),
+        ("Soap12", ["soap12:binding", "soap12:operation", "soap12:body"]),
+    ]
+    .map(|(name, elements)| binding(place, name, elements, operations))
 }
 
 fn messages(name: &str) -> [Element; 2] {
@@ -81,7 +105,7 @@ fn messages(name: &str) -> [Element; 2] {
     })
 }
 
-fn port_type(operations: &[(String, &Service)]) -> Element {
+fn port_type(place: &Place, operations: &[Operation<'_>]) -> Element {
     let operations = operations.iter().map(|(name, service)| {
         let text = [service.summary.as_str(), service.description.as_str()].join("\n\n");
         let text = text.trim();
@@ -94,16 +118,15 @@ fn port_type(operations: &[(String, &Service)]) -> Element {
             .holding([element("wsdl:output").with("message", message("Response"))])
     });
     element("wsdl:portType")
-        .with("name", "Services")
+        .with("name", place.named("Services"))
         .holding(operations)
 }
 
 fn binding(
+    place: &Place,
     name: &str,
-    binding: &'static str,
-    operation: &'static str,
-    body: &'static str,
-    operations: &[(String, &Service)],
+    [binding, operation, body]: [&'static str; 3],
+    operations: &[Operation<'_>],
 ) -> Element {
     let literal = || element(body).with("use", "literal");
     let operations = operations.iter().map(|(name, service)| {
@@ -117,23 +140,23 @@ fn binding(
     });
     let transport = "http://schemas.xmlsoap.org/soap/http";
     element("wsdl:binding")
-        .with("name", name)
-        .with("type", "tns:Services")
+        .with("name", place.named(name))
+        .with("type", format!("tns:{}", place.named("Services")))
         .holding([element(binding)
             .with("style", "document")
             .with("transport", transport)])
         .holding(operations)
 }
 
-fn service(settings: &Settings) -> Element {
+fn service(place: &Place) -> Element {
     let port = |name: &str, address: &'static str| {
         element("wsdl:port")
-            .with("name", format!("{name}Port"))
-            .with("binding", format!("tns:{name}"))
-            .holding([element(address).with("location", &settings.address)])
+            .with("name", place.named(&format!("{name}Port")))
+            .with("binding", format!("tns:{}", place.named(name)))
+            .holding([element(address).with("location", &place.address)])
     };
     element("wsdl:service")
-        .with("name", "Zato")
+        .with("name", place.named("Zato"))
         .holding([port("Soap11", "soap:address"), port("Soap12", "soap12:address")])
 }
 
@@ -147,12 +170,11 @@ struct Types<'a> {
 }
 
 impl Types<'_> {
-    fn schema(&mut self, operations: &[(String, &Service)], settings: &Settings) -> Element {
+    fn schema(&mut self, operations: &[Operation<'_>], settings: &Settings) -> Element {
         let mut elements = Vec::new();
         for (name, service) in operations {
             for (side, kind) in [("Request", &service.input), ("Response", &service.output)] {
-                let kind = kind.clone().unwrap_or(Type::Object(Vec::new()));
-                elements.push(self.message(&format!("{name}{side}"), &kind));
+                elements.push(self.message(&format!("{name}{side}"), kind.as_ref()));
             }
         }
         while let Some(model) = self.waiting.pop() {
@@ -174,21 +196,20 @@ impl Types<'_> {
             .holding(elements)
     }
 
-    /// The element of a request or a response. What is not an object is inside an `item`.
-    fn message(&mut self, name: &str, kind: &Type) -> Element {
+    /// The element of a request or a response.
+    fn message(&mut self, name: &str, kind: Option<&Type>) -> Element {
         let message = element("xs:element").with("name", name);
-        match kind {
-            Type::Object(fields) => message.holding([self.complex(fields)]),
-            Type::Model(model) => message.with("type", self.model(model)),
-            kind => {
-                let item = Field {
-                    name: "item".into(),
-                    kind: kind.clone(),
-                    required: false,
-                    description: String::new(),
-                    default: None,
-                };
-                message.holding([self.complex(&[item])])
+        match soap::message(kind) {
+            Message::Fields(fields) => message.holding([self.complex(fields)]),
+            Message::Item(item) => message.holding([self.complex(&[item])]),
+            Message::Model(model) => message.with("type", self.model(model)),
+            Message::Open => {
+                let any = element("xs:any")
+                    .with("minOccurs", "0")
+                    .with("maxOccurs", "unbounded")
+                    .with("processContents", "skip");
+                let sequence = element("xs:sequence").holding([any]);
+                message.holding([element("xs:complexType").holding([sequence])])
             }
         }
     }
@@ -222,21 +243,19 @@ impl Types<'_> {
         if !field.required {
             result = result.with("minOccurs", "0");
         }
-        let mut kind = &field.kind;
-        if let Type::Nullable(inner) = kind {
+        if matches!(field.kind, Type::Nullable(_)) {
             result = result.with("nillable", "true");
-            kind = inner;
         }
+        let (kind, is_list) = soap::repeated(field);
         let documentation = (!field.description.is_empty()).then(|| {
             element("xs:annotation").holding([element("xs:documentation").saying(&field.description)])
         });
-        if let Type::List(items) = kind {
+        if is_list {
             // A list that is required may be empty: then XML has no element for it.
             result = element("xs:element")
                 .with("name", &field.name)
                 .with("minOccurs", "0")
                 .with("maxOccurs", "unbounded");
-            kind = items;
         }
         let (attribute, inside) = self.content(kind);
         if let Some(kind) = attribute {
@@ -257,22 +276,12 @@ impl Types<'_> {
             Type::Object(fields) => return (None, Some(self.complex(fields))),
             Type::Model(name) => return (Some(self.model(name)), None),
             Type::Nullable(inner) => return self.content(inner),
+            Type::List(_) => return (None, Some(self.complex(&[soap::item(kind.clone())]))),
             // XSD 1.0 has no words for these.
-            Type::Any(_) | Type::Choice(_) | Type::List(_) | Type::Map(_) | Type::Either(_) => "xs:anyType",
+            Type::Any(_) | Type::Choice(_) | Type::Map(_) | Type::Either(_) => "xs:anyType",
         };
         (Some(simple.into()), None)
     }
-}
-
-/// A name that XML takes: letters, digits, `.`, `-`, `_`, and not a digit, `.` or `-` first.
-fn ncname(name: &str) -> String {
-    let is_fine = |character: char| character.is_ascii_alphanumeric() || ".-_".contains(character);
-    let result: String = name
-        .chars()
-        .map(|character| if is_fine(character) { character } else { '_' })
-        .collect();
-    let starts = result.starts_with(|character: char| character.is_ascii_alphabetic() || character == '_');
-    if starts { result } else { format!("_{result}") }
 }
 
 #[cfg(test)]
@@ -280,16 +289,24 @@ mod tests {
     use super::*;
     use crate::openapi::tests::{api, mixed};
 
-    fn settings() -> Settings {
-        Settings {
-            namespace: "urn:zato:services".into(),
+    /// Of those services that `is_chosen` takes, at one place.
+    fn written(api: &Api, is_chosen: impl Fn(&str) -> bool) -> (String, Vec<String>) {
+        let services = api.services.keys().filter(|name| is_chosen(name)).cloned();
+        let place = Place {
             address: "https://api.example.com/zato/soap".into(),
-        }
+            services: services.collect(),
+            ..Place::default()
+        };
+        let settings = Settings {
+            namespace: soap::NAMESPACE.into(),
+            places: vec![place],
+        };
+        wsdl(api, &settings).unwrap()
     }
 
     #[test]
     fn a_document() {
-        let (text, problems) = wsdl(&mixed(), &settings(), |name| name != "users.hire").unwrap();
+        let (text, problems) = written(&mixed(), |name| name != "users.hire");
         assert!(problems.is_empty() && !text.contains("users.hire"));
         insta::assert_snapshot!(text);
     }
@@ -297,10 +314,7 @@ mod tests {
     #[test]
     fn what_xml_cannot_name_is_told() {
         let forms = include_str!("../../tests/openapi/services/forms.py");
-        let (text, problems) = wsdl(&api(&[("forms", forms)], &[]), &settings(), |name| {
-            name == "forms.dashes"
-        })
-        .unwrap();
+        let (text, problems) = written(&api(&[("forms", forms)], &[]), |name| name == "forms.dashes");
         assert!(!text.contains("name=\"-a\"") && text.contains("name=\"b\""));
         assert_eq!(
             problems,

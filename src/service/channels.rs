@@ -1,21 +1,18 @@
 //! Pure: the channels of services: what is wrong with each, and what servers are told of them.
 
 pub mod secret;
+mod taken;
+mod wanted;
 mod web_socket;
 
 use std::collections::BTreeMap;
 
 use super::source::Sourced;
-use crate::api::channels::{Channel, DirectInvocation, Method, RateLimit, RestChannel, Security, TimeUnit};
+use crate::api::channels::Channel;
 use crate::api::conditions::Reason;
-use crate::exchange::{
-    ChannelKind, Index, IndexedChannel, IndexedSecurity, IndexedService, Report, SecurityKind,
-};
-use crate::openapi::facts::INVOKE_PATH;
-use crate::openapi::names::without_names;
-
-/// What stands for the method where the address of a channel is a port.
-const PORT: &str = "port";
+use crate::exchange::{ChannelKind, Index, IndexedChannel, IndexedService, Report};
+use taken::{Taken, taken_by};
+use wanted::wanted;
 
 /// Why a channel is not as its spec says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +22,7 @@ pub enum Problem {
     ServiceNotFound(String),
     /// The files name no service that could be invoked.
     #[error(
-        "the files name no service: add one with a name that stands in the source, or name it in expectedServices"
+        "the files name no service that can be called by its name: one must stand in the source, of letters, digits, `_` and `-`, with single dots between"
     )]
     NoService,
     /// It contradicts itself, or others.
@@ -173,11 +170,21 @@ pub(super) fn has(version: &IndexedService, service: &str) -> bool {
 
 /// Why a version does not have what a channel calls, if it does not.
 fn lacks(version: &IndexedService, channel: &IndexedChannel) -> Option<Problem> {
-    if channel.kind != ChannelKind::DirectInvocation {
-        let missing = || Problem::ServiceNotFound(channel.service.clone());
-        return (!has(version, &channel.service)).then(missing);
+    let missing = |name: &String| Problem::ServiceNotFound(name.clone());
+    match channel.kind {
+        // One of a newer operator has what that one found.
+        ChannelKind::Unknown => None,
+        ChannelKind::Rest | ChannelKind::WebSocket => {
+            (!has(version, &channel.service)).then(|| missing(&channel.service))
+        }
+        ChannelKind::Soap => {
+            let is_empty = version.services().next().is_none();
+            let mut named = channel.services.iter();
+            let other = named.find(|name| !has(version, name)).map(missing);
+            other.or_else(|| is_empty.then_some(Problem::NoService))
+        }
+        ChannelKind::DirectInvocation => version.invoked().next().is_none().then_some(Problem::NoService),
     }
-    version.invoked().next().is_none().then_some(Problem::NoService)
 }
 
 /// All channels of a cluster by their `ZatoService`, the oldest first: of two that want the same path and method, or the
@@ -210,123 +217,6 @@ pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Cl
     all
 }
 
-/// Why a channel does not get what another one has.
-fn taken_by((owner, channel): &Place, (method, port): Address, wanted: &IndexedChannel) -> Problem {
-    let (owner, channel) = (owner.clone(), channel.clone());
-    if method == PORT {
-        return Problem::PortTaken { port, channel, owner };
-    }
-    Problem::PathTaken {
-        method,
-        path: wanted.url_path.clone(),
-        channel,
-        owner,
-    }
-}
-
-/// Method, and path without the names of its parameters; or [`PORT`], and its number.
-type Address = (String, String);
-/// A `ZatoService` and a channel of it.
-type Place = (String, String);
-
-/// Who has what.
-struct Taken {
-    /// Addresses.
-    places: BTreeMap<Address, Place>,
-    /// Paths as they are written.
-    paths: BTreeMap<String, String>,
-    /// The Secret that each user name is of: Zato knows one password for it.
-    users: BTreeMap<String, String>,
-    /// What servers were told last of each Secret.
-    securities: BTreeMap<(SecurityKind, String), IndexedSecurity>,
-}
-
-impl Taken {
-    /// What stays as it is because a change of it is not deployed is its owner's.
-    fn of(deployed: &Index) -> Self {
-        let mut taken = Self {
-            places: BTreeMap::new(),
-            paths: BTreeMap::new(),
-            users: BTreeMap::new(),
-            securities: BTreeMap::new(),
-        };
-        for (owner, version) in &deployed.services {
-            for (name, channel) in &version.channels {
-                if version.refused.is_some() || version.failed.is_some() {
-                    let place = (owner.clone(), name.clone());
-                    let own = addresses(channel, owner);
-                    taken.places.extend(own.map(|address| (address, place.clone())));
-                }
-                if let Some(security) = &channel.security {
-                    let key = (security.kind, security.secret.clone());
-                    taken.securities.insert(key, security.clone());
-                }
-            }
-        }
-        taken
-    }
-
-    fn other(&self, claim: &Claim, place: &Place) -> Option<(Address, Place)> {
-        let mut found = all_addresses(claim, place)
-            .filter_map(|address| Some((address.clone(), self.places.get(&address)?.clone())));
-        found.find(|(_, other)| other != place)
-    }
-
-    /// One path under two spellings would be two in a document.
-    fn misnamed(&self, channel: &IndexedChannel) -> Option<String> {
-        let path = Some(&channel.url_path).filter(|_| channel.kind == ChannelKind::Rest)?;
-        let parts: Vec<&str> = path.split('/').filter(|part| part.starts_with('{')).collect();
-        if let Some(twice) = parts
-            .iter()
-            .find(|part| parts.iter().filter(|other| other == part).count() > 1)
-        {
-            return Some(format!(
-                "urlPath {path} has parameter {twice} twice: rename one of them"
-            ));
-        }
-        let other = self
-            .paths
-            .get(&without_names(path))
-            .filter(|other| *other != path)?;
-        Some(format!(
-            "urlPath {path} and {other} differ in the names of parameters alone: use the same ones"
-        ))
-    }
-
-    /// Also what the servers keep meanwhile.
-    fn take(&mut self, claim: &Claim, place: &Place) {
-        let path = &claim.wanted.url_path;
-        self.paths
-            .entry(without_names(path))
-            .or_insert_with(|| path.clone());
-        let all = all_addresses(claim, place);
-        self.places.extend(all.map(|address| (address, place.clone())));
-    }
-}
-
-/// What it wants, and what the servers keep meanwhile.
-fn all_addresses<'a>(claim: &'a Claim, (owner, _): &'a Place) -> impl Iterator<Item = Address> + 'a {
-    let all = std::iter::once(&claim.wanted).chain(&claim.told);
-    all.flat_map(|channel| addresses(channel, owner))
-}
-
-fn addresses(channel: &IndexedChannel, owner: &str) -> impl Iterator<Item = Address> + use<> {
-    let (path, mut methods) = (without_names(&channel.url_path), channel.methods.clone());
-    let path = match channel.kind {
-        ChannelKind::Rest => path,
-        // A service is in one ZatoService only.
-        ChannelKind::DirectInvocation => {
-            methods.insert("any method of".into());
-            format!("{path} for {owner}")
-        }
-        ChannelKind::WebSocket => {
-            methods.insert(PORT.into());
-            channel.web_socket.unwrap_or_default().port.to_string()
-        }
-    };
-    methods.into_iter().map(move |method| (method, path.clone()))
-}
-
 fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, taken: &mut Taken) -> Claim {
     let (wanted, security) = wanted(channel);
     let security = security
@@ -356,62 +246,6 @@ fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, 
         problem,
         rivals: vec![],
     }
-}
-
-/// What a spec wants, but for who may call, and what it says of that.
-fn wanted(channel: &Channel) -> (IndexedChannel, Result<&Security, Problem>) {
-    if let Some(web_socket) = &channel.web_socket {
-        return web_socket::wanted(web_socket);
-    }
-    match (&channel.rest, &channel.direct_invocation) {
-        (Some(rest), _) => (of_rest(rest), Ok(&rest.security)),
-        (None, Some(direct)) => (of_direct_invocation(direct), Ok(&direct.security)),
-        (None, None) => {
-            let unknown = Problem::Invalid("it says no address that this operator knows".into());
-            (IndexedChannel::default(), Err(unknown))
-        }
-    }
-}
-
-fn of_rest(rest: &RestChannel) -> IndexedChannel {
-    let methods = rest.methods.iter().map(|method| name(*method).to_owned());
-    IndexedChannel {
-        service: rest.service.clone(),
-        url_path: rest.url_path.clone(),
-        methods: methods.collect(),
-        rate_limit: rest.rate_limit.map(definition).unwrap_or_default(),
-        ..IndexedChannel::default()
-    }
-}
-
-fn of_direct_invocation(direct: &DirectInvocation) -> IndexedChannel {
-    IndexedChannel {
-        kind: ChannelKind::DirectInvocation,
-        url_path: INVOKE_PATH.into(),
-        rate_limit: direct.rate_limit.map(definition).unwrap_or_default(),
-        ..IndexedChannel::default()
-    }
-}
-
-/// A method as it stands in a request.
-pub fn name(method: Method) -> &'static str {
-    match method {
-        Method::Get => "GET",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Patch => "PATCH",
-        Method::Delete => "DELETE",
-    }
-}
-
-/// A limit as Zato reads it.
-fn definition(limit: RateLimit) -> String {
-    let unit = match limit.per {
-        TimeUnit::Minute => "m",
-        TimeUnit::Hour => "h",
-        TimeUnit::Day => "d",
-    };
-    format!("*={}/{unit}", limit.requests)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::channels::{self, Claim};
 use super::jobs::{self, Wish};
 use super::refusal::Refusal;
 use super::source::Sourced;
-use crate::agent::{packages, removal};
+use crate::agent::{code, packages, soap};
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::cluster::shards;
 use crate::documents;
@@ -163,7 +163,7 @@ impl Taken {
         for file in files.keys() {
             // What begins with zato is a part of Zato.
             let is_of_zato = file.starts_with("zato.");
-            if [removal::FILE, packages::FILE].contains(&file.as_str()) || is_of_zato {
+            if code::OURS.contains(&file.as_str()) || file == packages::FILE || is_of_zato {
                 return Err(Refusal::ReservedFile(file.clone()));
             }
             if let Some(class) = is_in_package(file)
@@ -238,7 +238,7 @@ impl Taken {
     /// `before`: the file of the same service that defines the name already.
     fn check_name(&self, owner: &str, file: &str, name: &str, before: Option<&str>) -> Result<(), Refusal> {
         let (file, name) = (file.to_owned(), name.to_owned());
-        if name.starts_with("zato.") || name.starts_with("pub.zato.") {
+        if name.starts_with("zato.") || name.starts_with("pub.zato.") || name == soap::SERVICE {
             return Err(Refusal::InternalName { file, name });
         }
         let other = match (before, self.services.get(&name)) {

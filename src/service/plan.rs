@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::desired::network;
-use crate::documents::{self, Publication};
+use crate::documents::{self, Publication, Wsdl};
 use crate::exchange::{IndexedChannel, IndexedJob, IndexedService, Report, revision};
 use crate::k8s::names;
 use crate::reconcile::error::BLOCKING;
@@ -288,8 +288,11 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs, addres
         return Publication::waiting(history);
     };
     let mut api = documents::services(&project, Some(files), &service.spec.openapi.tags);
+    let version = own.result.as_ref().ok();
+    let channels = version.map_or_else(BTreeMap::new, |version| version.resolved(&channels));
     api.channels = documents::channels(&channels, api.services.keys().map(String::as_str));
-    Publication::of(history, &api, address.to_owned(), |version| {
+    let wsdl = Wsdl::of(&api, &channels, address);
+    Publication::of(history, &api, address.to_owned(), wsdl, |version| {
         names::service_document(&name, version)
     })
 }

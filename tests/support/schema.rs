@@ -91,7 +91,7 @@ fn special(path: &str) -> Option<Edit> {
         "database/sqlite/storage/storageClassName" | "clusterRef/name" => (json!("other"), json!(""), true),
         "source/inline" => (json!({"b.py": "x = 1\n"}), json!({"b.txt": ""}), false),
         "channels" => {
-            let channel = |security: Value| json!([{"name": "c", "rest": {"service": "s", "urlPath": "/a/{b}", "methods": ["GET"], "security": security}}]);
+            let channel = |security: Value| json!([{"name": "c", "rest": {"service": "s", "urlPath": "/a/{b}", "methods": ["GET"], "security": security}}, {"name": "d", "soap": {"urlPath": "/d", "services": ["s"], "security": security}}]);
             (channel(json!({"none": {}})), channel(json!({})), false)
         }
         "jobs" => {

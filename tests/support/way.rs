@@ -112,6 +112,25 @@ impl Way {
         (answer.status().as_u16(), answer.text().await.unwrap_or_default())
     }
 
+    /// Status, content type and body of a call of a channel with a text.
+    pub async fn post(&self, path: &str, login: (&str, &str), text: String) -> (u16, String, String) {
+        let request = self.http.post(format!("{}{path}", self.url()));
+        let request = request.basic_auth(login.0, Some(login.1)).body(text);
+        let Ok(answer) = request.header("Content-Type", "text/xml").send().await else {
+            return (0, String::new(), String::new());
+        };
+        let kind = answer.headers().get("Content-Type");
+        let kind = kind
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        (
+            answer.status().as_u16(),
+            kind,
+            answer.text().await.unwrap_or_default(),
+        )
+    }
+
     /// Whether the service of [`super::code`] gives this answer.
     pub async fn answers(&self, what: &str) -> bool {
         let (status, body) = self.get("/zato/api/invoke/story.greeting").await;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::agent::code::Wanted;
+use crate::agent::soap;
 use crate::agent::zato::Row;
 use crate::exchange::{
     ChannelKind, IndexedChannel, IndexedSecurity, IndexedService, LoadState, SecurityKind, ServiceReport,
@@ -105,6 +106,7 @@ fn addresses<'a>(
             };
             methods.map(of).collect()
         }
+        ChannelKind::Soap => vec![(row_name("POST", path), "POST", path.clone(), soap::SERVICE)],
         ChannelKind::DirectInvocation => {
             let of = |service: &'a String| {
                 // Zato reads a path as a regular expression, in which a dot is any character.
@@ -113,8 +115,8 @@ fn addresses<'a>(
             };
             version.invoked().map(of).collect()
         }
-        // It has rows of another kind.
-        ChannelKind::WebSocket => vec![],
+        // It has rows of another kind, or nobody knows which.
+        ChannelKind::WebSocket | ChannelKind::Unknown => vec![],
     }
 }
 
@@ -154,10 +156,16 @@ pub fn steps<'a>(
 
 /// The fields of a row. All of them are given always: Zato resets what an edit leaves out.
 pub fn fields(row: &WantedRow<'_>, security_id: &Value) -> Value {
+    // An envelope stays as it was sent.
+    let data_format = if row.channel.kind == ChannelKind::Soap {
+        ""
+    } else {
+        "json"
+    };
     json!({
         "cluster_id": 1, "name": row.name, "is_active": true, "is_internal": false, "connection": "channel",
         "transport": "plain_http", "url_path": row.url_path, "method": row.method,
-        "service": row.service, "data_format": "json", "security_id": security_id,
+        "service": row.service, "data_format": data_format, "security_id": security_id,
         // One that says less is taken for another channel, but answers at the same place.
         "http_accept": "*/*",
         // Parameters of the path become input, and nothing that a caller sends can replace them.

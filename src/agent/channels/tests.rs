@@ -55,6 +55,32 @@ fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
     assert!(reports(&rows, &done(&["kubernetes 0 GET /a", "kubernetes 0 GET /c"], &[])).is_empty());
 }
 
+/// What leads to a service that is not there would answer with an error.
+#[test]
+fn rows_for_soap_wait_for_what_they_lead_to() {
+    let soap = crate::exchange::IndexedChannel {
+        kind: ChannelKind::Soap,
+        ..channel("/s", &["POST"], None)
+    };
+    let wanted = wanted(&[("rest", channel("/a", &["GET"], None)), ("soap", soap)]);
+    let told = |state: &State| {
+        let mut rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
+        let mut done = Done::default();
+        hold_back(&mut rows, state, &mut done);
+        let early: Vec<_> = rows.iter().map(|row| row.is_early).collect();
+        let all = All {
+            rows,
+            sockets: vec![],
+        };
+        let error = reports(&all, &done).remove("s").unwrap().remove("soap");
+        (early, error.map(|report| report.error))
+    };
+    assert_eq!(told(&State::Loaded), (vec![false, false], Some(None)));
+    assert_eq!(told(&State::Loading), (vec![false, true], None));
+    let why = Some(Some("POST /s: why".to_owned()));
+    assert_eq!(told(&State::Failed("why".into())), (vec![false, true], why));
+}
+
 /// One definition of ours for a user name, by whatever Secret it came; API keys have none.
 #[test]
 fn a_user_name_has_one_holder() {

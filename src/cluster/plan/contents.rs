@@ -79,7 +79,9 @@ pub(in crate::cluster) fn with_belongings(
             new.entry(claim.name.clone()).or_insert_with(|| old.clone());
         }
     }
-    if !service.must_not_break() || documents::channel_breaks(&version.channels, &new).is_empty() {
+    let resolved = |channels| version.resolved(channels);
+    let breaks = documents::channel_breaks(&resolved(&version.channels), &resolved(&new));
+    if !service.must_not_break() || breaks.is_empty() {
         version.channels = new;
     }
     let mut new = jobs::told(&service.jobs, &version);

@@ -6,9 +6,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::secret::{CallerSecret, is_sendable, secrets};
+use super::wanted::of_rest;
 use super::*;
 use crate::api::{OpenApi, ZatoService};
-use crate::exchange::{Hidden, IndexedFile};
+use crate::exchange::{Hidden, IndexedFile, IndexedSecurity};
 
 fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<CallerSecret>)]) -> Sourced {
     let channel = |(name, of_kind): &(&str, Value)| {
@@ -448,6 +449,45 @@ fn services_are_invoked_directly() {
         ..version(&[])
     };
     assert_eq!(claim.problem_with(Some(&expected)), Some(Problem::NoService));
+}
+
+fn soap(path: &str, services: &[&str]) -> Channel {
+    let mut soap = json!({"urlPath": path, "security": {"none": {}}});
+    if !services.is_empty() {
+        soap["services"] = json!(services);
+    }
+    serde_json::from_value(json!({"name": "soap", "soap": soap})).unwrap()
+}
+
+/// Some services of the object or all of them, at a path that is nobody else's.
+#[test]
+fn services_are_called_by_soap() {
+    let mut one = service("one", &[], &[]);
+    one.channels = vec![soap("/s", &["a.one", "a.two"])];
+    let rest = rest("/s", &["POST"], json!({"none": {}}));
+    let all = claims(&[one, service("two", &[("c", rest)], &[])], &Index::default());
+    let claim = &all["one"][0];
+    assert_eq!(problems(&all["one"]), [""]);
+    assert!(problems(&all["two"])[0].starts_with("POST /s is channel soap of ZatoService one"));
+    let told = claim.told.as_ref().unwrap();
+    assert_eq!((told.kind, told.services.len()), (ChannelKind::Soap, 2));
+    assert_eq!(
+        claim.problem_with(Some(&version(&["a.one", "a.two", "a.three"]))),
+        None
+    );
+    let missing = Some(Problem::ServiceNotFound("a.two".into()));
+    assert_eq!(claim.problem_with(Some(&version(&["a.one"]))), missing);
+    let mut every = service("every", &[], &[]);
+    every.channels = vec![soap("/t", &[])];
+    let claim = claims(&[every], &Index::default())
+        .remove("every")
+        .unwrap()
+        .remove(0);
+    assert_eq!(claim.problem_with(Some(&version(&["b.one"]))), None);
+    assert_eq!(claim.problem_with(Some(&version(&[]))), Some(Problem::NoService));
+    let version = version(&["b.one", "b.two"]);
+    let called = |channel| version.called(channel).map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(called(claim.told.as_ref().unwrap()), ["b.one", "b.two"]);
 }
 
 /// One port is one channel's in a cluster; what stays because its Secret is gone keeps the port.

@@ -45,7 +45,7 @@ fn row(id: i64, wanted: &WantedRow<'_>, security_id: Option<i64>) -> Row {
         url_path: wanted.url_path.clone().into(),
         method: wanted.method.into(),
         service_name: wanted.service.into(),
-        data_format: "json".into(),
+        data_format: fields(wanted, &Value::Null)["data_format"].clone(),
         is_active: true.into(),
         merge_url_params_req: "True".into(),
         url_params_pri: "path-over-qs".into(),
@@ -125,6 +125,28 @@ fn services_that_are_invoked_directly_have_a_row_each() {
     );
     assert_eq!(fields(&rows[0], &Value::Null)["method"], "");
     assert_eq!(steps(&rows[..1], &[row(1, &rows[0], Some(5))], &ids()), []);
+}
+
+/// An envelope comes to our service as it was sent; a channel that was REST before keeps its row.
+#[test]
+fn a_path_for_soap_leads_to_our_service() {
+    let soap = IndexedChannel {
+        kind: ChannelKind::Soap,
+        service: String::new(),
+        ..channel("/soap/a", &["POST"], None)
+    };
+    let soap = wanted(&[("soap", soap)]);
+    let rows = wanted_rows(&soap, &loaded(LoadState::Loaded));
+    let told = (rows[0].name.as_str(), rows[0].method, rows[0].service);
+    assert_eq!(
+        (rows.len(), told),
+        (1, ("kubernetes 00 POST /soap/a", "POST", "zato-operator.soap"))
+    );
+    assert_eq!(fields(&rows[0], &Value::Null)["data_format"], "");
+    assert_eq!(steps(&rows, &[row(1, &rows[0], None)], &ids()), []);
+    let rest = wanted(&[("rest", channel("/soap/a", &["POST"], None))]);
+    let before = [row(1, &wanted_rows(&rest, &loaded(LoadState::Loaded))[0], None)];
+    assert!(matches!(steps(&rows, &before, &ids())[..], [Step::Edit(..)]));
 }
 
 #[test]

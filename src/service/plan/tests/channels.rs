@@ -120,6 +120,34 @@ fn documents_say_who_invokes_services_directly() {
     assert!(found.channels[0].problem.is_none());
 }
 
+/// Beside the document lies what callers of SOAP are told, of the services that the channel calls.
+#[test]
+fn a_channel_for_soap_has_a_wsdl() {
+    let soap = json!({"name": "soap", "soap": {"urlPath": "/s", "security": {"none": {}}}});
+    let source = Sourced {
+        channels: vec![serde_json::from_value(soap).unwrap()],
+        ..with(&[], &code("api.z"))
+    };
+    let version = version(&source);
+    let found = planned(
+        &source,
+        &Index::default(),
+        Some(report(&version, &[("soap", None)])),
+    );
+    let text = found.documents.wsdl.as_ref().unwrap();
+    assert!(
+        text.contains("location=\"http://c.n.svc:11223/s\"") && text.contains("api.zRequest"),
+        "{text}"
+    );
+    assert_eq!(paths(&found), ["/zato/api/invoke/api.z"]);
+    let failed = planned(
+        &source,
+        &Index::default(),
+        Some(report(&version, &[("soap", Some("why"))])),
+    );
+    assert_eq!(failed.documents.wsdl, None);
+}
+
 /// The channel that stays is told, the new one is not made.
 #[test]
 fn a_change_that_is_refused_leaves_channels() {

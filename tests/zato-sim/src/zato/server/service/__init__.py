@@ -8,7 +8,7 @@ from threading import Thread
 
 from zato.common.bunch import Bunch, bunchify
 from zato.common.exception import HTTPException, MethodNotAllowed
-from zato.server.service.model import Model, to_plain
+from zato.server.service.model import Model
 from zato.server.service.sio import AsIs, Bool, Date, DateTime, Decimal, Declaration, DictElement, DictList, Float, Int, \
     ListElement, Text, UUID
 
@@ -35,6 +35,12 @@ class HTTPRequest:
         self.headers = headers or {}
         self.remote_addr = remote_addr
 
+    def environ(self):
+        """What services see as `self.wsgi_environ`, as far as they are known to look at it."""
+        if not self.method:
+            return {}
+        return {'REQUEST_METHOD': self.method, 'PATH_INFO': self.path, 'CONTENT_TYPE': self.headers.get('Content-Type', '')}
+
 
 class Request:
     """`channel_params`: what a channel makes input of besides the body."""
@@ -53,6 +59,7 @@ class Response:
 
     def __init__(self):
         self.payload = Bunch()
+        self.model = None
         self.status_code = 200
         self.content_type = None
         self.headers = {}
@@ -71,8 +78,9 @@ class Service:
         raise NotImplementedError('handle')
 
     def invoke(self, name, payload=None):
-        """Calls another service of this server; returns its answer."""
-        return to_plain(self.server.store.invoke(name, Request(payload), self.cid).response.payload)
+        """Calls another service of this server; returns its answer: a model as it is."""
+        response = self.server.store.invoke(name, Request(payload), self.cid).response
+        return response.model or response.payload
 
     def invoke_async(self, name, payload=None):
         Thread(target=self.invoke, args=(name, payload), daemon=True).start()
@@ -100,6 +108,7 @@ def run(class_, server, request, cid):
     service.name = class_.get_name()
     service.logger = logging.getLogger(service.name)
     service.request = request
+    service.wsgi_environ = request.http.environ()
     service.response = Response()
     declaration = Declaration(class_)
     if request.data_format != JSON and (declaration.input or declaration.output):
@@ -113,7 +122,9 @@ def run(class_, server, request, cid):
         if service.output_is_required:
             raise Exception(traceback.format_exc()) from None
         raise
-    service.response.payload = declaration.shape_output(service.response.payload)
+    given = service.response.payload
+    service.response.model = given if isinstance(given, Model) else None
+    service.response.payload = declaration.shape_output(given)
     return service
 
 

@@ -58,7 +58,8 @@ class ServiceInvoker(Service):
     def is_allowed(self, name):
         """The key lists names of services and of channels: with the name of this channel all are allowed."""
         allowed = config.split_list(self.server.config.misc.service_invoker_allow_internal)
-        return not name.startswith(PREFIXES) or name in allowed or INVOKER_CHANNEL in allowed
+        # Without their dots: what begins with such a name is taken for one of Zato's own.
+        return not name.startswith(('zato', 'pub.zato')) or name in allowed or INVOKER_CHANNEL in allowed
 
     @staticmethod
     def unwrapped(name, payload):
