@@ -24,6 +24,9 @@ e2e: ## The stories on a real Kubernetes node, which is brought up when needed
 contract: ## The contract of Zato 3.2 on its stand-in; says which cases come later
 	@tests/zato-contract/run.sh
 
+logins: ## Dumps are restored into new environments of the stand-in, and users log in there
+	@dev/databases.sh dev/logins.sh
+
 bench: ## Measure on a real node, beside the limit; ZATO_IMAGE=file.tar: with the real Zato
 	@dev/bench.sh $(ZATO_IMAGE)
 
@@ -54,4 +57,4 @@ demo-down: cluster-down ## End the demo
 packages:
 	@dev/toolchain.sh >/dev/null
 
-.PHONY: help test test-full unit databases e2e contract bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages
+.PHONY: help test test-full unit databases e2e contract logins bench lint fmt images cluster-up cluster-down cluster-status cluster-load demo demo-down packages

@@ -21,6 +21,7 @@ part "unit tests" cargo test --locked
 part "dumps and restores on real databases" dev/databases.sh cargo test --locked -p sso-dump --features databases
 part "OpenAPI documents by other validators" dev/openapi.sh
 part "contract of the stand-in for Zato" tests/zato-contract/run.sh
+part "logins after restores" dev/databases.sh dev/logins.sh
 part "stories on a real node" dev/e2e.sh
 part "image of the Dockerfile" dev/images/dockerfile.sh
 part "chart" helm lint --strict charts/zato-operator

@@ -4,7 +4,7 @@ import argparse
 import sys
 import traceback
 
-from zato.cli import create, passwords, process, quickstart
+from zato.cli import create, passwords, process, quickstart, sso
 
 EXCEPTION_CAUGHT = 16
 
@@ -12,7 +12,8 @@ EXCEPTION_CAUGHT = 16
 COMMANDS = {
     'create_odb': create.odb_, 'create_cluster': create.cluster, 'create_server': create.server,
     'create_scheduler': create.scheduler, 'create_web_admin': create.web_admin, 'create_lb': create.load_balancer,
-    'update_password': passwords.update, 'start': process.start, 'stop': process.stop}
+    'update_password': passwords.update, 'start': process.start, 'stop': process.stop,
+    'sso_create_user': sso.create_user, 'sso_create_super_user': sso.create_super_user}
 
 ODB_FLAGS = ('--odb-type', '--odb-host', '--odb-port', '--odb-user', '--odb-db-name', '--odb-password',
              '--postgresql-schema', '--sqlite-path')
@@ -37,6 +38,7 @@ def parser():
     command = add(quick, 'create', quickstart.run, positionals=('path',), switches=('--no-scheduler',),
                   flags=('--odb-type', '--cluster-name', '--secret-key', '--jwt-secret-key'))
     command.add_argument('--servers', default=1)
+    add_sso(commands.add_parser('sso').add_subparsers(required=True, dest='what'))
     return root
 
 
@@ -53,6 +55,19 @@ def add_create(commands):
         flags=ODB_FLAGS + CLIENT_FLAGS + ('--cluster-name', '--secret-key', '--bind-host', '--bind-port'))
     add(commands, 'web-admin', create.web_admin, positionals=('path',), flags=ODB_FLAGS + ('--admin-invoke-password',))
     add(commands, 'load-balancer', create.load_balancer, positionals=('path',))
+
+
+def add_sso(commands):
+    of_user = ('path', 'username')
+    names = ('--email', '--display-name', '--first-name', '--middle-name', '--last-name', '--password')
+    add(commands, 'create-user', sso.create_user, positionals=of_user, flags=names)
+    add(commands, 'create-super-user', sso.create_super_user, positionals=of_user, flags=names)
+    add(commands, 'lock-user', sso.lock, positionals=of_user)
+    add(commands, 'unlock-user', sso.unlock, positionals=of_user)
+    add(commands, 'login', sso.login, positionals=of_user)
+    add(commands, 'change-user-password', sso.change_password, positionals=of_user, flags=('--password',))
+    add(commands, 'reset-totp-key', sso.reset_totp_key, positionals=of_user, flags=('--key', '--key-label'))
+    add(commands, 'delete-user', sso.delete, positionals=of_user, switches=('--yes',))
 
 
 def add(commands, name, function, positionals=(), flags=(), switches=()):

@@ -94,14 +94,19 @@ server_conf.misc.jwt_secret={jwt_secret}
 server_conf.odb.password={odb_password}
 '''
 
-# The other files of a server's directory: pickup.conf and simple-io.conf count, sso.conf is there for startup callables, and
-# the others are not read.
+# The other files of a server's directory: pickup.conf and simple-io.conf count, and of sso.conf most; the others are not read.
 PLAIN_FILES = {
     'sso.conf': '''[main]
+encrypt_email=True
 encrypt_password=True
+
+[hash_secret]
+rounds=120000
+salt_size=64
 
 [apps]
 all=CRM
+default=CRM
 signup_allowed=
 login_allowed=CRM
 inform_if_app_invalid=True
@@ -110,11 +115,11 @@ inform_if_app_invalid=True
 expiry=60
 
 [password]
-min_length=8
 expiry=730
-
-[hash_secret]
-rounds=120000
+about_to_expire_threshold=30
+min_length=8
+max_length=256
+reject_list=111111, 123456, letmein, password, qwerty
 
 [user_validation]
 reject_username=zato, admin, root, system, sso

@@ -23,6 +23,17 @@ JSON_SERVICES = (
     'zato.security.jwt.delete', 'zato.security.jwt.edit', 'zato.security.jwt.get-list', 'zato.security.jwt.log-in',
     'zato.security.jwt.log-out')
 
+# At /zato/sso/PATH; the channels are named by their paths.
+SSO_SERVICES = {
+    'user/create': 'user.create', 'user/signup': 'user.signup', 'user/approve': 'user.approve',
+    'user/reject': 'user.reject', 'user/login': 'user.login', 'user/logout': 'user.logout', 'user': 'user.user',
+    'user/password': 'user.password', 'user/search': 'user.search', 'user/totp': 'user.totp', 'user/lock': 'user.lock',
+    'user/linked': 'user.linked-auth', 'user/session': 'session.session', 'user/session/list': 'session.session-list',
+    'user/attr': 'user-attr.user-attr', 'user/attr/exists': 'user-attr.user-attr-exists',
+    'user/attr/names': 'user-attr.user-attr-names', 'session/attr': 'session-attr.session-attr',
+    'session/attr/exists': 'session-attr.session-attr-exists', 'session/attr/names': 'session-attr.session-attr-names',
+    'password/reset': 'password-reset.password-reset'}
+
 ADMIN_CHANNEL = 'admin.invoke.json'
 INVOKER_CHANNEL = '/zato/api/invoke/{service_name}'
 
@@ -33,7 +44,8 @@ CHANNELS = (
     ('zato.internal.invoke', '/zato/internal/invoke', 'zato.service.invoke', 'zato.internal.invoke', 'json'),
     (INVOKER_CHANNEL, INVOKER_CHANNEL, 'pub.zato.service.service-invoker', 'pubapi', None),
     ('zato.ping', '/zato/ping', 'zato.ping', None, 'json'),
-) + tuple((name + '.json', '/zato/json/' + name, name, 'pubapi', 'json') for name in JSON_SERVICES)
+) + tuple((name + '.json', '/zato/json/' + name, name, 'pubapi', 'json') for name in JSON_SERVICES) + tuple(
+    ('/zato/sso/' + path, '/zato/sso/' + path, 'zato.sso.' + name, None, 'json') for path, name in SSO_SERVICES.items())
 
 # Channels whose users come from a role and not from a security definition of the row.
 ROLE_CHANNELS = {'admin.ide-deploy.create': 'ide_publisher'}

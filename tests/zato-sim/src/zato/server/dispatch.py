@@ -24,7 +24,7 @@ class Dispatcher:
         self.settings = server.config
         self.unlogged = config.split_list(self.settings.get('logging', {}).get('rest_log_ignore', ''))
 
-    def answer(self, method, target, headers, body):
+    def answer(self, method, target, headers, body, remote_addr=''):
         cid = uuid.uuid4().hex[:24]
         path, _, query = target.partition('?')
         path = unquote(path)
@@ -36,7 +36,8 @@ class Dispatcher:
             logger.warning('URL not found `%s` (Method:%s; Accept:%s; CID:%s)', path, method, accept, cid)
             reply = responses.not_found(cid)
         else:
-            reply = self.run(channel, HTTPRequest(method, path, flattened(query), params, headers), body, cid)
+            http = HTTPRequest(method, path, flattened(query), params, headers, remote_addr)
+            reply = self.run(channel, http, body, cid)
         reply.headers.setdefault('X-Zato-CID', cid)
         if path not in self.unlogged:
             logger.info('REST cha -> cid=%s; %s %s len=%d; %d len=%d', cid, method, path, len(body), reply.status,

@@ -22,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     def respond(self):
         # As it was sent: the module makes one slash of several that a path begins with.
         path = self.requestline.split()[1]
-        reply = self.server.dispatcher.answer(self.command, path, self.headers, self.read_body())
+        reply = self.server.dispatcher.answer(self.command, path, self.headers, self.read_body(), self.client_address[0])
         self.send_response(reply.status)
         if reply.content_type:
             self.send_header('Content-Type', reply.content_type)

@@ -18,6 +18,7 @@ from zato.server.listener import Listener
 from zato.server.security import Security
 from zato.server.service import Request
 from zato.server.service.model import to_plain
+from zato.server.sso import SSO
 from zato.server.store import Store
 from zato.server.web_sockets import WebSockets
 
@@ -48,6 +49,7 @@ class Server:
         self.is_first_start = row.up_status is None
         self.security = Security(self.odb, self.key)
         self.channels = Channels(self.odb, self.security)
+        self.sso = SSO(self.odb, self.key, configuration.sso)
         self.web_sockets = WebSockets(self)
         self.cache = Caches(self.odb)
         self.store = Store(self)
@@ -60,6 +62,7 @@ class Server:
         services = self.store.load_internal() + self.hot_deploy.boot(self.is_first_start)
         self.store.record_boot(services)
         self.channels.load()
+        self.sso.load()
         self.web_sockets.load()
         self.broadcast.start()
         if self.worker_index == 0:

@@ -27,12 +27,13 @@ __all__ = ['AsIs', 'Bool', 'Boolean', 'Date', 'DateTime', 'Decimal', 'Dict', 'Di
 class HTTPRequest:
     """What of a request is HTTP. Empty for a service that another service invoked."""
 
-    def __init__(self, method='', path='', query=None, params=None, headers=None):
+    def __init__(self, method='', path='', query=None, params=None, headers=None, remote_addr=''):
         self.method = method
         self.path = path
         self.GET = Bunch(query or {})
         self.params = Bunch(params or {})
         self.headers = headers or {}
+        self.remote_addr = remote_addr
 
     def environ(self):
         """What services see as `self.wsgi_environ`, as far as they are known to look at it."""
