@@ -6,9 +6,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 CORE=(src/cluster/plan.rs src/cluster/plan/contents.rs src/cluster/put_back.rs src/revisions.rs src/cluster/assess.rs src/cluster/desired.rs 'src/cluster/desired/**/*.rs' src/cluster/trouble.rs
   src/cluster/gate.rs src/cluster/settings.rs src/cluster/shards.rs src/cluster/startup.rs src/documents.rs
-  src/service/plan.rs src/service/check.rs src/service/assess.rs src/service/refusal.rs src/service/channels.rs src/service/channels/secret.rs src/service/channels/web_socket.rs src/service/assess/channels.rs
+  src/service/plan.rs src/service/check.rs src/service/assess.rs src/service/refusal.rs src/service/channels.rs src/service/channels/secret.rs src/service/channels/taken.rs src/service/channels/wanted.rs src/service/channels/web_socket.rs src/service/assess/channels.rs
   src/cluster/assess/callables.rs
-  src/service/jobs.rs src/service/jobs/cron.rs src/service/assess/jobs.rs src/service/assess/git.rs src/service/assess/parts.rs src/agent/jobs/rows.rs src/agent/look.rs)
+  src/service/jobs.rs src/service/jobs/cron.rs src/service/assess/jobs.rs src/service/assess/git.rs src/service/assess/parts.rs src/agent/jobs/rows.rs src/agent/look.rs src/agent/importers.rs src/python/modules.rs)
 
 lines() {
   PATH=$(dev/tools.sh cargo-tarpaulin@0.37.5):$PATH
