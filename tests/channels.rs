@@ -566,7 +566,7 @@ async fn channels_that_are_wrong_are_told() {
     told(
         "greeting",
         "SecretInvalid",
-        "kubectl label secret client zato.io/channel-credentials=true",
+        "kubectl label --overwrite secret client zato.io/channel-credentials=true",
     )
     .await;
     let label = json!({"metadata": {"labels": {"zato.io/channel-credentials": "true"}}});

@@ -169,7 +169,7 @@ async fn private_repositories() {
     for (name, words) in [
         (
             "unlabelled",
-            "kubectl label secret unlabelled zato.io/git-credentials=true",
+            "kubectl label --overwrite secret unlabelled zato.io/git-credentials=true",
         ),
         ("other", "lets it be used for https://git.example.com/ alone"),
         ("other-folder", "git/private/b alone"),

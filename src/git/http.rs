@@ -210,6 +210,9 @@ impl Http {
     fn told(&self, failure: &Failure) -> Trouble {
         let is_connect = matches!(failure, Failure::Client(error) if error.is_connect());
         let why = match cause(failure) {
+            Some(Cause::Certificate(what)) if self.origin.authority.is_some() => format!(
+                "has a certificate that is not trusted ({what}), by the CA of caConfigMapRef: correct one of them"
+            ),
             Some(Cause::Certificate(what)) => format!(
                 "has a certificate that is not trusted ({what}): name the ConfigMap with its CA in caConfigMapRef"
             ),

@@ -78,7 +78,7 @@ impl GitSecret {
         if !self.is_allowed {
             let label = labels::GIT_CREDENTIALS;
             return Err(invalid(format!(
-                "services may not use it for git: its owner allows it with `kubectl label secret {name} {label}=true`"
+                "services may not use it for git: its owner allows it with `kubectl label --overwrite secret {name} {label}=true`"
             )));
         }
         let missing = |key: &str, what: &str| invalid(format!("key {key} is missing or no text: add {what}"));
@@ -155,7 +155,7 @@ pub(super) mod tests {
 
     #[rstest]
     #[case("true", &ALL, "https://git.example.com/team/a.git", None)]
-    #[case("false", &ALL, "https://git.example.com/team/a.git", Some("kubectl label secret s zato.io/git-credentials=true"))]
+    #[case("false", &ALL, "https://git.example.com/team/a.git", Some("kubectl label --overwrite secret s zato.io/git-credentials=true"))]
     #[case("true", &ALL, "https://evil.example.com/team/a.git", Some("lets it be used for https://git.example.com/team/ alone"))]
     #[case("true", &ALL[..2], "https://git.example.com/team/a.git", Some("key url is missing"))]
     #[case("true", &ALL[1..], "https://git.example.com/team/a.git", Some("key username is missing"))]

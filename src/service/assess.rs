@@ -232,7 +232,7 @@ fn deployed(plan: &Plan, servers: usize) -> String {
         format!("loaded on {servers} of {servers} servers; its files name no service")
     };
     if plan.is_rolled_back {
-        told += "; it is the revision of spec.rollbackTo, and not spec.source";
+        told = format!("rolled back by spec.rollbackTo, edits wait; {told}");
     }
     if plan.revisions.is_too_large {
         told += "; its files are too large to be kept for a rollback";

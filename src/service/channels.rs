@@ -18,7 +18,9 @@ use wanted::wanted;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The files define no such service.
-    #[error("service {0} is in no file of this ZatoService: correct the name, or add the service")]
+    #[error(
+        "service {0} is in no file of this ZatoService: correct the name, or add the service, with `name = '{0}'` in its class"
+    )]
     ServiceNotFound(String),
     /// The files name no service that could be invoked.
     #[error(
@@ -235,8 +237,12 @@ fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, 
             let old = before.and_then(|before| before.channels.get(&channel.name));
             // One that is to be closed must not stay open.
             let is_closed = |old: &&IndexedChannel| old.security.is_some();
-            // A deleted or damaged Secret must take no address away.
-            (old.filter(is_closed).cloned(), Some(problem))
+            // A deleted or damaged Secret must take no address away, nor its user name.
+            let kept = old.filter(is_closed);
+            if let Some(security) = kept.and_then(|kept| kept.security.as_ref()) {
+                taken.keep(security);
+            }
+            (kept.cloned(), Some(problem))
         }
     };
     Claim {

@@ -20,7 +20,9 @@ const PAYLOAD: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The files define no such service.
-    #[error("service {0} is in no file of this ZatoService: correct the name, or add the service")]
+    #[error(
+        "service {0} is in no file of this ZatoService: correct the name, or add the service, with `name = '{0}'` in its class"
+    )]
     ServiceNotFound(String),
     /// Its time, or what its service gets, cannot be.
     #[error("{0}")]

@@ -195,7 +195,13 @@ fn planned(
             Some(reason) if was != claim.told.as_ref() => {
                 claim.problem.clone().or(Some(Problem::Refused(reason)))
             }
-            _ => claim.problem_with(version),
+            _ => claim
+                .problem_with(version)
+                .map(|problem| match own.result.as_ref().err() {
+                    // It may be in the files that are refused.
+                    Some(refusal) if claim.problem.is_none() => Problem::Refused(refusal.reason()),
+                    _ => problem,
+                }),
         };
         PlannedChannel {
             claim: claim.clone(),
@@ -218,7 +224,12 @@ fn planned_jobs(
         let is_other = was.map(IndexedJob::revision) != wanted.map(IndexedJob::revision);
         let problem = match kept {
             Some(reason) if is_other => wish.told.clone().err().or(Some(jobs::Problem::Refused(reason))),
-            _ => wish.problem_with(version),
+            _ => wish
+                .problem_with(version)
+                .map(|problem| match own.result.as_ref().err() {
+                    Some(refusal) if wish.told.is_ok() => jobs::Problem::Refused(refusal.reason()),
+                    _ => problem,
+                }),
         };
         PlannedJob {
             wish: wish.clone(),

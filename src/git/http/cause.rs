@@ -65,7 +65,9 @@ fn certificate(error: &rustls::CertificateError) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => "it is one of another name".into(),
         // Also somebody else of the same name.
         E::UnknownIssuer | E::BadSignature => "nobody who is trusted signed it".into(),
-        _ => "it is not valid".into(),
+        // What the library says of others has nothing of the server's own words.
+        E::Other(other) => format!("it is not valid: {other}"),
+        other => format!("it is not valid: {other:?}"),
     }
 }
 

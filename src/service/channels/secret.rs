@@ -106,7 +106,7 @@ pub(super) fn security(wanted: &Security, service: &Sourced) -> Result<Option<In
     if !secret.is_allowed {
         let label = labels::CHANNEL_CREDENTIALS;
         return Err(invalid(format!(
-            "services may not use it: its owner allows it with `kubectl label secret {name} {label}=true`"
+            "services may not use it: its owner allows it with `kubectl label --overwrite secret {name} {label}=true`"
         )));
     }
     let (username, password) = match kind {

@@ -51,6 +51,14 @@ impl Taken {
         taken
     }
 
+    /// What goes on meanwhile has its user name, whoever else wants it.
+    pub fn keep(&mut self, security: &IndexedSecurity) {
+        if !security.username.is_empty() {
+            let users = self.users.entry(security.username.clone());
+            users.or_insert_with(|| security.secret.clone());
+        }
+    }
+
     /// Another channel at an address of this one.
     pub fn other(&self, claim: &Claim, place: &Place) -> Option<(Address, Place)> {
         let mut found = all_addresses(claim, place)

@@ -80,7 +80,7 @@ const BASIC: [(&str, &[u8]); 2] = [("username", b"ann"), ("password", b"geheim")
 #[rstest]
 #[case(secret("true", &BASIC), "basicAuthSecretRef", "")]
 #[case(secret("true", &[("apiKey", b"geheim")]), "apiKeySecretRef", "")]
-#[case(secret("false", &BASIC), "basicAuthSecretRef", "Secret s: services may not use it: its owner allows it with `kubectl label secret s zato.io/channel-credentials=true`")]
+#[case(secret("false", &BASIC), "basicAuthSecretRef", "Secret s: services may not use it: its owner allows it with `kubectl label --overwrite secret s zato.io/channel-credentials=true`")]
 #[case(secret("true", &BASIC), "apiKeySecretRef", "Secret s: key apiKey is missing: add it")]
 #[case(secret("true", &[("username", b"ann")]), "basicAuthSecretRef", "Secret s: key password is missing: add it")]
 #[case(secret("true", &[("username", b"ann"), ("password", b"geheim\n")]), "basicAuthSecretRef", "Secret s: key password ends with a line break: write it with --from-literal")]
@@ -236,6 +236,30 @@ fn a_channel_whose_secret_is_gone_stays_as_it_was() {
         [("c".to_owned(), old)].into()
     );
     assert_eq!(told(&gone["one"], &version(&["a.two"])), BTreeMap::new());
+}
+
+/// Else somebody else's password would take the place of the one that still works.
+#[test]
+fn a_user_name_stays_with_the_secret_that_is_gone() {
+    let by = |secret: &str, path: &str| rest(path, &["GET"], json!({"basicAuthSecretRef": {"name": secret}}));
+    let (first, second) = ([("c", by("k1", "/ka"))], [("c", by("k2", "/kb"))]);
+    let services = |k1: Option<CallerSecret>| {
+        [
+            service("ka", &first, &[("k1", k1)]),
+            service("kb", &second, &[("k2", Some(secret("true", &BASIC)))]),
+        ]
+    };
+    let before = claims(&services(Some(secret("true", &BASIC))), &Index::default());
+    let mut deployed = version(&["a.one"]);
+    deployed
+        .channels
+        .insert("c".into(), before["ka"][0].told.clone().unwrap());
+    let deployed = Index::sealed([("ka".to_owned(), deployed)].into());
+    let taken = "Secret k2: its user name is also that of Secret k1: use one of them, or another name";
+    assert_eq!(problems(&before["kb"]), [taken]);
+    let gone = claims(&services(None), &deployed);
+    assert!(gone["ka"][0].is_kept());
+    assert_eq!(problems(&gone["kb"]), [taken]);
 }
 
 /// A new password counts for every channel of its Secret, also for one that stays because its change is refused; what is
@@ -405,7 +429,7 @@ fn a_channel_needs_a_service_of_its_own_object() {
     let told = claim.problem_with(Some(&version(&["a.two"]))).unwrap();
     assert_eq!(
         told.to_string(),
-        "service a.one is in no file of this ZatoService: correct the name, or add the service"
+        "service a.one is in no file of this ZatoService: correct the name, or add the service, with `name = 'a.one'` in its class"
     );
     assert_eq!(
         claim.problem_with(None).map(|problem| problem.reason()),

@@ -105,7 +105,7 @@ fn servers_are_told_of_jobs_whose_service_is_there_and_that_are_not_suspended() 
         .collect();
     let invalid = Some(Reason::JobInvalid);
     assert_eq!(problems, [None, invalid, None, invalid]);
-    let missing = "service a.two is in no file of this ZatoService: correct the name, or add the service";
+    let missing = "service a.two is in no file of this ZatoService: correct the name, or add the service, with `name = 'a.two'` in its class";
     assert_eq!(
         wishes[1].problem_with(Some(&version)).unwrap().to_string(),
         missing

@@ -177,3 +177,11 @@ fn a_channel_of_no_service_is_not_told() {
         Some(Problem::ServiceNotFound(_))
     ));
 }
+
+/// Its service may be in the files that are refused: who looks for it looks at `Ready`.
+#[test]
+fn a_channel_of_refused_code_says_so() {
+    let found = planned(&with(&["/a"], "class ("), &Index::default(), None);
+    let problem = found.channels[0].problem.clone();
+    assert_eq!(problem, Some(Problem::Refused(Reason::SyntaxError)));
+}
