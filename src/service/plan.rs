@@ -14,7 +14,7 @@ use crate::api::conditions::{ConditionType, Reason};
 use crate::api::{ZatoCluster, ZatoService};
 use crate::cluster::desired::network;
 use crate::documents::{self, Publication, Wsdl};
-use crate::exchange::{IndexedChannel, IndexedJob, IndexedService, Report, revision};
+use crate::exchange::{ChannelKind, IndexedChannel, IndexedJob, IndexedService, Report, revision};
 use crate::k8s::names;
 use crate::reconcile::error::BLOCKING;
 use crate::revisions::History;
@@ -44,6 +44,8 @@ pub struct Plan {
     pub expected: BTreeSet<String>,
     /// Its channels, in the order of the spec.
     pub channels: Vec<PlannedChannel>,
+    /// Its services that a channel of direct invocation leaves out.
+    pub not_invoked: BTreeSet<String>,
     /// Its jobs, in the order of the spec.
     pub jobs: Vec<PlannedJob>,
     /// Where its channels answer.
@@ -152,6 +154,7 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
     Plan {
         channels: own.map_or_else(Vec::new, |own| planned(own, kept, version, deployed)),
         jobs: own.map_or_else(Vec::new, |own| planned_jobs(own, kept, version, deployed)),
+        not_invoked: own.map_or_else(BTreeSet::new, not_invoked),
         expected: expected.unwrap_or_else(|| service.spec.expected_services.iter().cloned().collect()),
         revision: files.map(|files| revision(texts(files))),
         documents: match &refusal {
@@ -209,6 +212,24 @@ fn planned(
         }
     };
     own.claims.iter().map(planned).collect()
+}
+
+/// The services whose names do not stand in the source as they are, or are none that the load balancer lets pass.
+fn not_invoked(own: &Checked<'_>) -> BTreeSet<String> {
+    let mut claims = own.claims.iter();
+    let is_direct = claims.any(|claim| claim.wanted.kind == ChannelKind::DirectInvocation);
+    let Some(version) = own.result.as_ref().ok().filter(|_| is_direct) else {
+        return BTreeSet::new();
+    };
+    let files: BTreeSet<String> = version.files.keys().cloned().collect();
+    let project = documents::project(own.texts());
+    let mut names: BTreeSet<_> = documents::services(&project, Some(files), &[])
+        .services
+        .into_keys()
+        .collect();
+    names.extend(version.services().chain(&version.expected).cloned());
+    version.invoked().for_each(|name| drop(names.remove(name)));
+    names
 }
 
 /// The same of the jobs.

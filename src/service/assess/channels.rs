@@ -8,6 +8,9 @@ use crate::cluster::desired::network;
 use crate::exchange::{ChannelKind, IndexedChannel};
 use crate::service::plan::{Plan, PlannedChannel};
 
+/// How many services are told one by one.
+const TOLD: usize = 5;
+
 /// What is told of those that are not as they should be.
 const TROUBLE: Trouble = Trouble {
     list: "status.endpoints",
@@ -70,6 +73,17 @@ pub fn judged(service: &str, plan: &Plan) -> Option<Judged> {
                 what,
                 " of them, too, and does not get it",
             ]);
+        }
+    }
+    if !plan.not_invoked.is_empty() {
+        let names: Vec<_> = plan.not_invoked.iter().map(String::as_str).collect();
+        let told = names.get(..TOLD).unwrap_or(&names).join(", ");
+        let more = names.len().saturating_sub(TOLD);
+        message += &format!(
+            "; not invoked by a client of their own, because their names do not stand in the source or are none for a path: {told}"
+        );
+        if more > 0 {
+            message += &format!(" and {more} more");
         }
     }
     Some((true, Reason::AllActive, message))

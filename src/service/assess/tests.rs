@@ -20,6 +20,7 @@ pub fn planned() -> Plan {
         documents: Publication::default(),
         expected: std::collections::BTreeSet::new(),
         channels: vec![],
+        not_invoked: std::collections::BTreeSet::new(),
         jobs: vec![],
         address: "http://demo.n.svc:11223".into(),
         revisions: crate::revisions::History::default(),

@@ -108,6 +108,24 @@ fn what_stays_meanwhile_is_told() {
 }
 
 #[test]
+fn services_that_are_left_out_are_told() {
+    let mut found = plan(
+        vec![channel("c", None)],
+        vec![Some(report(Phase::Serving, "now", None))],
+    );
+    found.not_invoked = (1..=7).map(|number| format!("s{number}")).collect();
+    let message = judged("s", &found).unwrap().2;
+    assert!(
+        message.starts_with("channel c answers; not invoked by a client of their own"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("path: s1, s2, s3, s4, s5 and 2 more"),
+        "{message}"
+    );
+}
+
+#[test]
 fn those_who_want_the_same_path_are_told() {
     let mut rival = channel("c", None);
     rival.claim.rivals = vec!["channel x of ZatoService y".into()];

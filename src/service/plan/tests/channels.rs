@@ -118,6 +118,31 @@ fn documents_say_who_invokes_services_directly() {
     assert_eq!(operation["security"], json!([]));
     assert_eq!(operation["responses"]["401"], Value::Null);
     assert!(found.channels[0].problem.is_none());
+    assert!(found.not_invoked.is_empty());
+}
+
+/// Zato makes a name where none stands, and the load balancer lets not every name pass: they stay as they were, and it is told.
+#[test]
+fn services_that_no_client_of_its_own_invokes_are_known() {
+    let direct = json!({"name": "direct", "directInvocation": {"security": {"none": {}}}});
+    let text = format!(
+        "{}\nclass Unnamed(Service):\n    pass\n\n{}",
+        code("api.z"),
+        named("a b")
+    );
+    let source = Sourced {
+        channels: vec![serde_json::from_value(direct).unwrap()],
+        expected: vec!["by.code".into()],
+        ..with(&[], &text)
+    };
+    let names = |source: &Sourced| planned(source, &Index::default(), None).not_invoked;
+    let wanted = ["a b", "books.unnamed", "by.code"].map(str::to_owned);
+    assert_eq!(names(&source), wanted.into());
+    let without = Sourced {
+        channels: vec![],
+        ..source
+    };
+    assert!(names(&without).is_empty());
 }
 
 /// Beside the document lies what callers of SOAP are told, of the services that the channel calls.
