@@ -43,6 +43,8 @@ pub struct Channels {
     pace: Pace,
     /// The version of the Secret from which each definition has its password: Zato does not tell passwords.
     passwords: BTreeMap<String, String>,
+    /// Definitions that got their names, until every WebSocket row was written since.
+    made: BTreeSet<String>,
     /// What channels for SOAP lead to.
     soap: Soap,
     reports: Reports,
@@ -101,18 +103,19 @@ impl Channels {
         if !done.changed.is_empty() {
             definitions = self::definitions(server).await?;
         }
-        let made = needed
-            .keys()
-            .filter(|name| !known.contains(*name))
-            .cloned()
-            .collect();
+        let made = needed.keys().filter(|name| !known.contains(*name));
+        self.made.extend(made.cloned());
         let ids = definitions
             .iter()
             .map(|found| (found.name.clone(), found.id))
             .collect();
         let (found, sockets) = (server.channels().await?, server.web_sockets().await?);
         write_rows(&all.rows, &found, &ids, server, &mut done).await;
-        web_sockets::write(&all.sockets, &sockets, &ids, &made, server, &mut done).await?;
+        web_sockets::write(&all.sockets, &sockets, &ids, &self.made, server, &mut done).await?;
+        let is_open = |name: &String| done.failed.contains_key(name) || done.early.contains(name);
+        if !all.sockets.iter().any(|socket| is_open(&socket.name)) {
+            self.made.clear();
+        }
         if self.pace.is_too_long() {
             done.give_up();
         }
@@ -122,7 +125,9 @@ impl Channels {
             let of_sockets = sockets.iter().filter_map(|row| row.security_id.as_i64());
             let used = found.iter().filter_map(|row| row.security_id).chain(of_sockets);
             let used: BTreeSet<_> = used.collect();
-            let is_used = |one: &&Definition| needed.contains_key(&one.name) || used.contains(&one.id);
+            // Also of channels that only a newer agent knows: Zato would open or delete them.
+            let named: BTreeSet<_> = of_index(wanted).collect();
+            let is_used = |one: &&Definition| named.contains(&one.name) || used.contains(&one.id);
             for unused in definitions.iter().filter(|one| !is_used(one)) {
                 self.passwords.remove(&unused.name);
                 done.note(&unused.name, server.delete_definition(unused).await);
@@ -173,6 +178,13 @@ impl Channels {
     }
 }
 
+/// The definitions that channels of the index need, whatever their kind.
+fn of_index(wanted: &Wanted) -> impl Iterator<Item = String> {
+    let services = wanted.index.services.values();
+    let channels = services.flat_map(|service| service.channels.values());
+    channels.filter_map(|channel| channel.security.as_ref().map(definition))
+}
+
 /// Rows for SOAP wait until the server has what they lead to.
 fn hold_back(rows: &mut [WantedRow<'_>], state: &State, done: &mut Done) {
     let of_soap = |row: &&mut WantedRow<'_>| row.channel.kind == ChannelKind::Soap && *state != State::Loaded;
@@ -220,13 +232,23 @@ async fn write_rows(
             }
             // Its service may not be there yet.
             Step::Create(row) if row.is_early => drop(done.early.insert(row.name.clone())),
-            Step::Edit(found, row) if row.is_early && found.service_name != row.service => {
+            Step::Edit(found, row) if waits(row, found) => {
                 done.early.insert(row.name.clone());
+                // What is to be closed does not stay open meanwhile.
+                if row.channel.security.is_some() && found.security_id.is_none() {
+                    done.is_stuck |= server.delete_channel(found.id).await.is_err();
+                }
             }
             Step::Create(row) => done.note(&row.name, write(row, None, ids, server).await),
             Step::Edit(found, row) => done.note(&row.name, write(row, Some(found.id), ids, server).await),
         }
     }
+}
+
+/// Whether a row stays as it is until what it leads to is there. Those for SOAP lead to one service, which must have read first what
+/// each path calls.
+fn waits(row: &WantedRow<'_>, found: &Row) -> bool {
+    row.is_early && (found.service_name != row.service || row.channel.kind == ChannelKind::Soap)
 }
 
 async fn write(

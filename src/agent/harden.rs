@@ -11,10 +11,9 @@ use crate::cluster::desired::paths;
 
 /// Channels through which `pubapi` could run any service and upload code.
 const ADMINISTRATIVE_CHANNELS: &str = "UPDATE http_soap SET is_active = 0 WHERE url_path LIKE '/zato/json/%'";
-/// WebSocket channels of ours whose definition of who may call has gone: the server would open them to everybody. The agent makes
-/// them as they should be when it runs.
-const UNGUARDED_WEB_SOCKETS: &str = "UPDATE channel_web_socket SET is_active = 0 WHERE name LIKE ?1
-    AND security_id IS NOT NULL AND security_id NOT IN (SELECT id FROM sec_base)";
+/// WebSocket channels of ours: the server would listen as the database says, which may be older than the spec, or open where a
+/// definition of who may call has gone. The agent makes them as they should be when the server answers.
+const WEB_SOCKETS: &str = "UPDATE channel_web_socket SET is_active = 0 WHERE name LIKE ?1";
 /// A service of Zato that calls home.
 const CHECK_UPDATES: &str = "zato.updates.check-updates";
 
@@ -48,7 +47,7 @@ fn database(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
         )));
     }
     transaction.execute(ADMINISTRATIVE_CHANNELS, [])?;
-    transaction.execute(UNGUARDED_WEB_SOCKETS, [format!("{}%", channels::PREFIX)])?;
+    transaction.execute(WEB_SOCKETS, [format!("{}%", channels::PREFIX)])?;
     Ok(transaction.commit()?)
 }
 
@@ -138,7 +137,7 @@ mod tests {
         assert_eq!(text("SELECT group_concat(is_active) FROM http_soap"), "0,1");
         assert_eq!(
             text("SELECT group_concat(is_active) FROM channel_web_socket"),
-            "0,1,1,1"
+            "0,0,0,1"
         );
     }
 

@@ -237,7 +237,12 @@ mod tests {
         for _ in 0..TRIES {
             assert_eq!(fail(), None);
         }
-        assert_eq!(fail().as_deref(), Some("it is not in the server's database"));
+        assert_eq!(
+            fail().as_deref(),
+            Some(
+                "it is not in the server's database: it is made again; if this stays, see who deletes it in the dashboard"
+            )
+        );
         assert_eq!(next(&pace), "later");
     }
 }

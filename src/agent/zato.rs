@@ -35,7 +35,9 @@ pub enum Error {
     )]
     Scheduler(#[source] reqwest::Error),
     /// What a request needs is not there.
-    #[error("{0} is not in the server's database")]
+    #[error(
+        "{0} is not in the server's database: it is made again; if this stays, see who deletes it in the dashboard"
+    )]
     Missing(String),
     /// It answers, but not as Zato 3.2 does.
     #[error("{service}: {why}")]

@@ -228,7 +228,8 @@ fn not_invoked(own: &Checked<'_>) -> BTreeSet<String> {
         .into_keys()
         .collect();
     names.extend(version.services().chain(&version.expected).cloned());
-    version.invoked().for_each(|name| drop(names.remove(name)));
+    let invoked: BTreeSet<_> = version.invoked().collect();
+    names.retain(|name| !invoked.contains(name));
     names
 }
 

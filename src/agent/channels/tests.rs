@@ -2,7 +2,7 @@
 
 use super::rows::tests::{channel, loaded, wanted};
 use super::*;
-use crate::exchange::LoadState;
+use crate::exchange::{IndexedChannel, LoadState};
 
 #[test]
 fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
@@ -118,4 +118,45 @@ fn what_does_not_stay_is_told() {
     done.give_up();
     assert!(!done.is_settled() && done.changed.is_empty());
     assert!(done.failed["x"].contains("does not stay"));
+}
+
+/// One service answers all of SOAP: a row that leads to it already may not change before that one knows what the path calls now.
+#[test]
+fn rows_wait_as_long_as_what_they_lead_to() {
+    let soap = IndexedChannel {
+        kind: ChannelKind::Soap,
+        ..channel("/s", &["POST"], Some("client"))
+    };
+    let wanted = wanted(&[("rest", channel("/r", &["GET"], None)), ("soap", soap)]);
+    for (state, is_early) in [(LoadState::Loading, true), (LoadState::Loaded, false)] {
+        for row in wanted_rows(&wanted, &loaded(state)) {
+            let found = |service: &str| Row {
+                service_name: service.into(),
+                ..Row::default()
+            };
+            let is_soap = row.channel.kind == ChannelKind::Soap;
+            assert_eq!(
+                waits(&row, &found(row.service)),
+                is_early && is_soap,
+                "{}",
+                row.name
+            );
+            assert_eq!(waits(&row, &found("other")), is_early, "{}", row.name);
+        }
+    }
+}
+
+/// What a channel needs that this agent does not know stays.
+#[test]
+fn definitions_of_all_channels_are_needed() {
+    let unknown = IndexedChannel {
+        kind: ChannelKind::Unknown,
+        ..channel("", &[], Some("newer"))
+    };
+    let wanted = wanted(&[("a", unknown), ("b", channel("/b", &["GET"], Some("client")))]);
+    let names: Vec<_> = of_index(&wanted).collect();
+    assert_eq!(
+        names,
+        ["kubernetes basic auth newer", "kubernetes basic auth client"]
+    );
 }

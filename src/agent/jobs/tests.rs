@@ -15,7 +15,7 @@ fn what_was_changed_is_told_when_it_is_found_as_it_should_be() {
     assert_eq!(told["s"].keys().collect::<Vec<_>>(), ["b"]);
     done.note("kubernetes s b", Err(Error::Missing("x".into())));
     let told = reports(&jobs, &done);
-    let error = "x is not in the server's database";
+    let error = "x is not in the server's database: it is made again; if this stays, see who deletes it in the dashboard";
     assert_eq!(told["s"]["b"].error.as_deref(), Some(error));
 }
 

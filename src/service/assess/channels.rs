@@ -79,11 +79,10 @@ pub fn judged(service: &str, plan: &Plan) -> Option<Judged> {
         let names: Vec<_> = plan.not_invoked.iter().map(String::as_str).collect();
         let told = names.get(..TOLD).unwrap_or(&names).join(", ");
         let more = names.len().saturating_sub(TOLD);
-        message += &format!(
-            "; not invoked by a client of their own, because their names do not stand in the source or are none for a path: {told}"
-        );
+        let why = "because their names do not stand in the source or are none for a path";
+        message.extend(["; not invoked by a client of their own, ", why, ": ", &told]);
         if more > 0 {
-            message += &format!(" and {more} more");
+            message.extend([" and ", &more.to_string(), " more"]);
         }
     }
     Some((true, Reason::AllActive, message))
