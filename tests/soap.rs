@@ -46,7 +46,7 @@ fn write(folder: &Path) {
     let index = Index::sealed([("s".to_owned(), version)].into());
     let wanted = Wanted::complete(index, |_, _| Some(SERVICES.into())).unwrap();
     for (name, text) in [
-        (soap::FILE, soap::text(&wanted).unwrap()),
+        (soap::FILE, soap::wish(&wanted).text.unwrap()),
         ("services.py", SERVICES.into()),
         (documents::WSDL_KEY, published.wsdl.unwrap()),
     ] {

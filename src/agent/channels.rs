@@ -94,7 +94,9 @@ impl Channels {
 
     async fn look(&mut self, wanted: &Wanted, all: &mut All<'_>, server: &Server) -> Result<Done, Error> {
         let mut done = Done::default();
-        hold_back(&mut all.rows, &self.soap.state(wanted, server).await?, &mut done);
+        let state = self.soap.state(wanted, server).await?;
+        let left_out = |owner: &str| self.soap.left_out(wanted, owner);
+        hold_back(&mut all.rows, &state, left_out, &mut done);
         let all = &*all;
         let mut definitions = definitions(server).await?;
         let needed = all.securities();
@@ -111,6 +113,8 @@ impl Channels {
             .collect();
         let (found, sockets) = (server.channels().await?, server.web_sockets().await?);
         write_rows(&all.rows, &found, &ids, server, &mut done).await;
+        // What has failed is not on its way.
+        done.early.retain(|name| !done.failed.contains_key(name));
         web_sockets::write(&all.sockets, &sockets, &ids, &self.made, server, &mut done).await?;
         let is_open = |name: &String| done.failed.contains_key(name) || done.early.contains(name);
         if !all.sockets.iter().any(|socket| is_open(&socket.name)) {
@@ -185,15 +189,23 @@ fn of_index(wanted: &Wanted) -> impl Iterator<Item = String> {
     channels.filter_map(|channel| channel.security.as_ref().map(definition))
 }
 
-/// Rows for SOAP wait until the server has what they lead to.
-fn hold_back(rows: &mut [WantedRow<'_>], state: &State, done: &mut Done) {
-    let of_soap = |row: &&mut WantedRow<'_>| row.channel.kind == ChannelKind::Soap && *state != State::Loaded;
+/// Rows for SOAP wait until the server has what they lead to. `left_out`: why those of a `ZatoService` lead to nothing.
+fn hold_back(
+    rows: &mut [WantedRow<'_>],
+    state: &State,
+    mut left_out: impl FnMut(&str) -> Option<String>,
+    done: &mut Done,
+) {
+    let of_soap = |row: &&mut WantedRow<'_>| row.channel.kind == ChannelKind::Soap;
     for row in rows.iter_mut().filter(of_soap) {
-        row.is_early = true;
-        done.early.insert(row.name.clone());
-        if let State::Failed(why) = state {
-            done.failed.insert(row.name.clone(), why.clone());
+        let name = row.name.clone();
+        match (left_out(row.place.0), state) {
+            (Some(why), _) => drop(done.failed.insert(name, why)),
+            (None, State::Failed(why)) => drop(done.failed.insert(name, why.clone())),
+            (None, State::Loading) => drop(done.early.insert(name)),
+            (None, State::Loaded) => continue,
         }
+        row.is_early = true;
     }
 }
 

@@ -14,7 +14,7 @@ use crate::exchange::{INDEX_KEY, Index, hash};
 use crate::python::modules::is_in_package;
 
 /// More than any file of ours has.
-pub const MOST_BYTES: u64 = 1024 * 1024;
+const MOST_BYTES: u64 = 1024 * 1024;
 /// Files in the folder that are no user's.
 pub const OURS: [&str; 2] = [removal::FILE, soap::FILE];
 

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::code::{self, Wanted};
 use super::zato::{self, Server};
 use super::{Error, loading};
 use crate::cluster::desired::paths;
 use crate::documents;
-use crate::exchange::{ChannelKind, hash};
+use crate::exchange::{ChannelKind, IndexedChannel, IndexedService, hash};
+use crate::openapi::project::Project;
 use crate::openapi::soap::{Shapes, operations};
 
 /// The file of the service. No user's file may have this name.
@@ -23,6 +24,9 @@ pub const FILE: &str = "zato_operator_soap.py";
 pub const SERVICE: &str = "zato-operator.soap";
 /// What the file says before it is told of channels, and where.
 const SOURCE: (&str, &str) = (include_str!("soap.py"), "TABLE = json.loads('{}')");
+/// What may describe the messages of one `ZatoService`, and of all: with its escapes the file stays below what is read of one.
+const OWNER_BYTES: usize = 150_000;
+const TOTAL_BYTES: usize = 600_000;
 /// How often the file is written before it is told that the server does not load it.
 const TRIES: u32 = 5;
 
@@ -40,8 +44,8 @@ pub enum State {
 /// Keeps the file.
 pub struct Soap {
     folder: PathBuf,
-    /// The text of the file for a revision of the index; none: no channel needs it.
-    text: Option<(String, Option<String>)>,
+    /// The file for a revision of the index.
+    wish: Option<(String, Wish)>,
     written: Option<Instant>,
     tries: u32,
 }
@@ -57,7 +61,7 @@ impl Soap {
     fn new(folder: &Path) -> Self {
         Self {
             folder: folder.into(),
-            text: None,
+            wish: None,
             written: None,
             tries: 0,
         }
@@ -74,7 +78,7 @@ impl Soap {
             return Ok(());
         };
         let path = self.folder.join(FILE);
-        if code::read(&path).as_ref() == Some(&text) || text.len() as u64 > code::MOST_BYTES {
+        if code::read(&path).as_ref() == Some(&text) {
             return Ok(());
         }
         code::replace(&path, &text)?;
@@ -87,14 +91,6 @@ impl Soap {
         let Some(text) = self.wanted(wanted) else {
             return Ok(State::Loaded);
         };
-        if text.len() as u64 > code::MOST_BYTES {
-            let why = format!(
-                "what describes the messages has {} bytes, and {} fit: name fewer services",
-                text.len(),
-                code::MOST_BYTES
-            );
-            return Ok(State::Failed(why));
-        }
         let source = server.source(SERVICE).await?;
         if source.is_some_and(|source| source.hash == hash(text.as_bytes())) {
             self.tries = 0;
@@ -134,73 +130,117 @@ impl Soap {
 
     /// What the file must be; none: no channel needs it.
     fn wanted(&mut self, wanted: &Wanted) -> Option<String> {
+        self.wish(wanted).text.clone()
+    }
+
+    /// Why the rows of a `ZatoService` are not made, if the file has no room for what they need.
+    pub fn left_out(&mut self, wanted: &Wanted, owner: &str) -> Option<String> {
+        let bytes = *self.wish(wanted).left_out.get(owner)?;
+        Some(format!(
+            "what describes the messages has {bytes} bytes, and {OWNER_BYTES} fit, {TOTAL_BYTES} of all ZatoServices of the cluster: name fewer services in the channel"
+        ))
+    }
+
+    fn wish(&mut self, wanted: &Wanted) -> &Wish {
         let revision = &wanted.index.revision;
-        if self.text.as_ref().is_none_or(|(known, _)| known != revision) {
-            self.text = Some((revision.clone(), text(wanted)));
-        }
-        self.text.as_ref()?.1.clone()
+        let known = self.wish.take().filter(|(known, _)| known == revision);
+        let known = known.unwrap_or_else(|| (revision.clone(), wish(wanted)));
+        &self.wish.insert(known).1
     }
 }
 
-/// The text of the file; none: there is no channel for SOAP.
-pub fn text(wanted: &Wanted) -> Option<String> {
-    let table = table(wanted)?;
-    // A text in JSON is one in Python, too.
-    let literal = Value::from(Value::from(table).to_string()).to_string();
-    let (source, place) = SOURCE;
-    Some(source.replacen(place, &format!("TABLE = json.loads({literal})"), 1))
+/// What the file must be.
+#[derive(Clone, Default)]
+pub struct Wish {
+    /// Its text; none: there is no channel for SOAP.
+    pub text: Option<String>,
+    /// The `ZatoServices` that are left out, and how many bytes describe their messages: one must not take the room of all.
+    pub left_out: BTreeMap<String, usize>,
 }
 
-/// What the service must know: which operation of which path is which service, and what messages have inside.
-fn table(wanted: &Wanted) -> Option<Map<String, Value>> {
-    let mut channels = Map::new();
-    let mut shapes = Shapes::default();
+/// The file for an index.
+pub fn wish(wanted: &Wanted) -> Wish {
+    let (mut table, mut left_out) = (Table::default(), BTreeMap::new());
     let mut project = None;
-    for indexed in wanted.index.services.values() {
-        let is_soap = |kind: ChannelKind| kind == ChannelKind::Soap;
-        let mut own = indexed
-            .channels
-            .values()
-            .filter(|channel| is_soap(channel.kind))
-            .peekable();
-        if own.peek().is_none() {
+    let mut bytes = 0;
+    for (owner, indexed) in &wanted.index.services {
+        let mut channels = indexed.channels.values();
+        if !channels.any(|channel| channel.kind == ChannelKind::Soap) {
             continue;
         }
         // Models may be in files of others.
-        let files = wanted
-            .files
-            .iter()
-            .map(|(file, text)| (file.as_str(), text.as_str()));
+        let files = wanted.files.iter();
+        let files = files.map(|(file, text)| (file.as_str(), text.as_str()));
         let project = project.get_or_insert_with(|| documents::project(files));
+        let own = Table::of(owner, indexed, project);
+        let length = own.json().to_string().len();
+        if length > OWNER_BYTES || bytes + length > TOTAL_BYTES {
+            left_out.insert(owner.clone(), length);
+            continue;
+        }
+        bytes += length;
+        table.add(own);
+    }
+    let is_needed = !table.channels.is_empty() || !left_out.is_empty();
+    let (source, place) = SOURCE;
+    // A text in JSON is one in Python, too.
+    let literal = || Value::from(table.json().to_string()).to_string();
+    let text = is_needed.then(|| source.replacen(place, &format!("TABLE = json.loads({})", literal()), 1));
+    Wish { text, left_out }
+}
+
+/// What the service must know: which operation of which path is which service, and what messages have inside.
+#[derive(Default)]
+struct Table {
+    channels: Map<String, Value>,
+    services: Map<String, Value>,
+    models: Map<String, Value>,
+}
+
+impl Table {
+    /// What the channels of one `ZatoService` need.
+    fn of(owner: &str, indexed: &IndexedService, project: &Project) -> Self {
         let api = documents::services(project, Some(indexed.files.keys().cloned().collect()), &[]);
-        let names = operations(&api);
-        for channel in own {
-            let called = indexed.called(channel).filter_map(|service| {
+        let (names, mut shapes) = (operations(&api), Shapes::new(&format!("{owner} ")));
+        let mut channels = Map::new();
+        let soap = |channel: &&IndexedChannel| channel.kind == ChannelKind::Soap;
+        for channel in indexed.channels.values().filter(soap) {
+            let mut called = BTreeMap::new();
+            for service in indexed.called(channel) {
                 shapes.add(&api, service);
-                Some((
-                    names.get(service.as_str())?.clone(),
-                    Value::from(service.as_str()),
-                ))
-            });
-            let called: BTreeMap<_, _> = called.collect();
+                if let Some(name) = names.get(service.as_str()) {
+                    called.insert(name.clone(), Value::from(service.as_str()));
+                }
+            }
             let called: Map<_, _> = called.into_iter().collect();
-            channels
-                .entry(channel.url_path.clone())
-                .or_insert_with(|| called.into());
+            channels.insert(channel.url_path.clone(), called.into());
+        }
+        let [services, models] = shapes.into_parts();
+        Self {
+            channels,
+            services,
+            models,
         }
     }
-    if channels.is_empty() {
-        return None;
+
+    /// Of two with one path, which the operator may keep for a moment, the first counts.
+    fn add(&mut self, other: Self) {
+        for (path, called) in other.channels {
+            self.channels.entry(path).or_insert(called);
+        }
+        self.services.extend(other.services);
+        self.models.extend(other.models);
     }
-    let mut table = shapes.json();
-    table.insert("channels".into(), channels.into());
-    Some(table)
+
+    fn json(&self) -> Value {
+        json!({"channels": self.channels, "services": self.services, "models": self.models})
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Index, IndexedChannel};
+    use crate::exchange::Index;
     use crate::service::check::indexed;
 
     const ONE: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'a \"one\"'\n    input = 'x'\n";
@@ -222,7 +262,12 @@ mod tests {
 
     #[test]
     fn the_file_says_what_each_path_calls() {
-        let table = Value::from(table(&wanted(&["/a", "/b"])).unwrap());
+        let all = wanted(&["/a", "/b"]);
+        let files = all
+            .files
+            .iter()
+            .map(|(file, text)| (file.as_str(), text.as_str()));
+        let table = Table::of("s", &all.index.services["s"], &documents::project(files)).json();
         let called = serde_json::json!({"a__one_": "a \"one\""});
         assert_eq!(table["channels"], serde_json::json!({"/a": called, "/b": called}));
         let service = &table["services"]["a \"one\""];
@@ -231,9 +276,41 @@ mod tests {
             serde_json::json!({"fields": [{"name": "x", "kind": "text", "required": true}]})
         );
         assert_eq!(service["output"], "any");
-        let text = text(&wanted(&["/a"])).unwrap();
+        let text = wish(&wanted(&["/a"])).text.unwrap();
         assert!(text.contains("TABLE = json.loads(\"{") && !text.contains(SOURCE.1));
         assert!(crate::python::check(FILE, &text).unwrap().contains(SERVICE));
+    }
+
+    /// One that describes too much takes the room of no other.
+    #[test]
+    fn a_zato_service_that_does_not_fit_is_left_out() {
+        let fields: Vec<_> = (0..200).map(|number| format!("'field_{number}'")).collect();
+        let class = |number: usize| {
+            format!(
+                "class B{number}(Service):\n    name = 'b.{number}'\n    input = {}\n",
+                fields.join(", ")
+            )
+        };
+        let large: String = (0..50).map(class).collect();
+        let large = format!("from zato.server.service import Service\n\n{large}");
+        let mut all = wanted(&["/a"]);
+        let mut version = indexed([("b.py", large.as_str())].into_iter()).unwrap();
+        let channel = IndexedChannel {
+            kind: ChannelKind::Soap,
+            url_path: "/b".into(),
+            ..IndexedChannel::default()
+        };
+        version.channels.insert("c".into(), channel);
+        all.index.services.insert("before".into(), version);
+        all.files.insert("b.py".into(), large);
+        let found = wish(&all);
+        assert_eq!(found.left_out.keys().collect::<Vec<_>>(), ["before"]);
+        let text = found.text.unwrap();
+        assert!(text.contains("/a") && !text.contains("field_199"));
+        let mut soap = Soap::new(Path::new("none"));
+        let why = soap.left_out(&all, "before").unwrap();
+        assert!(why.ends_with("name fewer services in the channel"), "{why}");
+        assert_eq!(soap.left_out(&all, "s"), None);
     }
 
     /// It is there while a channel needs it, and goes when it is told to.

@@ -84,14 +84,25 @@ pub fn ncname(name: &str) -> String {
 }
 
 /// The messages of services, as data: what each one has inside, and the models that they refer to.
-#[derive(Default)]
 pub struct Shapes {
+    /// Before the names of models: files of several owners may read one model otherwise.
+    prefix: String,
     services: Map<String, Value>,
     models: Map<String, Value>,
     waiting: Vec<String>,
 }
 
 impl Shapes {
+    /// Nothing yet. `prefix` stands before the names of models.
+    pub fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.into(),
+            services: Map::new(),
+            models: Map::new(),
+            waiting: vec![],
+        }
+    }
+
     /// Adds a service with all that its messages refer to.
     pub fn add(&mut self, api: &Api, service: &str) {
         let Some(found) = api.services.get(service) else {
@@ -105,16 +116,16 @@ impl Shapes {
         self.services.insert(service.to_owned(), shape);
         while let Some(model) = self.waiting.pop() {
             let fields = api.models.get(&model).map(|model| self.fields(&model.fields));
-            self.models.insert(model, fields.unwrap_or_else(|| json!([])));
+            self.models.insert(
+                format!("{}{model}", self.prefix),
+                fields.unwrap_or_else(|| json!([])),
+            );
         }
     }
 
-    /// `{"services": .., "models": ..}`
-    pub fn json(self) -> Map<String, Value> {
-        [("services", self.services), ("models", self.models)]
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .into_iter()
-            .collect()
+    /// Services and models, by their names.
+    pub fn into_parts(self) -> [Map<String, Value>; 2] {
+        [self.services, self.models]
     }
 
     fn message(&mut self, kind: Option<&Type>) -> Value {
@@ -166,11 +177,12 @@ impl Shapes {
     }
 
     fn model(&mut self, name: &str) -> Value {
-        if !self.models.contains_key(name) {
-            self.models.insert(name.to_owned(), Value::Null);
+        let full = format!("{}{name}", self.prefix);
+        if !self.models.contains_key(&full) {
+            self.models.insert(full.clone(), Value::Null);
             self.waiting.push(name.to_owned());
         }
-        json!({"model": name})
+        json!({"model": full})
     }
 }
 
@@ -183,11 +195,12 @@ mod tests {
 
     fn shapes(text: &str) -> Value {
         let api = api(&[("m", &format!("{HEAD}{text}"))], &[]);
-        let mut shapes = Shapes::default();
+        let mut shapes = Shapes::new("");
         for service in api.services.keys() {
             shapes.add(&api, service);
         }
-        shapes.json().into()
+        let [services, models] = shapes.into_parts();
+        json!({"services": services, "models": models})
     }
 
     /// Models once, whoever refers to them, also to themselves; lists and nulls; what has no name in XML is left out.

@@ -66,7 +66,7 @@ fn rows_for_soap_wait_for_what_they_lead_to() {
     let told = |state: &State| {
         let mut rows = wanted_rows(&wanted, &loaded(LoadState::Loaded));
         let mut done = Done::default();
-        hold_back(&mut rows, state, &mut done);
+        hold_back(&mut rows, state, |_| None, &mut done);
         let early: Vec<_> = rows.iter().map(|row| row.is_early).collect();
         let all = All {
             rows,
