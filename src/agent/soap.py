@@ -15,12 +15,22 @@ TABLE = json.loads('{}')
 
 # Of a request.
 MOST_BYTES = 10_000_000
+# Attributes are counted with them.
 MOST_ELEMENTS = 200_000
 MOST_DEPTH = 100
+# Of one element.
+MOST_ATTRIBUTES = 100
+# Characters of the URI of a namespace.
+MOST_URI = 1_000
+# How much the parser gets at a time, and how much of one tag or comment, without its end, it may keep.
+PIECE = 64 * 1024
+MOST_OPEN = 1_000_000
 
 NAMESPACE = 'urn:zato:services'
 XSI = 'http://www.w3.org/2001/XMLSchema-instance'
 XS = 'http://www.w3.org/2001/XMLSchema'
+XML = 'http://www.w3.org/XML/1998/namespace'
+XMLNS = 'http://www.w3.org/2000/xmlns/'
 SOAP11 = 'http://schemas.xmlsoap.org/soap/envelope/'
 SOAP12 = 'http://www.w3.org/2003/05/soap-envelope'
 CONTENT_TYPES = {SOAP11: 'text/xml; charset=utf-8', SOAP12: 'application/soap+xml; charset=utf-8'}
@@ -28,6 +38,8 @@ CODES = {SOAP11: {'sender': 'Client', 'receiver': 'Server', 'version': 'VersionM
          SOAP12: {'sender': 'Sender', 'receiver': 'Receiver', 'version': 'VersionMismatch', 'header': 'MustUnderstand'}}
 
 NAME = re.compile(r'[A-Za-z_][A-Za-z0-9._-]*')
+# A prefix, if there is one, and the local part. What else a name may have inside, expat has seen to.
+PREFIXED = re.compile(r'(?:([^:\d.-][^:]*):)?([^:\d.-][^:]*)')
 # One that is longer takes its time.
 INTEGER = re.compile(r'[+-]?[0-9]{1,500}')
 NUMBER = re.compile(r'[+-]?([0-9]{1,500}\.?[0-9]{0,500}|\.[0-9]{1,500})([eE][+-]?[0-9]{1,9})?|[+-]?INF|NaN')
@@ -48,7 +60,7 @@ class Fault(Exception):
 # Requests: from text to elements.
 
 class Element:
-    """ One of a request. Names have their namespace and a space in front of them, if there is one. """
+    """ One of a request. Names, those of attributes, too, are a URI, empty where there is no namespace, and a local part. """
     __slots__ = ('name', 'attributes', 'children', 'parts')
 
     def __init__(self, name, attributes):
@@ -59,7 +71,7 @@ class Element:
 
     @property
     def local(self):
-        return self.name.split(' ')[-1]
+        return self.name[1]
 
     @property
     def text(self):
@@ -67,17 +79,24 @@ class Element:
 
     @property
     def is_nil(self):
-        return self.attributes.get(XSI + ' nil', '').strip() in ('true', '1')
+        return self.attributes.get((XSI, 'nil'), '').strip() in ('true', '1')
 
 
 class Reader:
-    """ Reads a document that nobody vouches for: without definitions of its own, and within bounds. """
+    """ Reads a document that nobody vouches for: without definitions of its own, and within bounds.
+
+    Prefixes are resolved here. Expat would write the whole URI into each name: a message of 2 MB becomes 2 GB.
+    """
 
     def __init__(self):
         self.root = None
         self.path = []
         self.count = 0
-        self.parser = expat.ParserCreate(namespace_separator=' ')
+        # The namespaces that prefixes have here, and, for each element of the path, what those that it binds had before.
+        # There is no copy for each element: with many prefixes, it would take its time.
+        self.bound = {'': '', 'xml': XML}
+        self.before = []
+        self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartDoctypeDeclHandler = self.doctype
         self.parser.StartElementHandler = self.start
@@ -88,48 +107,109 @@ class Reader:
         if len(raw) > MOST_BYTES:
             raise Fault('the message has more than %d bytes' % MOST_BYTES)
         try:
-            self.parser.Parse(raw, True)
+            self.feed(raw)
         except (expat.ExpatError, ValueError, LookupError) as error:
             raise Fault('the message is no XML: %s' % error)
         return self.root
+
+    def feed(self, raw):
+        """ In pieces: a Fault of a handler comes out at the end of its piece, and nothing after that is parsed. """
+        seen = 0
+        for start in range(0, max(len(raw), 1), PIECE):
+            end = start + PIECE
+            self.parser.Parse(raw[start:end], end >= len(raw))
+            # Handlers see a tag when all its attributes are in memory, and expat may begin it anew with each piece. Where
+            # expat has only kept a piece, for later, there is no index.
+            seen = max(seen, self.parser.CurrentByteIndex)
+            if end - seen > MOST_OPEN:
+                raise Fault('the message has a tag or a comment of more than %d bytes' % MOST_OPEN)
 
     # Entities are made in such definitions alone: none of them is ever read.
     def doctype(self, *_):
         raise Fault('the message has a DOCTYPE, which SOAP forbids')
 
     def start(self, name, attributes):
-        self.count += 1
+        self.count += 1 + len(attributes)
         if self.count > MOST_ELEMENTS or len(self.path) >= MOST_DEPTH:
-            raise Fault('the message has more than %d elements, or %d within each other' % (MOST_ELEMENTS, MOST_DEPTH))
-        element = Element(name, attributes)
+            raise Fault('the message has more than %d elements and attributes, or %d elements within each other'
+                        % (MOST_ELEMENTS, MOST_DEPTH))
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise Fault('the message has an element with more than %d attributes' % MOST_ATTRIBUTES)
+        before, attributes = self.scope(attributes)
+        prefix, local = parts_of(name)
+        element = Element((self.uri_of(prefix), local), attributes)
         if self.path:
             self.path[-1].children.append(element)
         else:
             self.root = element
         self.path.append(element)
+        self.before.append(before)
+
+    def scope(self, attributes):
+        """ Binds what an element binds; the answer is what these prefixes had before, and the attributes that are left. """
+        before, others = {}, []
+        for name, value in attributes.items():
+            prefix, local = parts_of(name)
+            if prefix == 'xmlns':
+                before[local] = self.bind(local, value)
+            elif name == 'xmlns':
+                before[''] = self.bind('', value)
+            else:
+                others.append((prefix, local, value))
+        # Only now: a prefix may be bound behind its use. One without a prefix has no namespace, whatever the default is.
+        resolved = {(self.uri_of(prefix) if prefix else '', local): value for prefix, local, value in others}
+        if len(resolved) != len(others):
+            raise Fault('the message is no XML: an element has an attribute twice')
+        return before, resolved
+
+    def bind(self, prefix, uri):
+        """ From here on; the answer is what the prefix had before. """
+        if len(uri) > MOST_URI:
+            raise Fault('the message has a namespace of more than %d characters' % MOST_URI)
+        # What namespaces in XML reserve; and only the default one can be taken back.
+        if (prefix == 'xml') != (uri == XML) or prefix == 'xmlns' or uri == XMLNS or (prefix and not uri):
+            raise Fault('the message is no XML: prefix %s must not have this namespace' % prefix)
+        before = self.bound.get(prefix)
+        self.bound[prefix] = uri
+        return before
+
+    def uri_of(self, prefix):
+        uri = self.bound.get(prefix)
+        if uri is None:
+            raise Fault('the message is no XML: prefix %s has no namespace' % prefix)
+        return uri
 
     def end(self, _):
         self.path.pop()
+        self.bound.update(self.before.pop())
 
     def data(self, text):
         self.path[-1].parts.append(text)
 
 
+def parts_of(name):
+    """ The prefix, which may be empty, and the local part. """
+    match = PREFIXED.fullmatch(name)
+    if not match:
+        raise Fault('the message is no XML: %s is no name' % name)
+    return match.group(1) or '', match.group(2)
+
+
 def version_of(root):
     """ The namespace of the envelope. """
     for version in CONTENT_TYPES:
-        if root.name == version + ' Envelope':
+        if root.name == (version, 'Envelope'):
             return version
     raise Fault('the message is no envelope of SOAP 1.1 or 1.2', 'version')
 
 
 def message_of(root, version):
     """ The one element in the body. """
-    for header in (child for child in root.children if child.name == version + ' Header'):
+    for header in (child for child in root.children if child.name == (version, 'Header')):
         for block in header.children:
-            if block.attributes.get(version + ' mustUnderstand', '').strip() in ('true', '1'):
+            if block.attributes.get((version, 'mustUnderstand'), '').strip() in ('true', '1'):
                 raise Fault('header %s is not understood' % block.local, 'header')
-    bodies = [child for child in root.children if child.name == version + ' Body']
+    bodies = [child for child in root.children if child.name == (version, 'Body')]
     if len(bodies) != 1 or len(bodies[0].children) != 1:
         raise Fault('the envelope must have one Body with one element')
     return bodies[0].children[0]
@@ -158,7 +238,7 @@ def fields_of(fields, element, is_open=False):
         name = child.local
         if is_open and name not in known:
             continue
-        if name not in known or child.name not in (name, NAMESPACE + ' ' + name):
+        if name not in known or child.name not in (('', name), (NAMESPACE, name)):
             raise Fault('element %s in %s is unknown' % (name, element.local))
         field = known[name]
         value = None if child.is_nil else value_of(field['kind'], child)
@@ -213,7 +293,7 @@ def any_of(element):
         return None
     if element.children:
         return grouped(element.children)
-    kind = element.attributes.get(XSI + ' type', '').split(':')[-1].strip()
+    kind = element.attributes.get((XSI, 'type'), '').split(':')[-1].strip()
     return simple(KINDS.get(kind, 'text'), element)
 
 
@@ -336,7 +416,7 @@ def respond(root, version, path, invoke):
     message = message_of(root, version)
     operation = message.local[:-len('Request')] if message.local.endswith('Request') else ''
     service = operations.get(operation)
-    if service is None or message.name != '%s %sRequest' % (NAMESPACE, operation):
+    if service is None or message.name != (NAMESPACE, operation + 'Request'):
         raise Fault('operation %s is unknown here: the element in Body is one that the WSDL names' % message.local)
     shape = TABLE['services'][service]
     answer = invoke(service, input_of(shape['input'], message))

@@ -4,6 +4,7 @@
 """
 
 import sys
+import tracemalloc
 import unittest
 from decimal import Decimal
 from pathlib import Path
@@ -48,6 +49,16 @@ def given(service, content):
                              lambda name, payload: seen.append((name, payload)) or {})
     assert status == 200 and seen[0][0] == service, answer
     return seen[0][1]
+
+
+def peak(text, *args, **more):
+    """ The answer, and how much memory it took at most, expat's included. """
+    raw = text.encode()
+    tracemalloc.start()
+    try:
+        return call(raw, *args, **more), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def answered(service, payload):
@@ -101,9 +112,73 @@ class Hostile(unittest.TestCase):
         self.assertIn('bytes', fault(' ' * 10_000_001, self.fail)[1])
         self.assertEqual(fault(enveloped('<soap.addRequest><a>%s</a></soap.addRequest>' % ('9' * 10_000)))[1], 'element a is no integer')
 
+    def test_names_do_not_repeat_their_namespace(self):
+        free = '<soap.freeRequest>%s</soap.freeRequest>'
+        bound = '<x xmlns:n="%s">%s</x>'
+        named = ''.join('<n:a%d/>' % number for number in range(1000))
+        attributes = ' '.join('n:a%d=""' % number for number in range(100))
+        for size in (2_000, 900_000, 2_000_000):
+            uri = 'u' * size
+            for inside in (bound % (uri, named), bound % (uri, '<n:a/>' * 2000), bound % (uri, '<n:a %s/>' % attributes),
+                           '<n:x xmlns:n="%s" %s/>' % (uri, attributes), '<x xmlns="%s">%s</x>' % (uri, '<a/>' * 2000)):
+                text = enveloped(free % inside)
+                self.assertIn('more than', fault(text, self.fail)[1])
+                # The message itself, what expat has of it, and what there is for each element.
+                self.assertLess(peak(text, self.fail)[1], 10 * len(text) + 5_000_000)
+        # As long as it may be, and all that there may be: the names are longer than all messages.
+        text = enveloped(free % (bound % ('u' * 1_000, ''.join('<n:a%d n:b=""/>' % number for number in range(90_000)))))
+        response, most = peak(text)
+        self.assertEqual(response[0], 200)
+        self.assertLess(most, 110_000_000)
+
+    def test_attributes_are_bounded(self):
+        free = '<soap.freeRequest>%s</soap.freeRequest>'
+        for count, told in ((101, 'an element with more than 100 attributes'), (800_000, 'a tag or a comment of more than')):
+            text = enveloped(free % ('<a %s/>' % ' '.join('a%d=""' % number for number in range(count))))
+            self.assertIn(told, fault(text, self.fail)[1])
+            self.assertLess(peak(text, self.fail)[1], 60_000_000)
+        many = '<a %s/>' % ' '.join('a%d=""' % number for number in range(100))
+        self.assertEqual(call(enveloped(free % many))[0], 200)
+        self.assertIn('more than', fault(enveloped(free % (many * 2_000)), self.fail)[1])
+        # Each level binds more prefixes, and those of all levels are known to each of many elements.
+        levels = ['<a %s>' % ' '.join('xmlns:p%d.%d="u"' % (level, number) for number in range(100)) for level in range(90)]
+        text = enveloped(free % (''.join(levels) + '<a xmlns:p="u"/>' * 80_000 + '</a>' * len(levels)))
+        self.assertEqual(call(text)[0], 200)
+
+    def test_what_comes_in_pieces_is_read(self):
+        # Longer than a piece, and than what a tag may have.
+        for text in ('x' * 3_000_000, 'x\r\n\u00e4\u20ac\U0001f600' * 200_000):
+            for written in (text, '<![CDATA[%s]]>' % text):
+                seen = given('soap.greet', '<name>%s</name>' % written)
+                self.assertEqual(seen, {'name': text.replace('\r\n', '\n')})
+        around = ' ' * 3_000_000
+        self.assertEqual(call(around + enveloped('<soap.freeRequest/>') + around)[0], 200)
+        tag = '<soap.greetRequest a="%s"><!--%s--><name>x</name></soap.greetRequest>' % ('a' * 400_000, 'c' * 400_000)
+        for encoding in ('utf-8', 'utf-16'):
+            self.assertEqual(call(enveloped(tag).encode(encoding))[0], 200)
+
     def test_what_is_no_xml_is_told(self):
         for text in ('', 'x', '{"a": 1}', '<a>', '--MIME_boundary', b'\xff\xfe\x00', b'<?xml version="1.0" encoding="none-such"?><a/>'):
             self.assertEqual(fault(text, self.fail)[0], 'Client', text)
+
+
+    def test_namespaces_are_those_of_their_element(self):
+        free = '<soap.freeRequest %s>%%s</soap.freeRequest>' % XSI
+        service = 'xmlns:s="urn:zato:services"'
+        # A prefix, which may be bound anew inside, and a default, which may be taken back, and which attributes do not have.
+        for inside, seen in (('<s:a %s/>' % service, {'a': ''}),
+                             ('<a xmlns=""><b/></a>', {'a': {'b': ''}}),
+                             ('<a xmlns="http://www.w3.org/2001/XMLSchema-instance" nil="true"/>', {'a': ''}),
+                             ('<a xmlns:j="http://www.w3.org/2001/XMLSchema-instance" j:nil="true"/>', {'a': None}),
+                             ('<a xmlns:i="urn:x" i:nil="true"/><b i:nil="true"/>', {'a': '', 'b': None}),
+                             ('<a i:type="int" xml:lang="en" xmlns:xml="http://www.w3.org/XML/1998/namespace">1</a>', {'a': 1})):
+            self.assertEqual(given('soap.free', inside), seen)
+        self.assertEqual(given('soap.greet', '<name xmlns=""/><s:count %s>1</s:count>' % service), {'name': '', 'count': 1})
+        for inside in ('<p:a/>', '<a p:b=""/>', '<a><b xmlns:p="urn:p"/><p:c/></a>', '<a xmlns:p=""/>', '<xmlns:a/>', '<:a/>', '<a:/>',
+                       '<i:a:b/>', '<i:1/>', '<a i:b="" j:b="" xmlns:j="http://www.w3.org/2001/XMLSchema-instance"/>',
+                       '<a xmlns:xml="urn:x"/>', '<a xmlns:xmlns="urn:x"/>', '<a xmlns:p="http://www.w3.org/2000/xmlns/"/>'):
+            code, told = fault(enveloped(free % inside), self.fail)
+            self.assertEqual((code, told[:22]), ('Client', 'the message is no XML:'), inside)
 
 
 class Operations(unittest.TestCase):
