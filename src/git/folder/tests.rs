@@ -215,3 +215,30 @@ fn names_have_a_limit() {
     let told = of("", &[("40000", &long, ObjectId([7; 20]))], &[]).unwrap_err();
     assert_eq!(told.0, "the root has a name of more than 255 bytes: shorten it");
 }
+
+/// Many names of one large folder, which is no package: each look at it is counted.
+#[test]
+fn one_folder_under_many_names_has_a_limit() {
+    let none = ObjectId([7; 20]);
+    let names: Vec<String> = (0..1100).map(|number| format!("d{number}")).collect();
+    let long = "f".repeat(2000);
+    let large = tree(&vec![("100644", long.as_str(), none); 1000]);
+    let items: Vec<_> = names
+        .iter()
+        .map(|name| ("40000", name.as_str(), id(Kind::Tree, &large)))
+        .collect();
+    let root = tree(&items);
+    let commit = format!("tree {}\nauthor a\n\nmessage", id(Kind::Tree, &root));
+    let mut pack = Pack::read(pack_of(&[
+        Wanted::Whole(1, commit.as_bytes()),
+        Wanted::Whole(2, &root),
+        Wanted::Whole(2, &large),
+    ]))
+    .unwrap();
+    let told = files(&mut pack, id(Kind::Commit, commit.as_bytes()), "").unwrap_err();
+    assert!(
+        told.0
+            .starts_with("it has more than 50,000 files and folders, more than 1 GiB"),
+        "{told}"
+    );
+}
