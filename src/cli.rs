@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, Request};
@@ -17,6 +18,7 @@ use tower::filter::FilterLayer;
 use tower::retry::RetryLayer;
 
 use crate::api::{ZatoCluster, ZatoService};
+use crate::git::poll::Permits;
 use crate::k8s::labels;
 use crate::k8s::lease::{self, Leadership, Lease};
 use crate::openapi::command::Apispec;
@@ -238,12 +240,14 @@ async fn lead(
     let may_write = leadership.clone();
     let client = self::client(config, move || may_write.is_held(), &metrics)?;
     let is_leader = metrics.is_leader.clone();
+    let permits = Arc::new(Permits::default());
     let work = scopes(operator.watch_namespaces).into_iter().map(|namespace| {
         reconcile::controller::run(
             client.clone(),
             namespace,
             settings.clone(),
             metrics.clone(),
+            permits.clone(),
             stop.clone(),
         )
     });

@@ -1,6 +1,7 @@
 //! Pure: the Python files of one folder of a commit. Nothing is followed: no link, no repository inside another one.
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use super::pack::{Broken, Kind, Object, Pack};
@@ -22,15 +23,35 @@ impl From<Broken> for Wrong {
 /// Files by name.
 pub type Files = BTreeMap<String, String>;
 
-const LINK: &[u8] = b"120000";
-const FOLDER: &[u8] = b"40000";
-const REPOSITORY: &[u8] = b"160000";
+/// The largest folder that is gone into, in bytes of its list: one has about 10,000 files.
+const LIST: usize = 512 << 10;
+/// How many files `*.py`, and folders beside them, are looked at in all.
+const PARTS: usize = 5_000;
+/// The longest name that a folder on a disk can have.
+const NAME: usize = 255;
+
+/// What a thing in a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    File,
+    Folder,
+    Link,
+    Repository,
+}
 
 /// One thing in a folder.
 #[derive(Debug, PartialEq, Eq)]
 struct Item<'a> {
-    mode: &'a [u8],
+    what: What,
     name: &'a [u8],
+    id: ObjectId,
+}
+
+/// One thing that may be code, without the folder that it is of.
+#[derive(Debug)]
+struct Part {
+    what: What,
+    name: String,
     id: ObjectId,
 }
 
@@ -38,7 +59,7 @@ struct Item<'a> {
 pub fn files(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Files, Wrong> {
     let folder = folder(pack, commit, path)?;
     let mut taken = Taken::default();
-    taken.folder(pack, &folder, path, "")?;
+    taken.folder(pack, folder, path, "")?;
     if taken.files.is_empty() {
         let told = named(path);
         return Err(Wrong(format!(
@@ -53,63 +74,97 @@ pub fn files(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Files, Wro
 struct Taken {
     files: Files,
     bytes: u64,
+    parts: usize,
 }
 
 impl Taken {
     /// `place`: of the folder in the repository; `package`: what the names of its modules begin with, with a dot at the end.
-    fn folder(&mut self, pack: &mut Pack, folder: &Object, place: &str, package: &str) -> Result<(), Wrong> {
-        for item in items(&folder.bytes)? {
-            let name = String::from_utf8_lossy(item.name);
-            let told = name.escape_debug();
+    fn folder(
+        &mut self,
+        pack: &mut Pack,
+        folder: Rc<Object>,
+        place: &str,
+        package: &str,
+    ) -> Result<(), Wrong> {
+        let parts = self.parts(&folder, place)?;
+        // While folders in it are gone into, memory has their names alone.
+        drop(folder);
+        for part in parts {
+            let told = part.name.escape_debug();
             let inside = if place.is_empty() {
                 told.to_string()
             } else {
                 format!("{place}/{told}")
             };
-            if item.mode == FOLDER {
-                self.package(pack, &item, &inside, &format!("{package}{name}"))?;
-            } else if name.ends_with(".py") {
-                self.file(pack, &item, &inside, format!("{package}{name}"))?;
+            let name = format!("{package}{}", part.name);
+            if part.what == What::Folder {
+                self.package(pack, &part, &inside, &name)?;
+            } else {
+                self.file(pack, &part, &inside, name)?;
             }
         }
         Ok(())
     }
 
+    /// What may be code in a folder.
+    fn parts(&mut self, folder: &Object, place: &str) -> Result<Vec<Part>, Wrong> {
+        let wrong = |why: &str| Wrong(format!("{} {why}", named(place)));
+        if folder.bytes.len() > LIST {
+            return Err(wrong("has too many files in one folder: divide them"));
+        }
+        let mut found = vec![];
+        for item in items(&folder.bytes) {
+            let Item { what, name, id } = item?;
+            if what != What::Folder && !name.ends_with(b".py") {
+                continue;
+            }
+            if name.len() > NAME {
+                return Err(wrong("has a name of more than 255 bytes: shorten it"));
+            }
+            self.parts += 1;
+            if self.parts > PARTS {
+                return Err(wrong(
+                    "has too many folders and files *.py, more than 5,000 with those before: name a smaller folder",
+                ));
+            }
+            let name = String::from_utf8_lossy(name).into_owned();
+            found.push(Part { what, name, id });
+        }
+        Ok(found)
+    }
+
     /// A folder with `__init__.py` is a package. Others are not looked into.
-    fn package(&mut self, pack: &mut Pack, item: &Item<'_>, place: &str, name: &str) -> Result<(), Wrong> {
+    fn package(&mut self, pack: &mut Pack, part: &Part, place: &str, name: &str) -> Result<(), Wrong> {
         // Where folders are links or repositories of their own, nothing was sent.
-        let Some(folder) = pack.find(item.id)?.filter(|object| object.kind == Kind::Tree) else {
+        let Some(folder) = pack.find(part.id)?.filter(|object| object.kind == Kind::Tree) else {
             return Ok(());
         };
-        let is_package = items(&folder.bytes)?
-            .iter()
-            .any(|item| item.name == b"__init__.py");
-        if !is_package {
+        if item_of(&folder, b"__init__.py")?.is_none() {
             return Ok(());
         }
         if let Some(why) = modules::wrong(&format!("{name}.py")) {
             return Err(Wrong(format!("{place}: {name}.py {why}")));
         }
-        self.folder(pack, &folder, place, &format!("{name}."))
+        self.folder(pack, folder, place, &format!("{name}."))
     }
 
-    fn file(&mut self, pack: &mut Pack, item: &Item<'_>, place: &str, name: String) -> Result<(), Wrong> {
+    fn file(&mut self, pack: &mut Pack, part: &Part, place: &str, name: String) -> Result<(), Wrong> {
         let wrong = |why: &str| Wrong(format!("{place} {why}"));
         if let Some(why) = modules::wrong(&name) {
             return Err(wrong(why));
         }
-        match item.mode {
-            LINK => {
+        match part.what {
+            What::Link => {
                 return Err(wrong(
                     "is a symbolic link, and none is followed: put the file there",
                 ));
             }
-            REPOSITORY => return Err(wrong("is a repository of its own: put the file there")),
-            _ => {}
+            What::Repository => return Err(wrong("is a repository of its own: put the file there")),
+            What::File | What::Folder => {}
         }
         // Larger ones are not sent by servers that can leave them out.
         let blob = pack
-            .find(item.id)?
+            .find(part.id)?
             .filter(|blob| blob.kind == Kind::Blob && fits(blob));
         let blob = blob.ok_or_else(|| wrong("has more than 204800 bytes: divide it"))?;
         let text =
@@ -151,25 +206,22 @@ fn folder(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Rc<Object>, W
     let tree = tree.and_then(|digits| ObjectId::parse(std::str::from_utf8(digits).ok()?));
     let mut folder = open(pack, tree.ok_or(Broken::Damaged)?)?;
     for part in path.split('/').filter(|part| !part.is_empty()) {
-        let next = items(&folder.bytes)?
-            .into_iter()
-            .find(|item| item.name == part.as_bytes())
-            .map(|item| (item.mode.to_vec(), item.id));
         let wrong = |why: &str| Wrong(format!("path {path} {why}"));
+        let next = item_of(&folder, part.as_bytes())?.map(|item| (item.what, item.id));
         folder = match next {
             None => return Err(wrong("does not exist: correct it, or push the folder")),
-            Some((mode, id)) if mode == FOLDER => open(pack, id)?,
-            Some((mode, _)) if mode == LINK => {
+            Some((What::Folder, id)) => open(pack, id)?,
+            Some((What::Link, _)) => {
                 return Err(wrong(
                     "goes through a symbolic link, and none is followed: name the folder",
                 ));
             }
-            Some((mode, _)) if mode == REPOSITORY => {
+            Some((What::Repository, _)) => {
                 return Err(wrong(
                     "leads into another repository (a submodule): name that one in the url",
                 ));
             }
-            Some(_) => return Err(wrong("is a file: name the folder that has it")),
+            Some((What::File, _)) => return Err(wrong("is a file: name the folder that has it")),
         };
     }
     Ok(folder)
@@ -180,28 +232,39 @@ fn open(pack: &mut Pack, id: ObjectId) -> Result<Rc<Object>, Wrong> {
     Ok(found.ok_or(Broken::Damaged)?)
 }
 
-/// What is in a folder.
-fn items(mut bytes: &[u8]) -> Result<Vec<Item<'_>>, Broken> {
-    let mut found = vec![];
-    while !bytes.is_empty() {
-        let item = item(bytes).ok_or(Broken::Damaged)?;
-        bytes = &bytes[item.mode.len() + item.name.len() + 22..];
-        found.push(item);
-    }
-    Ok(found)
+/// The thing of a name in a folder.
+fn item_of<'a>(folder: &'a Object, name: &[u8]) -> Result<Option<Item<'a>>, Broken> {
+    let is_it = |item: &Result<Item<'_>, Broken>| item.as_ref().map_or(true, |item| item.name == name);
+    items(&folder.bytes).find(is_it).transpose()
 }
 
-fn item(bytes: &[u8]) -> Option<Item<'_>> {
-    let space = bytes.iter().position(|byte| *byte == b' ')?;
-    let end = bytes
-        .iter()
-        .position(|byte| *byte == 0)
-        .filter(|end| *end > space)?;
-    Some(Item {
-        mode: &bytes[..space],
+/// What is in a folder; what has not the form is the last.
+fn items(mut bytes: &[u8]) -> impl Iterator<Item = Result<Item<'_>, Broken>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let (item, rest) = item(bytes).unzip();
+        bytes = rest.unwrap_or_default();
+        Some(item.ok_or(Broken::Damaged))
+    })
+}
+
+/// The first thing of a list, and the rest of it.
+fn item(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
+    let end = CStr::from_bytes_until_nul(bytes).ok()?.count_bytes();
+    let space = bytes[..end].iter().position(|byte| *byte == b' ')?;
+    let item = Item {
+        what: match &bytes[..space] {
+            b"40000" => What::Folder,
+            b"120000" => What::Link,
+            b"160000" => What::Repository,
+            _ => What::File,
+        },
         name: &bytes[space + 1..end],
         id: ObjectId(bytes.get(end + 1..end + 21)?.try_into().ok()?),
-    })
+    };
+    Some((item, &bytes[end + 21..]))
 }
 
 #[cfg(test)]

@@ -80,10 +80,11 @@ impl Http {
                 return self.answer(url, response);
             }
             let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            match location.and_then(|location| led(&url, location)) {
-                Some(next) => url = next,
-                None => break,
-            }
+            let Some(next) = location.and_then(|location| led(&url, location)) else {
+                break;
+            };
+            self.admit(&next)?;
+            url = next;
         }
         Err(self.leads_elsewhere())
     }
@@ -201,6 +202,21 @@ impl Http {
         self.trouble(Reason::GitRefused, &why)
     }
 
+    /// Whether credentials may go where the server leads.
+    fn admit(&self, next: &str) -> Result<(), Trouble> {
+        let base = next.rsplit_once("/info/refs").map_or(next, |(base, _)| base);
+        match &self.origin.login {
+            Some(login) if !login.is_for(base) => {
+                let why = format!(
+                    "leads to an address for which Secret {} may not be used: write the address that it leads to, or have the owner change key url of the Secret",
+                    login.secret
+                );
+                Err(self.trouble(Reason::GitRefused, &why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn leads_elsewhere(&self) -> Trouble {
         let why = "leads to another host, or away from HTTPS: write the address that it leads to";
         self.trouble(Reason::GitRefused, why)
@@ -293,6 +309,24 @@ mod tests {
             "{told}"
         );
         assert!(!told.message.contains("password-of-ada"), "{told}");
+    }
+
+    #[rstest]
+    #[case("https://git.example.com/team/b.git/info/refs?service=git-upload-pack", true)]
+    #[case("https://git.example.com/team/info/refs", true)]
+    #[case("https://git.example.com/b.git/info/refs", false)]
+    #[case("https://git.example.com/sign-in", false)]
+    fn credentials_go_where_their_owner_allows(#[case] next: &str, #[case] is_so: bool) {
+        assert!(http(None).admit(next).is_ok());
+        let told = http(Some(login())).admit(next);
+        assert_eq!(told.is_ok(), is_so);
+        if let Err(told) = told {
+            assert!(
+                told.message
+                    .contains("leads to an address for which Secret s may not be used"),
+                "{told}"
+            );
+        }
     }
 
     #[rstest]

@@ -24,6 +24,8 @@ const URL: &str = "url";
 pub struct Login {
     /// The Secret that it is from.
     pub secret: String,
+    /// The beginning of the addresses for which its owner lets it be used.
+    pub scope: String,
     /// The user.
     pub username: String,
     /// The password or token.
@@ -34,6 +36,15 @@ impl Hash for Login {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Nothing is made from a password that is not needed.
         (&self.secret, &self.username).hash(state);
+    }
+}
+
+impl Login {
+    /// Whether it may be sent to an address to which a server led: one in other words could be read as another one.
+    pub fn is_for(&self, url: &str) -> bool {
+        let is_plain = |part: &str| part != "." && part != ".." && !part.contains(['%', '\\', ';']);
+        let path = url.split('?').next().unwrap_or_default();
+        path.split('/').all(is_plain) && covers(&self.scope, path)
     }
 }
 
@@ -104,6 +115,7 @@ impl GitSecret {
         }
         Ok(Login {
             secret: name.to_owned(),
+            scope: allowed.clone(),
             username,
             password: self
                 .password
@@ -131,6 +143,7 @@ pub(super) mod tests {
 
     pub fn login() -> Login {
         Login {
+            scope: "https://git.example.com/team/".into(),
             secret: "s".into(),
             username: "ada".into(),
             password: Hidden("password-of-ada".into()),
@@ -145,6 +158,17 @@ pub(super) mod tests {
             .map(|(key, value)| ((*key).to_owned(), ByteString((*value).into())));
         secret.data = Some(keys.collect());
         GitSecret::of(secret)
+    }
+
+    #[rstest]
+    #[case("https://git.example.com/team/a.git", true)]
+    #[case("https://git.example.com/team/b", true)]
+    #[case("https://git.example.com/other/a.git", false)]
+    #[case("https://git.example.com/team/../other/a.git", false)]
+    #[case("https://git.example.com/team/%2e%2e/other/a.git", false)]
+    #[case("https://git.example.com?/team/a.git", false)]
+    fn a_server_leads_credentials_only_where_the_owner_allows(#[case] url: &str, #[case] is_so: bool) {
+        assert_eq!(login().is_for(url), is_so);
     }
 
     const ALL: [(&str, &str); 3] = [

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use flate2::bufread::ZlibDecoder;
 use sha1_checked::{Digest, Sha1};
@@ -22,8 +23,10 @@ use entry::{Counted, Entry, Form};
 const ENTRIES: u32 = 50_000;
 /// The largest object that is looked into. Files of services are smaller; a folder of this size has 40,000 entries.
 const OBJECT: u64 = 2 << 20;
-/// Bytes that are unpacked in all.
+/// Bytes that are unpacked, or looked at again, in all.
 const WORK: u64 = 1 << 30;
+/// How long one pack may be worked on: others wait for it.
+const TIME: Duration = Duration::from_secs(30);
 /// What following one difference counts as, beside its bytes.
 const STEP: u64 = 64;
 /// Bytes of objects that are kept because others may be told as differences to them.
@@ -38,7 +41,9 @@ pub enum Broken {
     )]
     Damaged,
     /// It has too much.
-    #[error("it has more than 50,000 files and folders, or more than 1 GiB: use a smaller repository")]
+    #[error(
+        "it has more than 50,000 files and folders, more than 1 GiB, or takes more than 30 seconds to read: use a smaller repository"
+    )]
     TooMuch,
     /// The operator cannot read its own file.
     #[error("the operator cannot read what it fetched: {0}")]
@@ -98,6 +103,7 @@ pub struct Pack {
     places: HashMap<u64, usize>,
     names: HashMap<ObjectId, usize>,
     work: u64,
+    end: Instant,
     cache: HashMap<usize, Rc<Object>>,
     cached: usize,
 }
@@ -111,6 +117,7 @@ impl Pack {
             places: HashMap::new(),
             names: HashMap::new(),
             work: 0,
+            end: Instant::now() + TIME,
             cache: HashMap::new(),
             cached: 0,
         };
@@ -121,10 +128,13 @@ impl Pack {
 
     /// An object; none: it is not there, or too large.
     pub fn find(&mut self, id: ObjectId) -> Result<Option<Rc<Object>>, Broken> {
-        match self.names.get(&id) {
-            Some(&index) => self.object(index),
-            None => Ok(None),
-        }
+        let Some(&index) = self.names.get(&id) else {
+            return Ok(None);
+        };
+        let found = self.object(index)?;
+        // Who asks reads all of it, also of one that is known.
+        self.count(found.as_ref().map_or(0, |object| object.bytes.len() as u64))?;
+        Ok(found)
     }
 
     fn scan(&mut self, reader: &mut Counted<'_>) -> Result<(), Broken> {
@@ -272,7 +282,7 @@ impl Pack {
 
     fn count(&mut self, bytes: u64) -> Result<(), Broken> {
         self.work += bytes;
-        if self.work > WORK {
+        if self.work > WORK || Instant::now() > self.end {
             Err(Broken::TooMuch)
         } else {
             Ok(())

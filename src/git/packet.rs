@@ -1,10 +1,10 @@
 //! Pure: the lines in which git servers talk, and the pack among them.
 
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Packet {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packet<'a> {
     /// What it holds.
-    Data(Vec<u8>),
+    Data(&'a [u8]),
     /// The end of an answer.
     Flush,
     /// The end of a part of it.
@@ -15,6 +15,9 @@ pub enum Packet {
 pub const FLUSH: &str = "0000";
 /// The end of its first part.
 pub const DELIMITER: &str = "0001";
+
+/// Lines of an answer: one of 1 MiB has fewer, as each branch takes 50 bytes or more.
+const LINES: usize = 20_000;
 
 /// What is no answer of a git server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,55 +37,59 @@ pub fn line(text: &str) -> String {
 
 /// Lines as they come, in pieces of any size.
 #[derive(Debug, Default)]
-pub struct Packets(Vec<u8>);
+pub struct Packets {
+    bytes: Vec<u8>,
+    /// How many of them were taken.
+    taken: usize,
+}
 
 impl Packets {
     /// The next piece.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Takes a line; none: it is not complete yet.
-    pub fn take(&mut self) -> Result<Option<Packet>, Unusable> {
-        let Some(digits) = self.0.get(..4) else {
-            return Ok(None);
-        };
-        let digits = std::str::from_utf8(digits).map_err(|_| Unusable::Garbled)?;
-        let length = usize::from_str_radix(digits, 16).map_err(|_| Unusable::Garbled)?;
-        let special = match length {
-            // 2, the end of an answer of several, means the same to us.
-            0 | 2 => Some(Packet::Flush),
-            1 => Some(Packet::Delimiter),
-            3 => return Err(Unusable::Garbled),
-            _ => None,
-        };
-        if let Some(packet) = special {
-            self.0.drain(..4);
-            return Ok(Some(packet));
-        }
-        if self.0.len() < length {
-            return Ok(None);
-        }
-        let data = self.0[4..length].to_vec();
-        self.0.drain(..length);
-        Ok(Some(Packet::Data(data)))
+    pub fn take(&mut self) -> Result<Option<Packet<'_>>, Unusable> {
+        let next = first(&self.bytes[self.taken..])?;
+        Ok(next.map(|(packet, length)| {
+            self.taken += length;
+            packet
+        }))
+    }
+}
+
+/// The first line, and its length; none: it is not complete.
+fn first(bytes: &[u8]) -> Result<Option<(Packet<'_>, usize)>, Unusable> {
+    let Some(digits) = bytes.get(..4) else {
+        return Ok(None);
+    };
+    let digits = std::str::from_utf8(digits).map_err(|_| Unusable::Garbled)?;
+    match usize::from_str_radix(digits, 16).map_err(|_| Unusable::Garbled)? {
+        // 2, the end of an answer of several, means the same to us.
+        0 | 2 => Ok(Some((Packet::Flush, 4))),
+        1 => Ok(Some((Packet::Delimiter, 4))),
+        // An empty line, 4, means nothing, and could come for ever.
+        3 | 4 => Err(Unusable::Garbled),
+        length => Ok(bytes.get(4..length).map(|data| (Packet::Data(data), length))),
     }
 }
 
 /// All lines of an answer up to its end, as text.
-pub fn texts(answer: &[u8]) -> Result<Vec<String>, Unusable> {
-    let mut packets = Packets::default();
-    packets.push(answer);
+pub fn texts(mut answer: &[u8]) -> Result<Vec<&str>, Unusable> {
     let mut found = vec![];
-    while let Some(packet) = packets.take()? {
+    while let Some((packet, length)) = first(answer)? {
+        answer = &answer[length..];
         match packet {
+            Packet::Data(_) if found.len() == LINES => return Err(Unusable::Garbled),
             Packet::Data(data) => {
-                let text = String::from_utf8(data).map_err(|_| Unusable::Garbled)?;
-                let text = text.trim_end_matches('\n').to_owned();
+                let text = std::str::from_utf8(data).map_err(|_| Unusable::Garbled)?;
                 if text.starts_with("ERR ") {
                     return Err(Unusable::Error);
                 }
-                found.push(text);
+                found.push(text.trim_end_matches('\n'));
             }
             // Servers of before tell the service before the rest.
             Packet::Flush if found.len() == 1 && found[0].starts_with("# service=") => found.clear(),
@@ -146,16 +153,30 @@ mod tests {
             for piece in whole.as_bytes().chunks(size) {
                 packets.push(piece);
                 while let Some(packet) = packets.take().unwrap() {
-                    found.push(packet);
+                    found.push(format!("{packet:?}"));
                 }
             }
-            let data = |text: &str| Packet::Data(text.into());
-            assert_eq!(
-                found,
-                [data("a\n"), Packet::Delimiter, data("b"), Packet::Flush],
-                "{size}"
-            );
+            let wanted = [
+                Packet::Data(b"a\n"),
+                Packet::Delimiter,
+                Packet::Data(b"b"),
+                Packet::Flush,
+            ];
+            assert_eq!(found, wanted.map(|packet| format!("{packet:?}")), "{size}");
         }
+    }
+
+    /// What was taken is not held until the end, nor moved for each line.
+    #[test]
+    fn many_lines_are_taken_at_once() {
+        let mut packets = Packets::default();
+        packets.push("0005x".repeat(200_000).as_bytes());
+        for _ in 0..200_000 {
+            assert_eq!(packets.take(), Ok(Some(Packet::Data(b"x"))));
+        }
+        assert_eq!(packets.take(), Ok(None));
+        packets.push(b"0");
+        assert_eq!(packets.bytes, b"0");
     }
 
     #[rstest]
@@ -166,10 +187,11 @@ mod tests {
     #[case("<html>", Err(Unusable::Garbled))]
     #[case("0003", Err(Unusable::Garbled))]
     #[case("", Err(Unusable::Garbled))]
+    #[case("00040000", Err(Unusable::Garbled))]
+    #[case(&("0005x".repeat(20_001) + "0000"), Err(Unusable::Garbled))]
     #[case("+006a\n0000", Ok(vec!["a"]))]
     #[case("000bERR no\n0000", Err(Unusable::Error))]
     fn answers_are_read(#[case] answer: &str, #[case] wanted: Result<Vec<&str>, Unusable>) {
-        let wanted = wanted.map(|lines| lines.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>());
         assert_eq!(texts(answer.as_bytes()), wanted);
     }
 
@@ -177,7 +199,7 @@ mod tests {
     #[case(line("shallow-info\n") + &line("shallow 0\n") + DELIMITER + &line("packfile\n") + &line("\u{1}PA") + &line("\u{2}50 %") + &line("\u{1}CK") + FLUSH, Ok(("PACK", true)))]
     #[case(line("packfile\n") + &line("\u{1}PA"), Ok(("PA", false)))]
     #[case(line("packfile\n") + &line("\u{3}killed"), Err(Unusable::Error))]
-    #[case(line("packfile\n") + &line(""), Err(Unusable::Error))]
+    #[case(line("packfile\n") + &line(""), Err(Unusable::Garbled))]
     #[case(line("ERR upload-pack: not our ref 01") + FLUSH, Err(Unusable::NoSuchCommit))]
     #[case(line("ERR access denied") + FLUSH, Err(Unusable::Error))]
     #[case(FLUSH.to_owned(), Ok(("", false)))]

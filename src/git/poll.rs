@@ -31,21 +31,27 @@ const FETCH: Duration = Duration::from_mins(2);
 /// When to look for what is not wanted any more, if nothing else happens.
 const LOOK: Duration = Duration::from_mins(1);
 
-/// Who may do how much.
-struct Permits {
+/// Who may do how much: one for the process, whatever it looks after.
+#[derive(Debug)]
+pub struct Permits {
     polls: Semaphore,
     fetches: Semaphore,
     /// One pack is in memory at a time.
     unpack: Semaphore,
 }
 
+impl Default for Permits {
+    fn default() -> Self {
+        Self {
+            polls: Semaphore::new(POLLS),
+            fetches: Semaphore::new(FETCHES),
+            unpack: Semaphore::new(1),
+        }
+    }
+}
+
 /// Asks for what services want. Never ends.
-pub async fn follow(git: Git, services: Store<Guarded<ZatoService>>, waker: Waker) {
-    let permits = Arc::new(Permits {
-        polls: Semaphore::new(POLLS),
-        fetches: Semaphore::new(FETCHES),
-        unpack: Semaphore::new(1),
-    });
+pub async fn follow(git: Git, services: Store<Guarded<ZatoService>>, waker: Waker, permits: Arc<Permits>) {
     loop {
         let (due, next) = git.due(Instant::now(), |wisher| still_wants(&services, wisher));
         for origin in due {

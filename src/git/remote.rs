@@ -9,7 +9,9 @@ use super::packet::{DELIMITER, FLUSH, Incoming, Unusable, line, texts};
 use super::{FILE, ObjectId, Origin, PACK, Trouble};
 use crate::api::conditions::Reason;
 
-/// What an answer without code may have.
+/// What an answer may have that says what a server can do.
+const CAPABILITIES: usize = 64 << 10;
+/// What one may have that says what branches and tags are.
 const ANSWER: usize = 1 << 20;
 
 /// A repository that answers.
@@ -19,8 +21,16 @@ pub struct Remote {
     origin: Origin,
     /// Where the server has it.
     base: String,
-    /// What it can do.
-    capabilities: Vec<String>,
+    can: Can,
+}
+
+/// What a server can do, of what matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Can {
+    /// Leave out what is large.
+    filter: bool,
+    /// Read by what commits are named.
+    format: bool,
 }
 
 /// What a fetch brought.
@@ -45,26 +55,14 @@ impl Remote {
             .url
             .rsplit_once("/info/refs")
             .map(|(base, _)| base.to_owned());
-        let answer = http.bytes(answer, ANSWER).await?;
+        let answer = http.bytes(answer, CAPABILITIES).await?;
         let refused = |why: String| http.trouble(Reason::GitRefused, &why);
         let no_git = || refused(format!("does not answer as one of git does: {CHECK}"));
-        let mut capabilities = texts(&answer).map_err(|_| no_git())?;
-        if capabilities.first().is_none_or(|first| first != "version 2") {
-            let why = "does not speak version 2 of git's protocol, which git has since 2018: bring it up to date, or check the url";
-            return Err(refused(why.into()));
-        }
-        capabilities.remove(0);
-        let format = value(&capabilities, "object-format").unwrap_or("sha1");
-        if format != "sha1" {
-            let why = format!(
-                "has a repository whose commits are named by {format}: only those with SHA-1 are read"
-            );
-            return Err(refused(why));
-        }
+        let can = Can::of(&texts(&answer).map_err(|_| no_git())?).map_err(refused)?;
         Ok(Self {
             base: base.ok_or_else(no_git)?,
             origin: origin.clone(),
-            capabilities,
+            can,
             http,
         })
     }
@@ -91,7 +89,7 @@ impl Remote {
     /// A commit with its files, and nothing of before.
     pub async fn fetch(&self, commit: ObjectId) -> Result<Fetched, Trouble> {
         let mut wanted = line("no-progress\n") + &line("ofs-delta\n") + &line("deepen 1\n");
-        if self.can_filter() {
+        if self.can.filter {
             // What is larger is never taken.
             wanted += &line(&format!("filter blob:limit={}\n", FILE + 1));
         }
@@ -124,13 +122,9 @@ impl Remote {
         format!("{}/git-upload-pack", self.base)
     }
 
-    fn can_filter(&self) -> bool {
-        value(&self.capabilities, "fetch").is_some_and(|can| can.split(' ').any(|one| one == "filter"))
-    }
-
     fn request(&self, command: &str, arguments: &str) -> String {
         let mut text = line(&format!("command={command}\n"));
-        if value(&self.capabilities, "object-format").is_some() {
+        if self.can.format {
             text += &line("object-format=sha1\n");
         }
         text + DELIMITER + arguments + FLUSH
@@ -159,8 +153,29 @@ impl Remote {
     }
 }
 
+impl Can {
+    /// From the lines in which a server tells it; or why it is of no use.
+    fn of(lines: &[&str]) -> Result<Self, String> {
+        let Some((&"version 2", capabilities)) = lines.split_first() else {
+            return Err("does not speak version 2 of git's protocol, which git has since 2018: bring it up to date, or check the url".into());
+        };
+        let format = value(capabilities, "object-format");
+        if format.is_some_and(|format| format != "sha1") {
+            let why = "has a repository whose commits are not named by SHA-1: only those are read";
+            return Err(why.into());
+        }
+        let has = |name, wanted| {
+            value(capabilities, name).is_some_and(|can| can.split(' ').any(|one| one == wanted))
+        };
+        Ok(Self {
+            filter: has("fetch", "filter"),
+            format: format.is_some(),
+        })
+    }
+}
+
 /// The value of a capability; empty: it has none.
-fn value<'a>(capabilities: &'a [String], name: &str) -> Option<&'a str> {
+fn value<'a>(capabilities: &[&'a str], name: &str) -> Option<&'a str> {
     capabilities.iter().find_map(|one| {
         let rest = one.strip_prefix(name)?;
         if rest.is_empty() {
@@ -192,7 +207,7 @@ fn named(reference: &str) -> String {
 }
 
 /// The commit of the one name that the server knows.
-fn choose(lines: &[String], names: &[String]) -> Result<ObjectId, String> {
+fn choose(lines: &[&str], names: &[String]) -> Result<ObjectId, String> {
     let mut found = vec![];
     for line in lines {
         let mut words = line.split(' ');
@@ -227,16 +242,17 @@ mod tests {
     #[case("v1", &[format!("{ONE} refs/tags/v1 peeled:{TWO}")], Ok(TWO))]
     #[case("v1", &[format!("{ONE} refs/tags/v1"), format!("{TWO} refs/heads/v1")], Err("is a branch and a tag: write refs/heads/v1 or refs/tags/v1"))]
     #[case("HEAD", &[format!("{ONE} HEAD symref-target:refs/heads/main")], Ok(ONE))]
-    #[case("HEAD", &["unborn HEAD".into()], Err("has no commit yet"))]
+    #[case("HEAD", &["unborn HEAD".to_owned()], Err("has no commit yet"))]
     #[case("refs/heads/main", &[format!("{ONE} refs/heads/main")], Ok(ONE))]
     #[case("none", &[], Err("is no branch or tag of it"))]
-    #[case("main", &["nonsense".into()], Err("is no branch or tag of it"))]
+    #[case("main", &["nonsense".to_owned()], Err("is no branch or tag of it"))]
     fn one_commit_is_chosen(
         #[case] reference: &str,
         #[case] lines: &[String],
         #[case] wanted: Result<&str, &str>,
     ) {
-        match (choose(lines, &names(reference)), wanted) {
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        match (choose(&lines, &names(reference)), wanted) {
             (Ok(found), Ok(wanted)) => assert_eq!(found.to_string(), wanted),
             (Err(told), Err(words)) => assert!(told.contains(words), "{told}"),
             other => panic!("{other:?}"),
@@ -245,10 +261,25 @@ mod tests {
 
     #[test]
     fn capabilities_have_values() {
-        let all = ["fetch=shallow filter".to_owned(), "server-option".into()];
+        let all = ["fetch=shallow filter", "server-option"];
         assert_eq!(value(&all, "fetch"), Some("shallow filter"));
         assert_eq!(value(&all, "server-option"), Some(""));
         assert_eq!((value(&all, "fet"), value(&all, "ls-refs")), (None, None));
+    }
+
+    #[rstest]
+    #[case(&["version 2", "agent=git/2.40", "fetch=shallow filter", "object-format=sha1"], Ok((true, true)))]
+    #[case(&["version 2", "fetch=shallow filters"], Ok((false, false)))]
+    #[case(&["version 2"], Ok((false, false)))]
+    #[case(&["version 2", "object-format=sha256"], Err("commits are not named by SHA-1"))]
+    #[case(&["version 1"], Err("does not speak version 2"))]
+    #[case(&[], Err("does not speak version 2"))]
+    fn what_a_server_can_do_is_read(#[case] lines: &[&str], #[case] wanted: Result<(bool, bool), &str>) {
+        match (Can::of(lines), wanted) {
+            (Ok(can), Ok(wanted)) => assert_eq!((can.filter, can.format), wanted),
+            (Err(told), Err(words)) => assert!(told.contains(words), "{told}"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -18,25 +18,29 @@ use super::references::References;
 use super::refusals::Refusals;
 use super::stores::{self, Scope};
 use super::waker::Wake;
+use crate::git::poll::Permits;
 use crate::k8s::labels;
 use crate::telemetry::metrics::Metrics;
 
 /// Objects that are reconciled at the same time.
 const CONCURRENCY: u16 = 8;
 
-/// Reconciles what is in a namespace (none: in all of them) until `stop`; running reconciles are finished.
+/// Reconciles what is in a namespace (none: in all of them) until `stop`; running reconciles are finished. `permits` are those
+/// of the process: namespaces share them.
 pub async fn run(
     client: Client,
     namespace: Option<String>,
     settings: Settings,
     metrics: Metrics,
+    permits: Arc<Permits>,
     stop: CancellationToken,
 ) {
     let (clusters, wake_clusters) = mpsc::unbounded();
     let (services, wake_services) = mpsc::unbounded();
     let (references, refusals) = (References::default(), Refusals::default());
     let scope = Scope::new(client.clone(), namespace);
-    let watches = stores::start(&scope, &references, &refusals, &Wake { clusters, services });
+    let wake = Wake { clusters, services };
+    let watches = stores::start(&scope, &references, &refusals, &wake, permits);
     let reporter = Reporter {
         controller: labels::MANAGER.into(),
         instance: Some(settings.identity.clone()),

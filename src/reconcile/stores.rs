@@ -28,7 +28,7 @@ use super::waker::{self, Wake, Waker, services_of};
 use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService};
 use crate::exchange::{Index, Report};
 use crate::git::memory::Git;
-use crate::git::poll;
+use crate::git::poll::{self, Permits};
 use crate::k8s::labels;
 
 /// Objects of one answer to a list: they are read in full, and only one page of them is in memory.
@@ -272,6 +272,7 @@ pub fn start(
     references: &References,
     refusals: &Refusals,
     wake: &Wake,
+    permits: Arc<Permits>,
 ) -> Watches<
     impl Stream<Item = Result<Guarded<ZatoCluster>, watcher::Error>> + use<>,
     impl Stream<Item = Result<Guarded<ZatoService>, watcher::Error>> + use<>,
@@ -288,7 +289,12 @@ pub fn start(
     ));
     tokio::spawn(refusals::follow(scope.clone(), refusals.clone(), waker.clone()));
     let git = Git::default();
-    tokio::spawn(poll::follow(git.clone(), services.clone(), waker.clone()));
+    tokio::spawn(poll::follow(
+        git.clone(),
+        services.clone(),
+        waker.clone(),
+        permits,
+    ));
     let stores = Stores {
         clusters,
         services,

@@ -38,9 +38,14 @@ impl Checked<'_> {
         Some(self.source.git.as_ref()?.source.as_ref()?.commit.as_str())
     }
 
-    /// Whether its files are not known yet: then all stays as it is.
+    /// Whether its files are being asked for.
     pub fn is_pending(&self) -> bool {
         self.result.as_ref().err() == Some(&Refusal::GitPending)
+    }
+
+    /// Whether its files are not known yet, on their way or not to be had: then all stays as it is.
+    pub fn is_unknown(&self) -> bool {
+        self.is_pending() || matches!(self.result, Err(Refusal::GitUnfetched(_)))
     }
 
     /// Whether it is not deployed when it breaks callers.

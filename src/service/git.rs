@@ -98,7 +98,7 @@ fn place(spec: &GitSource) -> Place {
 fn told(place: &Place, answer: &Answer) -> (Files, Told) {
     let Some(last) = &answer.last else {
         let refusal = match &answer.trouble {
-            Some(trouble) => Refusal::Git(trouble.clone()),
+            Some(trouble) => Refusal::GitUnfetched(trouble.clone()),
             None => Refusal::GitPending,
         };
         let told = Told {

@@ -39,6 +39,9 @@ pub enum Refusal {
     /// Git gives no files, or wrong ones.
     #[error("{0}")]
     Git(Trouble),
+    /// Git never gave a commit yet, since the operator started.
+    #[error("{0}")]
+    GitUnfetched(Trouble),
     /// A git server is being asked.
     #[error("the commit is being fetched")]
     GitPending,
@@ -138,7 +141,7 @@ impl Refusal {
             | Self::KeyTwice { .. }
             | Self::EmptyConfigMap(_)
             | Self::ServiceInPackage { .. } => Reason::SourceInvalid,
-            Self::Git(trouble) => trouble.reason,
+            Self::Git(trouble) | Self::GitUnfetched(trouble) => trouble.reason,
             Self::GitPending => Reason::GitFetching,
             Self::TooMuchCode(..) | Self::TooManyNames(..) | Self::FileTooLarge(_) => Reason::TooMuchCode,
             Self::FileNameTaken { .. } | Self::ReservedFile(_) | Self::ModuleIsPackage { .. } => {

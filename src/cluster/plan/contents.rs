@@ -41,7 +41,7 @@ pub(super) fn index(
                 old = with_belongings(old, service);
             }
             if let (true, Some(known)) = (
-                service.is_pending(),
+                service.is_unknown(),
                 inputs.previous.index.services.get(&service.name),
             ) {
                 // What is told of the version that is not known yet goes on being so.

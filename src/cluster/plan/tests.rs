@@ -5,6 +5,7 @@ use crate::api::OpenApi;
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::reconcile::engine::Settings;
 use crate::service::source::Sourced;
+use rstest::rstest;
 
 pub(crate) fn cluster(spec: serde_json::Value) -> ZatoCluster {
     let object = serde_json::json!({
@@ -359,11 +360,21 @@ fn the_document_of_a_cluster_is_of_what_is_loaded() {
     }
 }
 
-/// A git server that was not asked yet changes nothing, whatever became of the revision that is not known now.
-#[test]
-fn what_is_not_known_yet_stays() {
+fn git_is_down() -> crate::service::refusal::Refusal {
+    let down = crate::git::Trouble::new(crate::api::conditions::Reason::GitUnreachable, "down");
+    crate::service::refusal::Refusal::GitUnfetched(down)
+}
+
+/// A git server that was not asked yet, or does not answer, changes nothing, whatever became of the revision that is not known
+/// now. `of_new`: what servers are to have of a service that was never deployed.
+#[rstest]
+#[case::not_asked(crate::service::refusal::Refusal::GitPending, Some(String::new()))]
+#[case::down(git_is_down(), None)]
+fn what_is_not_known_yet_stays(
+    #[case] refusal: crate::service::refusal::Refusal,
+    #[case] of_new: Option<String>,
+) {
     use crate::exchange::{FailedRevision, RefusedRevision};
-    use crate::service::refusal::Refusal;
     let mut before = plan_of(&[("s", "x = 1\n"), ("t", "y = 1\n")]);
     let index = &mut before.index;
     index.services.get_mut("s").unwrap().failed = Some(FailedRevision {
@@ -376,7 +387,7 @@ fn what_is_not_known_yet_stays() {
     });
     let mut inputs = inputs(&[("s", ""), ("t", ""), ("new", "")]);
     for source in &mut inputs.services {
-        source.files = Err(Refusal::GitPending);
+        source.files = Err(refusal.clone());
     }
     inputs.previous = Previous {
         index: before.index.clone(),
@@ -387,5 +398,5 @@ fn what_is_not_known_yet_stays() {
     assert_eq!(found.shards, before.shards);
     // What no server has is on its way, and no failure.
     let told = |name: &str| found.revisions[name].clone();
-    assert_eq!((told("s"), told("new")), (None, Some(String::new())));
+    assert_eq!((told("s"), told("new")), (None, of_new));
 }

@@ -164,6 +164,81 @@ fn only_commits_are_read() {
         let told = files(&mut pack, id, "").unwrap_err().0;
         assert!(told.starts_with(words), "{told}");
     }
-    assert!(items(b"100644 a.py\0short").is_err());
-    assert!(items(b"\0 x").is_err());
+    for damaged in [&b"100644 a.py\0short"[..], b"\0 x"] {
+        let found: Vec<_> = items(damaged).collect();
+        assert!(matches!(found.as_slice(), [Err(Broken::Damaged)]), "{found:?}");
+    }
+}
+
+/// Packages in one another, each with as many more folders as told, the deepest one last; and the commit.
+fn nest(levels: usize, beside: usize) -> (Vec<Vec<u8>>, String) {
+    let names: Vec<String> = (0..beside).map(|number| format!("d{number:05}")).collect();
+    let none = ObjectId([7; 20]);
+    let mut trees: Vec<Vec<u8>> = vec![];
+    for _ in 0..levels {
+        let mut items = vec![("100644", "__init__.py", blob(b""))];
+        items.extend(trees.last().map(|tree| ("40000", "a", id(Kind::Tree, tree))));
+        items.extend(names.iter().map(|name| ("40000", name.as_str(), none)));
+        trees.push(tree(&items));
+    }
+    let root = tree(&[("40000", "a", id(Kind::Tree, trees.last().unwrap()))]);
+    let commit = format!("tree {}\nauthor a\n\nmessage", id(Kind::Tree, &root));
+    trees.push(root);
+    (trees, commit)
+}
+
+#[rstest]
+#[case(20, 200, None)]
+// More names than are held, though each folder has few of them.
+#[case(20, 300, Some("has too many folders and files *.py, more than 5,000"))]
+#[case(1, 20_000, Some("a has too many files in one folder: divide them"))]
+fn folders_in_one_another_have_limits(
+    #[case] levels: usize,
+    #[case] beside: usize,
+    #[case] wanted: Option<&str>,
+) {
+    let (trees, commit) = nest(levels, beside);
+    let mut entries = vec![Wanted::Whole(1, commit.as_bytes()), Wanted::Whole(3, b"")];
+    entries.extend(trees.iter().map(|tree| Wanted::Whole(2, tree)));
+    let mut pack = Pack::read(pack_of(&entries)).unwrap();
+    let found = files(&mut pack, id(Kind::Commit, commit.as_bytes()), "");
+    match (found, wanted) {
+        (Ok(files), None) => assert_eq!(files.len(), levels),
+        (Err(told), Some(words)) => assert!(told.0.contains(words), "{told}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn names_have_a_limit() {
+    let long = "d".repeat(256);
+    let told = of("", &[("40000", &long, ObjectId([7; 20]))], &[]).unwrap_err();
+    assert_eq!(told.0, "the root has a name of more than 255 bytes: shorten it");
+}
+
+/// Many names of one large folder, which is no package: each look at it is counted.
+#[test]
+fn one_folder_under_many_names_has_a_limit() {
+    let none = ObjectId([7; 20]);
+    let names: Vec<String> = (0..1100).map(|number| format!("d{number}")).collect();
+    let long = "f".repeat(2000);
+    let large = tree(&vec![("100644", long.as_str(), none); 1000]);
+    let items: Vec<_> = names
+        .iter()
+        .map(|name| ("40000", name.as_str(), id(Kind::Tree, &large)))
+        .collect();
+    let root = tree(&items);
+    let commit = format!("tree {}\nauthor a\n\nmessage", id(Kind::Tree, &root));
+    let mut pack = Pack::read(pack_of(&[
+        Wanted::Whole(1, commit.as_bytes()),
+        Wanted::Whole(2, &root),
+        Wanted::Whole(2, &large),
+    ]))
+    .unwrap();
+    let told = files(&mut pack, id(Kind::Commit, commit.as_bytes()), "").unwrap_err();
+    assert!(
+        told.0
+            .starts_with("it has more than 50,000 files and folders, more than 1 GiB"),
+        "{told}"
+    );
 }

@@ -195,6 +195,26 @@ fn work_has_a_limit() {
     assert!(matches!(pack.find(id(Kind::Blob, b"test")), Err(Broken::TooMuch)));
 }
 
+/// An object that is known is not free: who asks reads all of it.
+#[test]
+fn looking_again_counts() {
+    let large = vec![b'x'; usize::try_from(OBJECT).unwrap()];
+    let mut pack = Pack::read(pack_of(&[Wanted::Whole(2, &large)])).unwrap();
+    let id = id(Kind::Tree, &large);
+    let looks = (0..1000).take_while(|_| pack.find(id).is_ok()).count();
+    // Two for reading it.
+    assert_eq!(looks, 509);
+    assert!(matches!(pack.find(id), Err(Broken::TooMuch)));
+}
+
+#[test]
+fn time_has_a_limit() {
+    let mut pack = Pack::read(pack_of(&[Wanted::Whole(3, b"test")])).unwrap();
+    assert!(found(&mut pack, b"test"));
+    pack.end = Instant::now();
+    assert!(matches!(pack.find(id(Kind::Blob, b"test")), Err(Broken::TooMuch)));
+}
+
 proptest::proptest! {
     /// Whatever comes: no panic, and an end.
     #[test]

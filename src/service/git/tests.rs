@@ -123,7 +123,7 @@ fn an_answer_is_told() {
     };
     let commit = Some(COMMIT.to_owned());
     assert_eq!(of(&None, None), (Some(Refusal::GitPending), None, None));
-    let refused = Some(Refusal::Git(trouble.clone()));
+    let refused = Some(Refusal::GitUnfetched(trouble.clone()));
     assert_eq!(of(&None, Some(&trouble)), (refused, None, Some(trouble.clone())));
     assert_eq!(of(&good, None), (None, commit.clone(), None));
     // What was fetched goes on being served.
