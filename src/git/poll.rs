@@ -1,6 +1,6 @@
 //! Asks git servers, each again after its interval, and tells whom a new answer concerns. Writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Semaphore;
 
-use super::folder::{self, Wrong};
+use super::folder::{self, Files, Wrong};
 use super::memory::{Git, Seen, Wisher};
 use super::pack::Pack;
 use super::remote::{Fetched, Remote};
@@ -135,7 +135,7 @@ fn unpack(
     commit: ObjectId,
     paths: BTreeSet<String>,
     url: &str,
-) -> std::collections::BTreeMap<String, Result<folder::Files, Trouble>> {
+) -> BTreeMap<String, Result<Arc<Files>, Trouble>> {
     let too_large = || Wrong("it has more than 64 MiB: use a smaller repository".into());
     let mut pack = pack
         .ok_or_else(too_large)
@@ -146,13 +146,13 @@ fn unpack(
             format!("commit {commit} of {url}: {wrong}"),
         )
     };
-    let mut found = std::collections::BTreeMap::new();
+    let mut found = BTreeMap::new();
     for path in paths {
         let files = match &mut pack {
             Ok(pack) => folder::files(pack, commit, &path),
             Err(wrong) => Err(wrong.clone()),
         };
-        found.insert(path, files.map_err(told));
+        found.insert(path, files.map(Arc::new).map_err(told));
     }
     found
 }

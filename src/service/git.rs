@@ -23,6 +23,8 @@ use crate::reconcile::engine::Context;
 
 /// The key of a CA.
 const AUTHORITY: &str = "ca.crt";
+/// Its bytes: they are in memory as long as somebody wants the repository.
+const AUTHORITY_LIMIT: usize = 64 << 10;
 
 /// Which git servers the operator may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +122,8 @@ fn told(place: &Place, answer: &Answer) -> (Files, Told) {
         trouble: last.files.as_ref().err().or(answer.trouble.as_ref()).cloned(),
         is_asked: answer.is_asked,
     };
-    (last.files.clone().map_err(Refusal::Git), told)
+    let files = last.files.as_ref().map(|files| (**files).clone());
+    (files.map_err(|trouble| Refusal::Git(trouble.clone())), told)
 }
 
 /// Whom to ask, or why nobody can be.
@@ -169,9 +172,23 @@ async fn origin(
             );
             return Ok(Err(Trouble::new(Reason::ConfigMapNotFound, message)));
         };
+        if let Err(trouble) = fits(name, text) {
+            return Ok(Err(trouble));
+        }
         origin.authority = Some(text.as_str().into());
     }
     Ok(Ok(origin))
+}
+
+/// Whether a CA is no more than one.
+fn fits(name: &str, text: &str) -> Result<(), Trouble> {
+    if text.len() <= AUTHORITY_LIMIT {
+        return Ok(());
+    }
+    let message = format!(
+        "ConfigMap {name} of spec.source.git.caConfigMapRef: {AUTHORITY} has more than 65536 bytes: leave in it only the CA of the git server"
+    );
+    Err(Trouble::new(Reason::GitSourceInvalid, message))
 }
 
 /// Whether the operator may ask the server of an address.
@@ -233,7 +250,7 @@ async fn recalled(service: &ZatoService, place: &Place, context: &Context) -> Re
     Ok(is_it.then_some(Fetched {
         commit,
         at,
-        files: Ok(files),
+        files: Ok(files.into()),
     }))
 }
 

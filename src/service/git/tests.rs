@@ -44,6 +44,16 @@ fn only_allowed_servers_are_asked(
     }
 }
 
+#[test]
+fn a_ca_has_a_limit() {
+    assert_eq!(fits("c", &"x".repeat(65_536)), Ok(()));
+    let told = fits("c", &"x".repeat(65_537)).unwrap_err().message;
+    assert!(
+        told.starts_with("ConfigMap c of spec.source.git.caConfigMapRef: ca.crt has more than 65536 bytes"),
+        "{told}"
+    );
+}
+
 const COMMIT: &str = "1111111111111111111111111111111111111111";
 
 fn of(spec: serde_json::Value, status: serde_json::Value) -> ZatoService {
@@ -111,7 +121,8 @@ fn an_answer_is_told() {
         }))
     };
     let wrong = Trouble::new(Reason::GitSourceInvalid, "no file");
-    let good = fetched(Ok([("a.py".to_owned(), String::new())].into()));
+    let files = BTreeMap::from([("a.py".to_owned(), String::new())]);
+    let good = fetched(Ok(files.into()));
     let of = |last: &Option<_>, trouble: Option<&Trouble>| {
         let answer = Answer {
             last: last.clone(),
