@@ -11,12 +11,18 @@ use crate::python::modules;
 
 /// What is wrong with a commit, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Wrong(pub String);
+pub enum Wrong {
+    /// What it holds: only another commit is better.
+    #[error("{0}")]
+    Content(String),
+    /// What was sent of it, or how it was read: the next time may be better.
+    #[error("{0}")]
+    Sent(String),
+}
 
 impl From<Broken> for Wrong {
     fn from(broken: Broken) -> Self {
-        Self(broken.to_string())
+        Self::Sent(broken.to_string())
     }
 }
 
@@ -62,7 +68,7 @@ pub fn files(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Files, Wro
     taken.folder(pack, folder, path, "")?;
     if taken.files.is_empty() {
         let told = named(path);
-        return Err(Wrong(format!(
+        return Err(Wrong::Content(format!(
             "{told} has no file *.py: add one, or correct the path"
         )));
     }
@@ -108,7 +114,7 @@ impl Taken {
 
     /// What may be code in a folder.
     fn parts(&mut self, folder: &Object, place: &str) -> Result<Vec<Part>, Wrong> {
-        let wrong = |why: &str| Wrong(format!("{} {why}", named(place)));
+        let wrong = |why: &str| Wrong::Content(format!("{} {why}", named(place)));
         if folder.bytes.len() > LIST {
             return Err(wrong("has too many files in one folder: divide them"));
         }
@@ -143,13 +149,13 @@ impl Taken {
             return Ok(());
         }
         if let Some(why) = modules::wrong(&format!("{name}.py")) {
-            return Err(Wrong(format!("{place}: {name}.py {why}")));
+            return Err(Wrong::Content(format!("{place}: {name}.py {why}")));
         }
         self.folder(pack, folder, place, &format!("{name}."))
     }
 
     fn file(&mut self, pack: &mut Pack, part: &Part, place: &str, name: String) -> Result<(), Wrong> {
-        let wrong = |why: &str| Wrong(format!("{place} {why}"));
+        let wrong = |why: &str| Wrong::Content(format!("{place} {why}"));
         if let Some(why) = modules::wrong(&name) {
             return Err(wrong(why));
         }
@@ -198,7 +204,8 @@ fn named(path: &str) -> String {
 
 fn folder(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Rc<Object>, Wrong> {
     let object = pack.find(commit)?.filter(|object| object.kind == Kind::Commit);
-    let object = object.ok_or_else(|| Wrong("it is no commit: name a branch, a tag or a commit".into()))?;
+    let object =
+        object.ok_or_else(|| Wrong::Content("it is no commit: name a branch, a tag or a commit".into()))?;
     let tree = object
         .bytes
         .strip_prefix(b"tree ")
@@ -206,7 +213,7 @@ fn folder(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Rc<Object>, W
     let tree = tree.and_then(|digits| ObjectId::parse(std::str::from_utf8(digits).ok()?));
     let mut folder = open(pack, tree.ok_or(Broken::Damaged)?)?;
     for part in path.split('/').filter(|part| !part.is_empty()) {
-        let wrong = |why: &str| Wrong(format!("path {path} {why}"));
+        let wrong = |why: &str| Wrong::Content(format!("path {path} {why}"));
         let next = item_of(&folder, part.as_bytes())?.map(|item| (item.what, item.id));
         folder = match next {
             None => return Err(wrong("does not exist: correct it, or push the folder")),
