@@ -115,6 +115,8 @@ fn told(place: &Place, answer: &Answer) -> (Files, Told) {
         reference: place.reference.clone(),
         path: Some(place.path.clone()).filter(|path| !path.is_empty()),
         commit: last.commit.clone(),
+        // Told with the status, which knows it.
+        revision: None,
         fetched: last.at.map(Time),
     };
     let told = Told {
@@ -254,15 +256,14 @@ async fn recalled(service: &ZatoService, place: &Place, context: &Context) -> Re
     }))
 }
 
-/// The commit of the status, when it was fetched, and the revision that it is.
+/// The commit of the status, when it was fetched, and the revision that it is. `status.revision` may be that of a later one.
 fn pinned(service: &ZatoService, place: &Place) -> Option<(String, Option<Timestamp>, String)> {
-    let status = service.status.as_ref()?;
-    let source = status.source.as_ref()?;
+    let source = service.status.as_ref()?.source.as_ref()?;
     let is_it = source.url == place.url
         && source.reference == place.reference
         && source.path.clone().unwrap_or_default() == place.path;
     let at = source.fetched.as_ref().map(|time| time.0);
-    is_it.then_some((source.commit.clone(), at, status.revision.clone()?))
+    is_it.then_some((source.commit.clone(), at, source.revision.clone()?))
 }
 
 #[cfg(test)]
