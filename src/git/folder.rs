@@ -96,12 +96,7 @@ impl Taken {
         // While folders in it are gone into, memory has their names alone.
         drop(folder);
         for part in parts {
-            let told = part.name.escape_debug();
-            let inside = if place.is_empty() {
-                told.to_string()
-            } else {
-                format!("{place}/{told}")
-            };
+            let inside = inside(place, &part.name.escape_debug().to_string());
             let name = format!("{package}{}", part.name);
             if part.what == What::Folder {
                 self.package(pack, &part, &inside, &name)?;
@@ -115,9 +110,7 @@ impl Taken {
     /// What may be code in a folder.
     fn parts(&mut self, folder: &Object, place: &str) -> Result<Vec<Part>, Wrong> {
         let wrong = |why: &str| Wrong::Content(format!("{} {why}", named(place)));
-        if folder.bytes.len() > LIST {
-            return Err(wrong("has too many files in one folder: divide them"));
-        }
+        small(folder, place)?;
         let mut found = vec![];
         for item in items(&folder.bytes) {
             let Item { what, name, id } = item?;
@@ -203,21 +196,15 @@ fn named(path: &str) -> String {
 }
 
 fn folder(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Rc<Object>, Wrong> {
-    let object = pack.find(commit)?.filter(|object| object.kind == Kind::Commit);
-    let object =
-        object.ok_or_else(|| Wrong::Content("it is no commit: name a branch, a tag or a commit".into()))?;
-    let tree = object
-        .bytes
-        .strip_prefix(b"tree ")
-        .and_then(|rest| rest.get(..40));
-    let tree = tree.and_then(|digits| ObjectId::parse(std::str::from_utf8(digits).ok()?));
-    let mut folder = open(pack, tree.ok_or(Broken::Damaged)?)?;
+    let mut folder = root(pack, commit)?;
+    let mut place = String::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         let wrong = |why: &str| Wrong::Content(format!("path {path} {why}"));
         let next = item_of(&folder, part.as_bytes())?.map(|item| (item.what, item.id));
+        place = inside(&place, part);
         folder = match next {
             None => return Err(wrong("does not exist: correct it, or push the folder")),
-            Some((What::Folder, id)) => open(pack, id)?,
+            Some((What::Folder, id)) => open(pack, id, &place)?,
             Some((What::Link, _)) => {
                 return Err(wrong(
                     "goes through a symbolic link, and none is followed: name the folder",
@@ -234,9 +221,43 @@ fn folder(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Rc<Object>, W
     Ok(folder)
 }
 
-fn open(pack: &mut Pack, id: ObjectId) -> Result<Rc<Object>, Wrong> {
+/// The root of a commit.
+fn root(pack: &mut Pack, commit: ObjectId) -> Result<Rc<Object>, Wrong> {
+    let object = pack.find(commit)?.filter(|object| object.kind == Kind::Commit);
+    let object =
+        object.ok_or_else(|| Wrong::Content("it is no commit: name a branch, a tag or a commit".into()))?;
+    let tree = object
+        .bytes
+        .strip_prefix(b"tree ")
+        .and_then(|rest| rest.get(..40));
+    let tree = tree.and_then(|digits| ObjectId::parse(std::str::from_utf8(digits).ok()?));
+    open(pack, tree.ok_or(Broken::Damaged)?, "")
+}
+
+fn open(pack: &mut Pack, id: ObjectId, place: &str) -> Result<Rc<Object>, Wrong> {
     let found = pack.find(id)?.filter(|object| object.kind == Kind::Tree);
-    Ok(found.ok_or(Broken::Damaged)?)
+    let found = found.ok_or(Broken::Damaged)?;
+    small(&found, place)?;
+    Ok(found)
+}
+
+/// Whether a folder is none that is too large to go into.
+fn small(folder: &Object, place: &str) -> Result<(), Wrong> {
+    if folder.bytes.len() <= LIST {
+        return Ok(());
+    }
+    let told = named(place);
+    Err(Wrong::Content(format!(
+        "{told} has too many files in one folder: divide them"
+    )))
+}
+
+fn inside(place: &str, name: &str) -> String {
+    if place.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{place}/{name}")
+    }
 }
 
 /// The thing of a name in a folder.

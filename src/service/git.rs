@@ -168,29 +168,29 @@ async fn origin(
             .config_map(&context.client, namespace, name)
             .await?;
         let text = content.as_ref().and_then(|content| content.texts.get(AUTHORITY));
-        let Some(text) = text else {
-            let message = format!(
-                "ConfigMap {name} of spec.source.git.caConfigMapRef does not exist, or has no key {AUTHORITY}: create it"
-            );
-            return Ok(Err(Trouble::new(Reason::ConfigMapNotFound, message)));
-        };
-        if let Err(trouble) = fits(name, text) {
-            return Ok(Err(trouble));
+        match authority(name, text.map(String::as_str)) {
+            Ok(text) => origin.authority = Some(text.into()),
+            Err(trouble) => return Ok(Err(trouble)),
         }
-        origin.authority = Some(text.as_str().into());
     }
     Ok(Ok(origin))
 }
 
-/// Whether a CA is no more than one.
-fn fits(name: &str, text: &str) -> Result<(), Trouble> {
-    if text.len() <= AUTHORITY_LIMIT {
-        return Ok(());
-    }
-    let message = format!(
-        "ConfigMap {name} of spec.source.git.caConfigMapRef: {AUTHORITY} has more than 65536 bytes: leave in it only the CA of the git server"
-    );
-    Err(Trouble::new(Reason::GitSourceInvalid, message))
+/// The CA that a ConfigMap has.
+fn authority<'a>(name: &str, text: Option<&'a str>) -> Result<&'a str, Trouble> {
+    let (reason, why) = match text {
+        None => (
+            Reason::ConfigMapNotFound,
+            format!("does not exist, or has no key {AUTHORITY}: create it"),
+        ),
+        Some(text) if text.len() > AUTHORITY_LIMIT => (
+            Reason::GitSourceInvalid,
+            format!("has more than 65536 bytes in {AUTHORITY}: leave only the CA of the git server"),
+        ),
+        Some(text) => return Ok(text),
+    };
+    let message = format!("ConfigMap {name} of spec.source.git.caConfigMapRef {why}");
+    Err(Trouble::new(reason, message))
 }
 
 /// Whether the operator may ask the server of an address.

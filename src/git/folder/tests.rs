@@ -76,6 +76,14 @@ fn what_is_wrong_is_told(#[case] path: &str, #[case] items: &[(&str, &str, [u8; 
     assert!(told.starts_with(wanted), "{told}");
 }
 
+/// Also one that the path only leads through.
+#[test]
+fn a_folder_on_the_way_has_a_limit() {
+    let items = vec![("100644", "a name of a file", ObjectId([7; 20])); 13_000];
+    let told = of("services/accounts", &items, &[]).unwrap_err().to_string();
+    assert_eq!(told, "the root has too many files in one folder: divide them");
+}
+
 /// A folder with `__init__.py` is a package, and so are those in it; other folders are not looked into.
 #[test]
 fn packages_are_taken_with_their_names() {

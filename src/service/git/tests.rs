@@ -46,12 +46,17 @@ fn only_allowed_servers_are_asked(
 
 #[test]
 fn a_ca_has_a_limit() {
-    assert_eq!(fits("c", &"x".repeat(65_536)), Ok(()));
-    let told = fits("c", &"x".repeat(65_537)).unwrap_err().message;
-    assert!(
-        told.starts_with("ConfigMap c of spec.source.git.caConfigMapRef: ca.crt has more than 65536 bytes"),
-        "{told}"
-    );
+    let fits = "x".repeat(65_536);
+    assert_eq!(authority("c", Some(&fits)), Ok(fits.as_str()));
+    let large = fits.clone() + "x";
+    for (text, words) in [
+        (Some(large.as_str()), "has more than 65536 bytes in ca.crt"),
+        (None, "does not exist, or has no key ca.crt: create it"),
+    ] {
+        let told = authority("c", text).unwrap_err().message;
+        let begin = "ConfigMap c of spec.source.git.caConfigMapRef ";
+        assert!(told.starts_with(&format!("{begin}{words}")), "{told}");
+    }
 }
 
 const COMMIT: &str = "1111111111111111111111111111111111111111";
