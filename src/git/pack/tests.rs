@@ -96,11 +96,6 @@ pub fn id(kind: Kind, bytes: &[u8]) -> ObjectId {
     .unwrap()
 }
 
-/// Leaves a pack so many bytes of work.
-pub fn leave(pack: &mut Pack, work: u64) {
-    pack.work = WORK - work;
-}
-
 fn found(pack: &mut Pack, bytes: &[u8]) -> bool {
     let object = pack.find(id(Kind::Blob, bytes)).unwrap();
     object.is_some_and(|object| object.bytes == bytes && object.kind == Kind::Blob)
