@@ -321,7 +321,8 @@ async fn a_repository_that_is_too_large() {
     repository.write("data.bin", &noise);
     let third = push(&repository, "third");
     let words = format!("commit {third} of ");
-    story.refused("s", "GitSourceInvalid", &words).await;
+    // It is asked for again, and what is deployed stays.
+    until_service_told(&story.space, "s", "SourceFetched", "GitSourceInvalid", &words).await;
     repository.set("uploadpack.allowFilter", "true");
     story.change("s", json!({"ref": "main"})).await;
     story.deployed("s", &third).await;

@@ -67,6 +67,9 @@ pub struct FetchedSource {
     pub path: Option<String>,
     /// The full name of the commit.
     pub commit: String,
+    /// The revision of its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// When it was fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<Time>,

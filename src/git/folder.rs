@@ -11,12 +11,18 @@ use crate::python::modules;
 
 /// What is wrong with a commit, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Wrong(pub String);
+pub enum Wrong {
+    /// What it holds: only another commit is better.
+    #[error("{0}")]
+    Content(String),
+    /// What was sent of it, or how it was read: the next time may be better.
+    #[error("{0}")]
+    Sent(String),
+}
 
 impl From<Broken> for Wrong {
     fn from(broken: Broken) -> Self {
-        Self(broken.to_string())
+        Self::Sent(broken.to_string())
     }
 }
 
@@ -62,7 +68,7 @@ pub fn files(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Files, Wro
     taken.folder(pack, folder, path, "")?;
     if taken.files.is_empty() {
         let told = named(path);
-        return Err(Wrong(format!(
+        return Err(Wrong::Content(format!(
             "{told} has no file *.py: add one, or correct the path"
         )));
     }
@@ -90,12 +96,7 @@ impl Taken {
         // While folders in it are gone into, memory has their names alone.
         drop(folder);
         for part in parts {
-            let told = part.name.escape_debug();
-            let inside = if place.is_empty() {
-                told.to_string()
-            } else {
-                format!("{place}/{told}")
-            };
+            let inside = inside(place, &part.name.escape_debug().to_string());
             let name = format!("{package}{}", part.name);
             if part.what == What::Folder {
                 self.package(pack, &part, &inside, &name)?;
@@ -108,10 +109,8 @@ impl Taken {
 
     /// What may be code in a folder.
     fn parts(&mut self, folder: &Object, place: &str) -> Result<Vec<Part>, Wrong> {
-        let wrong = |why: &str| Wrong(format!("{} {why}", named(place)));
-        if folder.bytes.len() > LIST {
-            return Err(wrong("has too many files in one folder: divide them"));
-        }
+        let wrong = |why: &str| Wrong::Content(format!("{} {why}", named(place)));
+        small(folder, place)?;
         let mut found = vec![];
         for item in items(&folder.bytes) {
             let Item { what, name, id } = item?;
@@ -143,13 +142,13 @@ impl Taken {
             return Ok(());
         }
         if let Some(why) = modules::wrong(&format!("{name}.py")) {
-            return Err(Wrong(format!("{place}: {name}.py {why}")));
+            return Err(Wrong::Content(format!("{place}: {name}.py {why}")));
         }
         self.folder(pack, folder, place, &format!("{name}."))
     }
 
     fn file(&mut self, pack: &mut Pack, part: &Part, place: &str, name: String) -> Result<(), Wrong> {
-        let wrong = |why: &str| Wrong(format!("{place} {why}"));
+        let wrong = |why: &str| Wrong::Content(format!("{place} {why}"));
         if let Some(why) = modules::wrong(&name) {
             return Err(wrong(why));
         }
@@ -197,20 +196,15 @@ fn named(path: &str) -> String {
 }
 
 fn folder(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Rc<Object>, Wrong> {
-    let object = pack.find(commit)?.filter(|object| object.kind == Kind::Commit);
-    let object = object.ok_or_else(|| Wrong("it is no commit: name a branch, a tag or a commit".into()))?;
-    let tree = object
-        .bytes
-        .strip_prefix(b"tree ")
-        .and_then(|rest| rest.get(..40));
-    let tree = tree.and_then(|digits| ObjectId::parse(std::str::from_utf8(digits).ok()?));
-    let mut folder = open(pack, tree.ok_or(Broken::Damaged)?)?;
+    let mut folder = root(pack, commit)?;
+    let mut place = String::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
-        let wrong = |why: &str| Wrong(format!("path {path} {why}"));
+        let wrong = |why: &str| Wrong::Content(format!("path {path} {why}"));
         let next = item_of(&folder, part.as_bytes())?.map(|item| (item.what, item.id));
+        place = inside(&place, part);
         folder = match next {
             None => return Err(wrong("does not exist: correct it, or push the folder")),
-            Some((What::Folder, id)) => open(pack, id)?,
+            Some((What::Folder, id)) => open(pack, id, &place)?,
             Some((What::Link, _)) => {
                 return Err(wrong(
                     "goes through a symbolic link, and none is followed: name the folder",
@@ -227,9 +221,43 @@ fn folder(pack: &mut Pack, commit: ObjectId, path: &str) -> Result<Rc<Object>, W
     Ok(folder)
 }
 
-fn open(pack: &mut Pack, id: ObjectId) -> Result<Rc<Object>, Wrong> {
+/// The root of a commit.
+fn root(pack: &mut Pack, commit: ObjectId) -> Result<Rc<Object>, Wrong> {
+    let object = pack.find(commit)?.filter(|object| object.kind == Kind::Commit);
+    let object =
+        object.ok_or_else(|| Wrong::Content("it is no commit: name a branch, a tag or a commit".into()))?;
+    let tree = object
+        .bytes
+        .strip_prefix(b"tree ")
+        .and_then(|rest| rest.get(..40));
+    let tree = tree.and_then(|digits| ObjectId::parse(std::str::from_utf8(digits).ok()?));
+    open(pack, tree.ok_or(Broken::Damaged)?, "")
+}
+
+fn open(pack: &mut Pack, id: ObjectId, place: &str) -> Result<Rc<Object>, Wrong> {
     let found = pack.find(id)?.filter(|object| object.kind == Kind::Tree);
-    Ok(found.ok_or(Broken::Damaged)?)
+    let found = found.ok_or(Broken::Damaged)?;
+    small(&found, place)?;
+    Ok(found)
+}
+
+/// Whether a folder is none that is too large to go into.
+fn small(folder: &Object, place: &str) -> Result<(), Wrong> {
+    if folder.bytes.len() <= LIST {
+        return Ok(());
+    }
+    let told = named(place);
+    Err(Wrong::Content(format!(
+        "{told} has too many files in one folder: divide them"
+    )))
+}
+
+fn inside(place: &str, name: &str) -> String {
+    if place.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{place}/{name}")
+    }
 }
 
 /// The thing of a name in a folder.

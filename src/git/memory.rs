@@ -39,8 +39,8 @@ pub struct Fetched {
     pub commit: String,
     /// When it was fetched, if that is known.
     pub at: Option<Timestamp>,
-    /// Its files, or what is wrong with them.
-    pub files: Result<Files, Trouble>,
+    /// Its files, which services share, or what is wrong with them.
+    pub files: Result<Arc<Files>, Trouble>,
 }
 
 /// What is known for a service. Neither: it is being asked for.
@@ -87,7 +87,7 @@ pub struct Git {
 }
 
 /// The commit of an origin, with the files of each folder that somebody wants.
-pub type Seen = (String, BTreeMap<String, Result<Files, Trouble>>);
+pub type Seen = (String, BTreeMap<String, Result<Arc<Files>, Trouble>>);
 
 impl Git {
     /// Notes what a service wants, and tells what is known of it.

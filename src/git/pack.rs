@@ -282,7 +282,7 @@ impl Pack {
 
     fn count(&mut self, bytes: u64) -> Result<(), Broken> {
         self.work += bytes;
-        if self.work > WORK || Instant::now() > self.end {
+        if self.work > WORK || Instant::now() >= self.end {
             Err(Broken::TooMuch)
         } else {
             Ok(())

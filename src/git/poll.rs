@@ -1,6 +1,7 @@
 //! Asks git servers, each again after its interval, and tells whom a new answer concerns. Writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Semaphore;
 
-use super::folder::{self, Wrong};
+use super::folder::{self, Files, Wrong};
 use super::memory::{Git, Seen, Wisher};
 use super::pack::Pack;
 use super::remote::{Fetched, Remote};
@@ -125,34 +126,67 @@ async fn look(git: &Git, origin: &Origin, permits: &Permits) -> Result<Seen, Tro
             Reason::GitSourceInvalid,
             format!("commit {told} of {} {why}", origin.url),
         )
-    })?;
+    })??;
     Ok((told, folders))
 }
 
-/// The files of folders of a commit; without a pack, which was too large, none of them.
+/// The files of folders of a commit; without a pack, which was too large, none of them. What is wrong with a folder stays so;
+/// what is wrong with what was sent is trouble, and it is asked for again.
 fn unpack(
     pack: Option<File>,
     commit: ObjectId,
     paths: BTreeSet<String>,
     url: &str,
-) -> std::collections::BTreeMap<String, Result<folder::Files, Trouble>> {
-    let too_large = || Wrong("it has more than 64 MiB: use a smaller repository".into());
-    let mut pack = pack
-        .ok_or_else(too_large)
-        .and_then(|file| Pack::read(file).map_err(Wrong::from));
-    let told = |wrong: Wrong| {
-        Trouble::new(
-            Reason::GitSourceInvalid,
-            format!("commit {commit} of {url}: {wrong}"),
-        )
+) -> Result<BTreeMap<String, Result<Arc<Files>, Trouble>>, Trouble> {
+    let told = |wrong: &dyn Display| {
+        let message = format!("commit {commit} of {url}: {wrong}");
+        Trouble::new(Reason::GitSourceInvalid, message)
     };
-    let mut found = std::collections::BTreeMap::new();
+    let pack = pack.ok_or_else(|| told(&"it has more than 64 MiB: use a smaller repository"))?;
+    let mut pack = Pack::read(pack).map_err(|broken| told(&broken))?;
+    let mut found = BTreeMap::new();
     for path in paths {
-        let files = match &mut pack {
-            Ok(pack) => folder::files(pack, commit, &path),
-            Err(wrong) => Err(wrong.clone()),
+        let files = match folder::files(&mut pack, commit, &path) {
+            Ok(files) => Ok(files.into()),
+            Err(wrong @ Wrong::Content(_)) => Err(told(&wrong)),
+            Err(wrong @ Wrong::Sent(_)) => return Err(told(&wrong)),
         };
-        found.insert(path, files.map_err(told));
+        found.insert(path, files);
     }
-    found
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pack::Kind;
+    use super::super::pack::tests::{Wanted, id, pack_of};
+    use super::*;
+
+    /// Asked for again is what may be better the next time, and nothing else.
+    #[test]
+    fn what_may_heal_is_trouble() {
+        let tree = [b"100644 a.py\0", &id(Kind::Blob, b"x = 1\n").0[..]].concat();
+        let text = format!("tree {}\n", id(Kind::Tree, &tree));
+        let commit = id(Kind::Commit, text.as_bytes());
+        let whole = || {
+            let entries = [(1, text.as_bytes()), (2, &tree[..]), (3, b"x = 1\n")];
+            entries.map(|(code, bytes)| Wanted::Whole(code, bytes))
+        };
+        let of = |pack, path: &str| unpack(pack, commit, [path.to_owned()].into(), "https://h/a");
+        let found = of(Some(pack_of(&whole())), "").unwrap();
+        assert_eq!(found[""].as_ref().unwrap()["a.py"], "x = 1\n");
+        let found = of(Some(pack_of(&whole())), "none").unwrap();
+        let told = found["none"].clone().unwrap_err().message;
+        assert!(told.contains("path none does not exist"), "{told}");
+        for (pack, words) in [
+            (None, "more than 64 MiB"),
+            (Some(tempfile::tempfile().unwrap()), "is damaged"),
+            // Without its folder.
+            (Some(pack_of(&whole()[..1])), "is damaged"),
+        ] {
+            let told = of(pack, "").unwrap_err();
+            assert!(told.message.contains(words), "{told}");
+            assert_eq!(told.reason, Reason::GitSourceInvalid);
+        }
+    }
 }

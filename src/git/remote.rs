@@ -29,6 +29,8 @@ pub struct Remote {
 struct Can {
     /// Leave out what is large.
     filter: bool,
+    /// Say that a branch has no commit yet.
+    unborn: bool,
     /// Read by what commits are named.
     format: bool,
 }
@@ -75,8 +77,12 @@ impl Remote {
         }
         let names = names(reference);
         let prefixes = names.iter().map(|name| line(&format!("ref-prefix {name}\n")));
-        let rest: String = prefixes.collect();
-        let body = self.request("ls-refs", &(line("peel\n") + &rest));
+        let mut wanted = line("peel\n");
+        if self.can.unborn {
+            wanted += &line("unborn\n");
+        }
+        wanted.extend(prefixes);
+        let body = self.request("ls-refs", &wanted);
         let answer = self.http.post(&self.address(), body).await?;
         let answer = self.http.bytes(answer, ANSWER).await?;
         let lines = texts(&answer).map_err(|error| self.unusable(error))?;
@@ -169,6 +175,7 @@ impl Can {
         };
         Ok(Self {
             filter: has("fetch", "filter"),
+            unborn: has("ls-refs", "unborn"),
             format: format.is_some(),
         })
     }
@@ -206,6 +213,8 @@ fn named(reference: &str) -> String {
     }
 }
 
+const EMPTY: &str = "has no commit yet: push one";
+
 /// The commit of the one name that the server knows.
 fn choose(lines: &[&str], names: &[String]) -> Result<ObjectId, String> {
     let mut found = vec![];
@@ -223,8 +232,10 @@ fn choose(lines: &[&str], names: &[String]) -> Result<ObjectId, String> {
     }
     match found.as_slice() {
         [Some(id)] => Ok(*id),
+        // Servers of before say nothing of a branch without a commit.
+        [] if names == ["HEAD"] => Err(EMPTY.into()),
         [] => Err("is no branch or tag of it: check the name".into()),
-        [None] => Err("has no commit yet: push one".into()),
+        [None] => Err(EMPTY.into()),
         _ => Err(format!("is a branch and a tag: write {}", names.join(" or "))),
     }
 }
@@ -242,7 +253,8 @@ mod tests {
     #[case("v1", &[format!("{ONE} refs/tags/v1 peeled:{TWO}")], Ok(TWO))]
     #[case("v1", &[format!("{ONE} refs/tags/v1"), format!("{TWO} refs/heads/v1")], Err("is a branch and a tag: write refs/heads/v1 or refs/tags/v1"))]
     #[case("HEAD", &[format!("{ONE} HEAD symref-target:refs/heads/main")], Ok(ONE))]
-    #[case("HEAD", &["unborn HEAD".to_owned()], Err("has no commit yet"))]
+    #[case("HEAD", &[], Err("has no commit yet: push one"))]
+    #[case("HEAD", &["unborn HEAD symref-target:refs/heads/main".to_owned()], Err("has no commit yet"))]
     #[case("refs/heads/main", &[format!("{ONE} refs/heads/main")], Ok(ONE))]
     #[case("none", &[], Err("is no branch or tag of it"))]
     #[case("main", &["nonsense".to_owned()], Err("is no branch or tag of it"))]
@@ -268,15 +280,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&["version 2", "agent=git/2.40", "fetch=shallow filter", "object-format=sha1"], Ok((true, true)))]
-    #[case(&["version 2", "fetch=shallow filters"], Ok((false, false)))]
-    #[case(&["version 2"], Ok((false, false)))]
+    #[case(&["version 2", "agent=git/2.40", "fetch=shallow filter", "ls-refs=unborn", "object-format=sha1"], Ok((true, true, true)))]
+    #[case(&["version 2", "fetch=shallow filters", "ls-refs"], Ok((false, false, false)))]
+    #[case(&["version 2"], Ok((false, false, false)))]
     #[case(&["version 2", "object-format=sha256"], Err("commits are not named by SHA-1"))]
     #[case(&["version 1"], Err("does not speak version 2"))]
     #[case(&[], Err("does not speak version 2"))]
-    fn what_a_server_can_do_is_read(#[case] lines: &[&str], #[case] wanted: Result<(bool, bool), &str>) {
+    fn what_a_server_can_do_is_read(
+        #[case] lines: &[&str],
+        #[case] wanted: Result<(bool, bool, bool), &str>,
+    ) {
         match (Can::of(lines), wanted) {
-            (Ok(can), Ok(wanted)) => assert_eq!((can.filter, can.format), wanted),
+            (Ok(can), Ok(wanted)) => assert_eq!((can.filter, can.unborn, can.format), wanted),
             (Err(told), Err(words)) => assert!(told.contains(words), "{told}"),
             other => panic!("{other:?}"),
         }

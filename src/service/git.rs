@@ -23,6 +23,8 @@ use crate::reconcile::engine::Context;
 
 /// The key of a CA.
 const AUTHORITY: &str = "ca.crt";
+/// Its bytes: they are in memory as long as somebody wants the repository.
+const AUTHORITY_LIMIT: usize = 64 << 10;
 
 /// Which git servers the operator may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +115,8 @@ fn told(place: &Place, answer: &Answer) -> (Files, Told) {
         reference: place.reference.clone(),
         path: Some(place.path.clone()).filter(|path| !path.is_empty()),
         commit: last.commit.clone(),
+        // Told with the status, which knows it.
+        revision: None,
         fetched: last.at.map(Time),
     };
     let told = Told {
@@ -120,7 +124,8 @@ fn told(place: &Place, answer: &Answer) -> (Files, Told) {
         trouble: last.files.as_ref().err().or(answer.trouble.as_ref()).cloned(),
         is_asked: answer.is_asked,
     };
-    (last.files.clone().map_err(Refusal::Git), told)
+    let files = last.files.as_ref().map(|files| (**files).clone());
+    (files.map_err(|trouble| Refusal::Git(trouble.clone())), told)
 }
 
 /// Whom to ask, or why nobody can be.
@@ -163,15 +168,29 @@ async fn origin(
             .config_map(&context.client, namespace, name)
             .await?;
         let text = content.as_ref().and_then(|content| content.texts.get(AUTHORITY));
-        let Some(text) = text else {
-            let message = format!(
-                "ConfigMap {name} of spec.source.git.caConfigMapRef does not exist, or has no key {AUTHORITY}: create it"
-            );
-            return Ok(Err(Trouble::new(Reason::ConfigMapNotFound, message)));
-        };
-        origin.authority = Some(text.as_str().into());
+        match authority(name, text.map(String::as_str)) {
+            Ok(text) => origin.authority = Some(text.into()),
+            Err(trouble) => return Ok(Err(trouble)),
+        }
     }
     Ok(Ok(origin))
+}
+
+/// The CA that a ConfigMap has.
+fn authority<'a>(name: &str, text: Option<&'a str>) -> Result<&'a str, Trouble> {
+    let (reason, why) = match text {
+        None => (
+            Reason::ConfigMapNotFound,
+            format!("does not exist, or has no key {AUTHORITY}: create it"),
+        ),
+        Some(text) if text.len() > AUTHORITY_LIMIT => (
+            Reason::GitSourceInvalid,
+            format!("has more than 65536 bytes in {AUTHORITY}: leave only the CA of the git server"),
+        ),
+        Some(text) => return Ok(text),
+    };
+    let message = format!("ConfigMap {name} of spec.source.git.caConfigMapRef {why}");
+    Err(Trouble::new(reason, message))
 }
 
 /// Whether the operator may ask the server of an address.
@@ -233,19 +252,18 @@ async fn recalled(service: &ZatoService, place: &Place, context: &Context) -> Re
     Ok(is_it.then_some(Fetched {
         commit,
         at,
-        files: Ok(files),
+        files: Ok(files.into()),
     }))
 }
 
-/// The commit of the status, when it was fetched, and the revision that it is.
+/// The commit of the status, when it was fetched, and the revision that it is. `status.revision` may be that of a later one.
 fn pinned(service: &ZatoService, place: &Place) -> Option<(String, Option<Timestamp>, String)> {
-    let status = service.status.as_ref()?;
-    let source = status.source.as_ref()?;
+    let source = service.status.as_ref()?.source.as_ref()?;
     let is_it = source.url == place.url
         && source.reference == place.reference
         && source.path.clone().unwrap_or_default() == place.path;
     let at = source.fetched.as_ref().map(|time| time.0);
-    is_it.then_some((source.commit.clone(), at, status.revision.clone()?))
+    is_it.then_some((source.commit.clone(), at, source.revision.clone()?))
 }
 
 #[cfg(test)]

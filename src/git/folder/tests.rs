@@ -76,6 +76,14 @@ fn what_is_wrong_is_told(#[case] path: &str, #[case] items: &[(&str, &str, [u8; 
     assert!(told.starts_with(wanted), "{told}");
 }
 
+/// Also one that the path only leads through.
+#[test]
+fn a_folder_on_the_way_has_a_limit() {
+    let items = vec![("100644", "a name of a file", ObjectId([7; 20])); 13_000];
+    let told = of("services/accounts", &items, &[]).unwrap_err().to_string();
+    assert_eq!(told, "the root has too many files in one folder: divide them");
+}
+
 /// A folder with `__init__.py` is a package, and so are those in it; other folders are not looked into.
 #[test]
 fn packages_are_taken_with_their_names() {
@@ -120,12 +128,12 @@ fn packages_are_taken_with_their_names() {
         ]
     );
     assert_eq!(found["shop.eu.vat.py"], "z = 3\n");
-    let told = taken(&root("my-shop", "a.py")).unwrap_err().0;
+    let told = taken(&root("my-shop", "a.py")).unwrap_err().to_string();
     assert!(
         told.starts_with("my-shop: my-shop.py is no Python module name"),
         "{told}"
     );
-    let told = taken(&root("shop", "shop.prices.py")).unwrap_err().0;
+    let told = taken(&root("shop", "shop.prices.py")).unwrap_err().to_string();
     assert!(told.contains("is also there as a file with dots"), "{told}");
 }
 
@@ -136,7 +144,7 @@ fn files_have_limits() {
     assert_eq!(of("", &items, &[&fits]).unwrap()["a.py"].len(), 204_800);
     let large = vec![b'#'; 204_801];
     let told = of("", &[("100644", "a.py", blob(&large))], &[&large]).unwrap_err();
-    assert_eq!(told.0, "a.py has more than 204800 bytes: divide it");
+    assert_eq!(told.to_string(), "a.py has more than 204800 bytes: divide it");
     let names: Vec<String> = (0..31).map(|number| format!("a{number}.py")).collect();
     let items: Vec<_> = names
         .iter()
@@ -144,13 +152,13 @@ fn files_have_limits() {
         .collect();
     let told = of("", &items, &[&fits]).unwrap_err();
     assert!(
-        told.0
+        told.to_string()
             .ends_with("is more code than a cluster takes: divide it among folders and ZatoServices"),
         "{told}"
     );
     let binary = [0xff, 0xfe];
     let told = of("", &[("100644", "a.py", blob(&binary))], &[&binary]).unwrap_err();
-    assert_eq!(told.0, "a.py is no text in UTF-8: save it as such");
+    assert_eq!(told.to_string(), "a.py is no text in UTF-8: save it as such");
 }
 
 #[test]
@@ -161,7 +169,7 @@ fn only_commits_are_read() {
         (ObjectId([9; 20]), "it is no commit"),
         (id(Kind::Commit, b"nonsense"), "what the server sent is damaged"),
     ] {
-        let told = files(&mut pack, id, "").unwrap_err().0;
+        let told = files(&mut pack, id, "").unwrap_err().to_string();
         assert!(told.starts_with(words), "{told}");
     }
     for damaged in [&b"100644 a.py\0short"[..], b"\0 x"] {
@@ -204,7 +212,7 @@ fn folders_in_one_another_have_limits(
     let found = files(&mut pack, id(Kind::Commit, commit.as_bytes()), "");
     match (found, wanted) {
         (Ok(files), None) => assert_eq!(files.len(), levels),
-        (Err(told), Some(words)) => assert!(told.0.contains(words), "{told}"),
+        (Err(told), Some(words)) => assert!(told.to_string().contains(words), "{told}"),
         other => panic!("{other:?}"),
     }
 }
@@ -213,7 +221,10 @@ fn folders_in_one_another_have_limits(
 fn names_have_a_limit() {
     let long = "d".repeat(256);
     let told = of("", &[("40000", &long, ObjectId([7; 20]))], &[]).unwrap_err();
-    assert_eq!(told.0, "the root has a name of more than 255 bytes: shorten it");
+    assert_eq!(
+        told.to_string(),
+        "the root has a name of more than 255 bytes: shorten it"
+    );
 }
 
 /// Many names of one large folder, which is no package: each look at it is counted.
@@ -223,10 +234,8 @@ fn one_folder_under_many_names_has_a_limit() {
     let names: Vec<String> = (0..1100).map(|number| format!("d{number}")).collect();
     let long = "f".repeat(2000);
     let large = tree(&vec![("100644", long.as_str(), none); 1000]);
-    let items: Vec<_> = names
-        .iter()
-        .map(|name| ("40000", name.as_str(), id(Kind::Tree, &large)))
-        .collect();
+    let same = id(Kind::Tree, &large);
+    let items: Vec<_> = names.iter().map(|name| ("40000", name.as_str(), same)).collect();
     let root = tree(&items);
     let commit = format!("tree {}\nauthor a\n\nmessage", id(Kind::Tree, &root));
     let mut pack = Pack::read(pack_of(&[
@@ -237,7 +246,7 @@ fn one_folder_under_many_names_has_a_limit() {
     .unwrap();
     let told = files(&mut pack, id(Kind::Commit, commit.as_bytes()), "").unwrap_err();
     assert!(
-        told.0
+        told.to_string()
             .starts_with("it has more than 50,000 files and folders, more than 1 GiB"),
         "{told}"
     );

@@ -32,8 +32,8 @@ fn ask(git: &Git, name: &str, path: &str) -> Answer {
 
 fn seen(commit: &str, paths: &[&str]) -> Seen {
     let files = |path: &&str| {
-        let files = [("a.py".to_owned(), format!("# {commit}"))].into();
-        ((*path).to_owned(), Ok(files))
+        let files = Files::from([("a.py".to_owned(), format!("# {commit}"))]);
+        ((*path).to_owned(), Ok(files.into()))
     };
     (commit.into(), paths.iter().map(files).collect())
 }
@@ -142,7 +142,7 @@ fn what_is_deployed_can_stand_for_an_answer() {
     let fetched = Fetched {
         commit: "1".into(),
         at: None,
-        files: Ok(Files::new()),
+        files: Ok(Files::new().into()),
     };
     ask(&git, "a", "");
     git.remember(&wisher("a"), &place("other"), fetched.clone());

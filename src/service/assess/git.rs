@@ -46,13 +46,18 @@ pub fn fetched(plan: &Plan, old: &[Condition], generation: Option<i64>) -> Optio
 pub fn source(plan: &Plan, old: Option<FetchedSource>) -> Option<FetchedSource> {
     let told = plan.git.as_ref()?;
     if plan.refusal.is_none() {
-        return told.source.clone();
+        let revision = plan.revision.clone();
+        return told
+            .source
+            .clone()
+            .map(|source| FetchedSource { revision, ..source });
     }
     let mut deployed = old?;
     // A commit that was deployed, and gave its place back.
     if let Some(commit) = plan.commit.as_ref().filter(|commit| **commit != deployed.commit) {
         deployed.commit.clone_from(commit);
         deployed.fetched = None;
+        deployed.revision = None;
     }
     Some(deployed)
 }

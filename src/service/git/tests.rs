@@ -44,6 +44,21 @@ fn only_allowed_servers_are_asked(
     }
 }
 
+#[test]
+fn a_ca_has_a_limit() {
+    let fits = "x".repeat(65_536);
+    assert_eq!(authority("c", Some(&fits)), Ok(fits.as_str()));
+    let large = fits.clone() + "x";
+    for (text, words) in [
+        (Some(large.as_str()), "has more than 65536 bytes in ca.crt"),
+        (None, "does not exist, or has no key ca.crt: create it"),
+    ] {
+        let told = authority("c", text).unwrap_err().message;
+        let begin = "ConfigMap c of spec.source.git.caConfigMapRef ";
+        assert!(told.starts_with(&format!("{begin}{words}")), "{told}");
+    }
+}
+
 const COMMIT: &str = "1111111111111111111111111111111111111111";
 
 fn of(spec: serde_json::Value, status: serde_json::Value) -> ZatoService {
@@ -59,13 +74,12 @@ fn of(spec: serde_json::Value, status: serde_json::Value) -> ZatoService {
 fn what_is_pinned_is_of_the_same_place() {
     let spec = serde_json::json!({"url": "https://h/a", "ref": "main", "path": "p"});
     let status = |place: serde_json::Value| {
-        let mut source =
-            serde_json::json!({"url": "https://h/a", "ref": "main", "path": "p", "commit": COMMIT});
+        let mut source = serde_json::json!({"url": "https://h/a", "ref": "main", "path": "p", "commit": COMMIT, "revision": "r"});
         source
             .as_object_mut()
             .unwrap()
             .extend(place.as_object().unwrap().clone());
-        serde_json::json!({"revision": "r", "source": source})
+        serde_json::json!({"revision": "later", "source": source})
     };
     let pinned = |status| {
         let service = of(spec.clone(), status);
@@ -80,8 +94,9 @@ fn what_is_pinned_is_of_the_same_place() {
     ] {
         assert_eq!(pinned(status(other)), None);
     }
+    // An operator of before did not tell it.
     let mut without = same;
-    without["revision"].take();
+    without["source"]["revision"].take();
     assert_eq!(pinned(without), None);
     assert_eq!(pinned(serde_json::json!({})), None);
 }
@@ -111,7 +126,8 @@ fn an_answer_is_told() {
         }))
     };
     let wrong = Trouble::new(Reason::GitSourceInvalid, "no file");
-    let good = fetched(Ok([("a.py".to_owned(), String::new())].into()));
+    let files = BTreeMap::from([("a.py".to_owned(), String::new())]);
+    let good = fetched(Ok(files.into()));
     let of = |last: &Option<_>, trouble: Option<&Trouble>| {
         let answer = Answer {
             last: last.clone(),

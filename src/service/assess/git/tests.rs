@@ -17,6 +17,7 @@ fn source(commit: &str) -> FetchedSource {
         reference: "main".into(),
         path: None,
         commit: commit.into(),
+        revision: Some(format!("revision of {commit}")),
         fetched: None,
     }
 }
@@ -95,6 +96,19 @@ fn truth_table_of_git(#[case] plan: Plan, #[case] status: &str, #[case] reason: 
 fn the_commit_that_is_deployed_is_told() {
     let of =
         |plan: Plan, old: Option<&str>| super::source(&plan, old.map(source)).map(|source| source.commit);
+    // With the revision of these very files; what stays keeps its own.
+    let revision = |refusal| {
+        let plan = Plan {
+            revision: Some("new".into()),
+            ..plan(Some(NEW), None, true, refusal)
+        };
+        super::source(&plan, Some(source(OLD))).and_then(|source| source.revision)
+    };
+    assert_eq!(revision(None), Some("new".into()));
+    assert_eq!(
+        revision(Some(Refusal::GitPending)),
+        Some(format!("revision of {OLD}"))
+    );
     assert_eq!(of(plan(Some(NEW), None, true, None), Some(OLD)), Some(NEW.into()));
     let wrong = || Some(Refusal::EmptyConfigMap("stands for any".into()));
     assert_eq!(
