@@ -65,7 +65,14 @@ async fn what_is_pushed_is_deployed() {
 
     let back = json!({"spec": {"rollbackTo": old}});
     story.space.merge::<ZatoService>("s", &back).await.unwrap();
-    until_service_told(&story.space, "s", "Ready", "Deployed", "rolled back by spec.rollbackTo").await;
+    until_service_told(
+        &story.space,
+        "s",
+        "Ready",
+        "Deployed",
+        "rolled back by spec.rollbackTo",
+    )
+    .await;
     let rolled_back = story.status("s").await;
     assert_eq!((rolled_back.source, rolled_back.revision), (None, Some(old)));
     let forth = json!({"spec": {"rollbackTo": null}});
