@@ -363,10 +363,11 @@ async fn the_example_is_deployed() {
     story.end().await;
 }
 
-/// What servers are told.
+/// The revision of service "s" that servers are told to have.
 async fn index(story: &Story) -> String {
     let secret = story.space.get::<Secret>("c-agent").await;
-    String::from_utf8(secret.data.unwrap()["index.json"].0.clone()).unwrap()
+    let index: Value = serde_json::from_slice(&secret.data.unwrap()["index.json"].0).unwrap();
+    index["services"]["s"]["revision"].as_str().unwrap().to_owned()
 }
 
 /// What is deployed goes on without its server, also over a restart of the operator.
