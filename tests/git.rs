@@ -17,13 +17,13 @@ use std::path::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use git::{PASSWORD, Server, USER};
-use git_story::{IDENTITY, Story, peak, push};
+use git_story::{IDENTITY, Story, peak, push, secret};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::{Value, json};
-use support::{Namespace, code, condition, process, until_service_told};
+use support::{code, condition, process, until_service_told};
 use zato_operator::api::ZatoService;
 
 /// Cloned, followed, pinned, and back by hand; without a write while nothing is pushed.
@@ -130,14 +130,6 @@ async fn branches_tags_and_commits() {
         .refused("empty", "GitRefNotFound", "the default branch of")
         .await;
     story.end().await;
-}
-
-async fn secret(space: &Namespace, name: &str, label: &str, password: &str, url: &str) {
-    let object = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": {"zato.io/git-credentials": label}},
-        "stringData": {"username": USER, "password": password, "url": url},
-    });
-    space.create::<Secret>(&object).await.unwrap();
 }
 
 /// Credentials are sent only where their owner lets them be sent, and told nowhere.
@@ -333,7 +325,9 @@ async fn a_repository_that_is_too_large() {
     repository.set("uploadpack.allowFilter", "true");
     story.change("s", json!({"ref": "main"})).await;
     story.deployed("s", &third).await;
-    println!("at most {} of memory", peak(&story.operator));
+    // Packs are read as they come, and files of them are let go: it never held a whole one.
+    let peak = peak(&story.operator);
+    assert!(peak < 64 << 10, "{peak} kB of memory");
     story.end().await;
 }
 
@@ -363,13 +357,6 @@ async fn the_example_is_deployed() {
     story.end().await;
 }
 
-/// The revision of service "s" that servers are told to have.
-async fn index(story: &Story) -> String {
-    let secret = story.space.get::<Secret>("c-agent").await;
-    let index: Value = serde_json::from_slice(&secret.data.unwrap()["index.json"].0).unwrap();
-    index["services"]["s"]["revision"].as_str().unwrap().to_owned()
-}
-
 /// What is deployed goes on without its server, also over a restart of the operator.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_down() {
@@ -380,7 +367,7 @@ async fn a_server_that_is_down() {
     let before = story.deployed("s", &first).await;
     let ready = condition(&before.conditions, "Ready").unwrap();
     story.settled("s").await;
-    let index_before = index(&story).await;
+    let index = story.index().await;
 
     story.server.stop();
     until_service_told(
@@ -409,7 +396,7 @@ async fn a_server_that_is_down() {
         condition(&after.conditions, "SourceFetched"),
         condition(&down.conditions, "SourceFetched")
     );
-    assert_eq!(index(&story).await, index_before);
+    assert_eq!(story.index().await, index);
 
     story.server.resume().await;
     story.fetched("s", &first).await;

@@ -189,10 +189,9 @@ async fn web_sockets_follow_their_spec() {
         &space,
         "delete from sec_basic_auth where id in (select id from sec_base where name='kubernetes basic auth quote-client'); delete from sec_base where name='kubernetes basic auth quote-client'",
     );
-    // Another pod starts with a row whose definition is not there, which Zato opens.
+    // Another pod starts with a row whose definition is not there, which Zato opens: from its first moment on nobody is let in.
     space.remove::<Pod>("c-server-0").await;
     until_other_pod(&space, pod.as_deref()).await;
-    until_ready(&space, "True", "Running").await;
     space
         .until("the new pod gives a session", || async {
             let wrong = session(&space, "/v2/quotes", "wrong").await;
@@ -200,6 +199,7 @@ async fn web_sockets_follow_their_spec() {
             session(&space, "/v2/quotes", "new").await == Some(200)
         })
         .await;
+    until_ready(&space, "True", "Running").await;
 
     // With the object everything goes.
     space.remove::<ZatoService>("quotes").await;

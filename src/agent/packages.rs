@@ -11,7 +11,7 @@ use super::Error;
 use super::code::{read, remove, replace};
 use crate::cluster::desired::paths;
 use crate::exchange::revision;
-use crate::python::modules::is_in_package;
+use crate::python::modules::{first, is_in_package};
 
 /// The file that the server deploys. Zato loads those first whose names begin with `common`. No user's file may have this name.
 pub const FILE: &str = "common_zato_operator_packages.py";
@@ -64,9 +64,7 @@ fn inside(files: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)
 
 /// The packages that are there, by the first part of their names.
 pub fn names(files: &BTreeMap<String, String>) -> BTreeSet<&str> {
-    inside(files)
-        .filter_map(|(name, _)| name.split('.').next())
-        .collect()
+    inside(files).map(|(name, _)| first(name)).collect()
 }
 
 /// Makes the folder hold exactly the modules in packages.

@@ -16,7 +16,7 @@ use super::startup::{self, Startup};
 use super::trouble::{self, Trouble};
 use crate::api::ZatoCluster;
 use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
-use crate::documents::{self, Publication};
+use crate::documents::{self, Publication, Wsdl};
 use crate::exchange::{Index, LoadState, Report};
 use crate::k8s::names;
 use crate::openapi::model::{Api, Channel};
@@ -284,7 +284,7 @@ fn documents(
         history,
         &api,
         network::address(&name, &namespace),
-        None,
+        Wsdl::default(),
         |version| names::cluster_document(&name, version),
     )
 }

@@ -9,16 +9,17 @@ use crate::openapi::soap;
 use crate::openapi::wsdl::{self, Place};
 
 /// What callers of SOAP are told.
+#[derive(Default)]
 pub struct Wsdl {
-    pub(super) text: String,
+    /// None: there is no channel for SOAP.
+    pub(super) text: Option<String>,
     /// What could not be said.
     pub(super) problems: Vec<String>,
 }
 
 impl Wsdl {
-    /// The document of the channels for SOAP at an address; none: there is none. `channels`: with the services that each one
-    /// calls.
-    pub fn of(api: &Api, channels: &Channels, address: &str) -> Option<Self> {
+    /// The document of the channels for SOAP at an address. `channels`: with the services that each one calls.
+    pub fn of(api: &Api, channels: &Channels, address: &str) -> Self {
         let places = channels
             .iter()
             .filter(|(_, channel)| channel.kind == ChannelKind::Soap);
@@ -32,10 +33,18 @@ impl Wsdl {
             places: places.map(place).collect(),
         };
         if settings.places.is_empty() {
-            return None;
+            return Self::default();
         }
-        let (text, problems) = wsdl::wsdl(api, &settings).ok()?;
-        Some(Self { text, problems })
+        match wsdl::wsdl(api, &settings) {
+            Ok((text, problems)) => Self {
+                text: Some(text),
+                problems,
+            },
+            Err(error) => Self {
+                text: None,
+                problems: vec![format!("the WSDL could not be written: {error}")],
+            },
+        }
     }
 }
 
@@ -70,6 +79,6 @@ mod tests {
         let made = first.new.unwrap().0;
         assert!(of(vec![made.clone()], "/s").new.is_none());
         assert_eq!(of(vec![made], "/t").newest().unwrap().version, 2);
-        assert!(Wsdl::of(&api(ONE), &Channels::new(), "").is_none());
+        assert_eq!(Wsdl::of(&api(ONE), &Channels::new(), "").text, None);
     }
 }

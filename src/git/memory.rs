@@ -90,13 +90,22 @@ pub struct Git {
 pub type Seen = (String, BTreeMap<String, Result<Arc<Files>, Trouble>>);
 
 impl Git {
-    /// Notes what a service wants, and tells what is known of it.
+    /// Whether files of a place were fetched for a service.
+    pub fn knows(&self, wisher: &Wisher, place: &Place) -> bool {
+        let known = self.known();
+        let wish = known.wishes.get(wisher).filter(|wish| wish.place == *place);
+        wish.is_some_and(|wish| wish.last.is_some())
+    }
+
+    /// Notes what a service wants, and tells what is known of it. `recalled`: what is known from elsewhere, for one that has nothing
+    /// yet. It is there before anybody is asked: what has it already is not fetched again.
     pub fn ask(
         &self,
         wisher: &Wisher,
         place: &Place,
         origin: Result<Origin, Trouble>,
         interval: Duration,
+        recalled: Option<Fetched>,
     ) -> Answer {
         let mut known = self.known();
         let before = known.wishes.remove(wisher).filter(|wish| wish.place == *place);
@@ -105,7 +114,9 @@ impl Git {
             place: place.clone(),
             origin,
             interval,
-            last: before.and_then(|wish| wish.last),
+            last: before
+                .and_then(|wish| wish.last)
+                .or_else(|| recalled.map(Arc::new)),
         };
         if let (true, Ok(origin)) = (is_new, &wish.origin) {
             known.want(origin.clone());
@@ -114,15 +125,6 @@ impl Git {
         let answer = known.answer(&wish);
         known.wishes.insert(wisher.clone(), wish);
         answer
-    }
-
-    /// Takes what is known from elsewhere for a service that has nothing yet.
-    pub fn remember(&self, wisher: &Wisher, place: &Place, fetched: Fetched) {
-        let mut known = self.known();
-        let wish = known.wishes.get_mut(wisher).filter(|wish| wish.place == *place);
-        if let Some(wish) = wish.filter(|wish| wish.last.is_none()) {
-            wish.last = Some(Arc::new(fetched));
-        }
     }
 
     /// The origins that are to be asked now, and when the next one is. `still_wants` says who does.

@@ -116,8 +116,9 @@ impl Project {
         while let Some(module) = waiting.pop() {
             for full in module.imports.values().chain(&module.star_imports) {
                 let first = full.split('.').next().unwrap_or_default();
+                let is_it = |module: &&Module| module.name.split('.').next() == Some(first);
                 if found.insert(first) {
-                    waiting.extend(self.find_module(first).map(|index| &self.modules[index]));
+                    waiting.extend(self.modules.iter().filter(is_it));
                 }
             }
         }

@@ -15,6 +15,11 @@ pub fn stem(file: &str) -> &str {
     file.strip_suffix(".py").unwrap_or(file)
 }
 
+/// The first name of a file's module: its own, or that of the package which it is in.
+pub fn first(file: &str) -> &str {
+    stem(file).split('.').next().unwrap_or_default()
+}
+
 /// What is wrong with a file's name, if it is no name of a module.
 pub fn wrong(file: &str) -> Option<&'static str> {
     let is_word = |part: &str| {

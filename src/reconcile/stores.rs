@@ -282,13 +282,10 @@ pub fn start(
     let (clusters_listed, services_listed) = (Sender::new(false), Sender::new(false));
     let listed = [clusters_listed.subscribe(), services_listed.subscribe()];
     let waker = Waker::new(wake.clone(), clusters.clone(), services.clone());
-    tokio::spawn(references::follow(
-        scope.clone(),
-        references.clone(),
-        waker.clone(),
-    ));
-    tokio::spawn(refusals::follow(scope.clone(), refusals.clone(), waker.clone()));
     let git = Git::default();
+    let of_references = references::follow(scope.clone(), references.clone(), waker.clone());
+    tokio::spawn(of_references);
+    tokio::spawn(refusals::follow(scope.clone(), refusals.clone(), waker.clone()));
     tokio::spawn(poll::follow(
         git.clone(),
         services.clone(),

@@ -75,16 +75,13 @@ pub async fn files(
     let wisher: Wisher = (service.namespace().unwrap_or_default(), service.name_any());
     let place = place(spec);
     let origin = origin(&wisher.0, spec, context).await?;
-    let mut answer = context
-        .stores
-        .git
-        .ask(&wisher, &place, origin, interval(&spec.interval));
-    if answer.last.is_none()
-        && let Some(recalled) = recalled(service, &place, context).await?
-    {
-        context.stores.git.remember(&wisher, &place, recalled.clone());
-        answer.last = Some(recalled.into());
-    }
+    let git = &context.stores.git;
+    let recalled = if git.knows(&wisher, &place) {
+        None
+    } else {
+        recalled(service, &place, context).await?
+    };
+    let answer = git.ask(&wisher, &place, origin, interval(&spec.interval), recalled);
     Ok(told(&place, &answer))
 }
 

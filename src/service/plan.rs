@@ -16,6 +16,7 @@ use crate::cluster::desired::network;
 use crate::documents::{self, Publication, Wsdl};
 use crate::exchange::{ChannelKind, IndexedChannel, IndexedJob, IndexedService, Report, revision};
 use crate::k8s::names;
+use crate::python::modules;
 use crate::reconcile::error::BLOCKING;
 use crate::revisions::History;
 
@@ -310,7 +311,7 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs, addres
     let files: BTreeSet<String> = own.texts().map(|(file, _)| file.to_owned()).collect();
     let project = documents::project(loaded.iter().flat_map(|one| one.texts()));
     let imported = project.imported_by(&files);
-    let is_imported = |file: &String| imported.contains(file.strip_suffix(".py").unwrap_or(file));
+    let is_imported = |file: &String| imported.contains(modules::first(file));
     if behind
         .iter()
         .any(|one| one.files(&inputs.deployed).any(is_imported))
@@ -323,7 +324,8 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs, addres
     let mut api = documents::services(&project, Some(files), &service.spec.openapi.tags);
     let version = own.result.as_ref().ok();
     let channels = version.map_or_else(BTreeMap::new, |version| version.resolved(&channels));
-    api.channels = documents::channels(&channels, api.services.keys().map(String::as_str));
+    let invoked: Vec<_> = version.into_iter().flat_map(IndexedService::invoked).collect();
+    api.channels = documents::channels(&channels, invoked.into_iter().map(String::as_str));
     let wsdl = Wsdl::of(&api, &channels, address);
     Publication::of(history, &api, address.to_owned(), wsdl, |version| {
         names::service_document(&name, version)

@@ -1,13 +1,13 @@
 //! What the stories of git begin with, and wait for.
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use zato_operator::api::{ZatoCluster, ZatoService, ZatoServiceStatus};
 
 use super::double::Double;
-use super::git::{Repository, Server};
+use super::git::{Repository, Server, USER};
 use super::support::process::Process;
 use super::support::{
     self, Namespace, cluster, code, condition, install_definitions, kubeconfig, until_service_told,
@@ -136,6 +136,12 @@ impl Story {
         }
     }
 
+    /// What servers are told.
+    pub async fn index(&self) -> String {
+        let secret = self.space.get::<Secret>("c-agent").await;
+        String::from_utf8(secret.data.unwrap()["index.json"].0.clone()).unwrap()
+    }
+
     /// Kills the operator, and starts another one.
     pub fn restart(&mut self) {
         self.operator.kill();
@@ -147,11 +153,21 @@ impl Story {
     }
 }
 
-/// The most memory that an operator had, its program included.
-pub fn peak(operator: &Process) -> String {
+/// The most memory that an operator had, its program included, in kB.
+pub fn peak(operator: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", operator.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.unwrap_or_default().trim().to_owned()
+    let number = line.unwrap().trim().split(' ').next().unwrap();
+    number.parse().unwrap()
+}
+
+/// Credentials for an address; `label`: of the Secret.
+pub async fn secret(space: &Namespace, name: &str, label: &str, password: &str, url: &str) {
+    let object = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": {"zato.io/git-credentials": label}},
+        "stringData": {"username": USER, "password": password, "url": url},
+    });
+    space.create::<Secret>(&object).await.unwrap();
 }
 
 pub fn push(repository: &Repository, answer: &str) -> String {

@@ -27,7 +27,7 @@ fn origin() -> Origin {
 }
 
 fn ask(git: &Git, name: &str, path: &str) -> Answer {
-    git.ask(&wisher(name), &place(path), Ok(origin()), MINUTE)
+    git.ask(&wisher(name), &place(path), Ok(origin()), MINUTE, None)
 }
 
 fn seen(commit: &str, paths: &[&str]) -> Seen {
@@ -121,7 +121,7 @@ fn what_changes_in_a_spec_counts() {
     note(&git, Ok(seen("1", &[""])));
     // Other credentials: the files stay.
     let refused = Trouble::new(Reason::SecretNotFound, "gone");
-    let answer = git.ask(&wisher("a"), &place(""), Err(refused.clone()), MINUTE);
+    let answer = git.ask(&wisher("a"), &place(""), Err(refused.clone()), MINUTE, None);
     assert_eq!((answer.last.is_some(), answer.trouble), (true, Some(refused)));
     // Another folder: nothing is known of it.
     assert_eq!(ask(&git, "a", "other").last, None);
@@ -144,11 +144,15 @@ fn what_is_deployed_can_stand_for_an_answer() {
         at: None,
         files: Ok(Files::new().into()),
     };
-    ask(&git, "a", "");
-    git.remember(&wisher("a"), &place("other"), fetched.clone());
-    assert_eq!(ask(&git, "a", "").last, None);
-    git.remember(&wisher("a"), &place(""), fetched);
-    let answer = ask(&git, "a", "");
+    assert!(!git.knows(&wisher("a"), &place("")));
+    let answer = git.ask(
+        &wisher("a"),
+        &place(""),
+        Ok(origin()),
+        MINUTE,
+        Some(fetched.clone()),
+    );
+    assert!(git.knows(&wisher("a"), &place("")) && !git.knows(&wisher("a"), &place("other")));
     assert_eq!(
         (answer.last.unwrap().commit.as_str(), answer.is_asked),
         ("1", false)
@@ -158,6 +162,11 @@ fn what_is_deployed_can_stand_for_an_answer() {
     assert!(git.lacking(&origin(), "1").is_empty());
     assert_eq!(note(&git, Ok(seen("1", &[]))), ["a"]);
     assert!(ask(&git, "a", "").is_asked);
+    // What was fetched counts more.
+    all(&git, Instant::now() + MINUTE * 2);
+    assert_eq!(note(&git, Ok(seen("2", &[""]))), ["a"]);
+    let answer = git.ask(&wisher("a"), &place(""), Ok(origin()), MINUTE, Some(fetched));
+    assert_eq!(answer.last.unwrap().commit, "2");
 }
 
 #[test]

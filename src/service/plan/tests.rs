@@ -5,6 +5,8 @@ mod channels;
 use super::super::check::indexed;
 use super::super::check::tests::{named, service};
 use super::super::source::Sourced;
+use rstest::rstest;
+
 use super::*;
 use crate::api::OpenApi;
 use crate::api::zato_service::BreakingChangePolicy;
@@ -29,15 +31,8 @@ fn a_service_is_planned_by_what_is_its_own() {
     });
     let object: ZatoService = serde_json::from_value(object).unwrap();
     let missing = Sourced {
-        name: "mine".into(),
         files: Err(Refusal::ConfigMapNotFound("m".into())),
-        git: None,
-        openapi: OpenApi::default(),
-        expected: vec![],
-        channels: vec![],
-        jobs: vec![],
-        read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
-        secrets: BTreeMap::new(),
+        ..service("mine", &[])
     };
     let good = service("mine", &[("books.py", "x = 1\n"), ("api.py", "x = 1\n")]);
     let planned = |own: Sourced, cluster: Option<serde_json::Value>| {
@@ -87,8 +82,14 @@ fn a_service_is_planned_by_what_is_its_own() {
 const MODEL: &str = "from dataclasses import dataclass\nfrom zato.server.service import Model\n\n@dataclass\nclass M(Model):\n    a: int\n";
 const USER: &str = "from zato.server.service import Service\nfrom books import M\n\nclass A(Service):\n    name = 'api.a'\n    input = M\n";
 
-/// The name of the document that is made of service "mine", which imports from service "other", if one is.
-fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Option<(String, String)> {
+/// The name of the document that is made of service "mine", which imports from `file` of service "other", if one is.
+fn document_of(
+    file: &str,
+    own: &str,
+    loaded_text: &str,
+    other: &str,
+    deployed: &str,
+) -> Option<(String, String)> {
     let object = serde_json::json!({
         "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "mine", "namespace": "n"},
         "spec": {"clusterRef": {"name": "c"}, "source": {"inline": {}}},
@@ -104,7 +105,7 @@ fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Opt
     let report = Report {
         services: BTreeMap::from([
             ("mine".into(), loaded("mine.py", loaded_text)),
-            ("other".into(), loaded("books.py", deployed)),
+            ("other".into(), loaded(file, deployed)),
         ]),
         ..Report::default()
     };
@@ -112,9 +113,9 @@ fn document_of(own: &str, loaded_text: &str, other: &str, deployed: &str) -> Opt
         cluster: None,
         services: vec![
             service("mine", &[("mine.py", own)]),
-            service("other", &[("books.py", other)]),
+            service("other", &[(file, other)]),
         ],
-        deployed: Index::sealed([("other".to_owned(), version("books.py", deployed))].into()),
+        deployed: Index::sealed([("other".to_owned(), version(file, deployed))].into()),
         revisions: vec![],
         documents: vec![],
         reports: vec![("c-server-0".into(), Some(report)), ("c-server-1".into(), None)],
@@ -249,26 +250,31 @@ fn a_revision_is_kept_when_servers_have_it() {
     assert_eq!(planned(LoadState::Loading).revisions.new, None);
 }
 
-/// A document says what servers have: not before they have it, and not while they have other models than the source.
-#[test]
-fn a_document_is_of_what_is_loaded() {
-    let (name, text) = document_of(USER, USER, MODEL, MODEL).unwrap();
+/// A document says what servers have: not before they have it, and not while they have other models than the source, in a file
+/// or in a package.
+#[rstest]
+#[case("books.py", "books")]
+#[case("books.of.all.py", "books.of.all")]
+fn a_document_is_of_what_is_loaded(#[case] file: &str, #[case] module: &str) {
+    let user = USER.replace("from books import", &format!("from {module} import"));
+    let of = |own: &str, loaded: &str, other: &str| document_of(file, own, loaded, other, MODEL);
+    let (name, text) = of(&user, &user, MODEL).unwrap();
     assert_eq!(name, "mine-openapi-1");
     assert!(
         text.contains("http://c.n.svc:11223") && text.contains("\"a\":{\"type\":\"integer\""),
         "{text}"
     );
-    let edited = format!("{USER}    output = M\n");
-    assert_eq!(document_of(&edited, USER, MODEL, MODEL), None);
+    let edited = format!("{user}    output = M\n");
+    assert_eq!(of(&edited, &user, MODEL), None);
     let newer = format!("{MODEL}    b: int\n");
-    assert_eq!(document_of(USER, USER, &newer, MODEL), None);
-    assert_eq!(document_of(USER, USER, "(", MODEL), None);
+    assert_eq!(of(&user, &user, &newer), None);
+    assert_eq!(of(&user, &user, "("), None);
     // Nobody imports from it.
-    let alone = USER
-        .replace("from books import M\n", "")
+    let alone = user
+        .replace(&format!("from {module} import M\n"), "")
         .replace("input = M", "input = 'x'");
-    assert!(document_of(&alone, &alone, "(", MODEL).is_some());
-    assert_eq!(document_of("(", USER, MODEL, MODEL), None);
+    assert!(of(&alone, &alone, "(").is_some());
+    assert_eq!(of("(", &user, MODEL), None);
 }
 
 #[test]

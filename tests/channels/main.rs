@@ -3,20 +3,21 @@
 // Helpers of tests are tests, too; a story may be as long as it is. Not every story uses every word.
 #![allow(clippy::unwrap_used, clippy::too_many_lines, dead_code)]
 
+mod direct;
+mod soap;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use serde_json::{Value, json};
 use support::way::{Login, Way};
 use support::{
     Namespace, cluster, service, sql, until_other_pod, until_ready, until_service, until_service_told,
 };
-use zato_operator::agent::soap;
 use zato_operator::api::{ZatoCluster, ZatoService};
-use zato_operator::cluster::desired::paths;
 
 /// A file of the example, for the cluster "c".
 fn example(file: &str) -> Value {
@@ -252,263 +253,6 @@ async fn channels_follow_their_spec() {
     space
         .until("the channel does not answer", || async {
             way.call("GET", "/v2/account/7", ann).await.0 == 404
-        })
-        .await;
-    space.delete().await;
-}
-
-/// A client of its own for all services of an object at `/zato/api/invoke/<service>`, and for no others: who may call and who
-/// not, a service that comes, and the end.
-#[tokio::test]
-async fn services_are_invoked_by_a_client_of_their_own() {
-    let space = support::start("direct", json!({})).await;
-    let other = support::code("other").replace("story.greeting", "story.other");
-    let other = service("other", "c", &[("other.py", &other)]);
-    space.create::<ZatoService>(&other).await.unwrap();
-    until_service_told(&space, "other", "Ready", "Deployed", "").await;
-    space.create::<Secret>(&example("key.yaml")).await.unwrap();
-    let direct = json!([{"name": "direct", "directInvocation": {"security": {"apiKeySecretRef": {"name": "report-key"}}}}]);
-    set_channels(&space, "greeting", &direct).await;
-    let told = async |words: &str| {
-        until_service_told(&space, "greeting", "ChannelsActive", "AllActive", words).await;
-    };
-    told("channel direct answers").await;
-    let lost = "direct invocation: SecurityTightened: user pubapi -> ApiKey";
-    until_service_told(&space, "greeting", "Compatible", "BreakingChange", lost).await;
-    let status = space.get::<ZatoService>("greeting").await.status.unwrap();
-    let url = format!(
-        "http://c.{}.svc:11223/zato/api/invoke/{{service_name}}",
-        space.name()
-    );
-    assert_eq!(status.endpoints[0].url, url);
-
-    let way = Way::to(&space, "service/c", 11223).await;
-    let client = Login::Key("change-me-too");
-    let pubapi = Login::Basic("pubapi", way.password());
-    for (method, path, login, wanted) in [
-        ("POST", "/zato/api/invoke/story.greeting", client, 200),
-        ("GET", "/zato/api/invoke/story.greeting", client, 200),
-        (
-            "POST",
-            "/zato/api/invoke/story.greeting",
-            Login::Key("wrong"),
-            401,
-        ),
-        ("POST", "/zato/api/invoke/story.greeting", Login::Nobody, 401),
-        ("POST", "/zato/api/invoke/story.greeting", pubapi, 401),
-        ("PUT", "/zato/api/invoke/story.greeting", pubapi, 401),
-        ("POST", "/zato/api/invoke/story.other", client, 401),
-        ("POST", "/zato/api/invoke/story.other", pubapi, 200),
-        ("POST", "/zato/api/invoke/story.greeting/", client, 404),
-    ] {
-        let (status, body) = way.call(method, path, login).await;
-        assert_eq!(status, wanted, "{method} {path} {login:?}: {body}");
-    }
-    // Zato would take the name in the query string for the service, also for its own user at another name.
-    for query in [
-        "service_name=story.greeting",
-        "a=1&service%5Fname=story.greeting",
-        "a=%&service_name=story.greeting",
-        "a=%zz&service_name=story.greeting",
-        "a=%u0041&service%5Fname=story.greeting",
-    ] {
-        let url = format!("{}/zato/api/invoke/story.other?{query}", way.url());
-        let login = format!("pubapi:{}", way.password());
-        let curl = std::process::Command::new("curl")
-            .args(["-s", "-w", "%{http_code}", "-u", &login, &url])
-            .output()
-            .unwrap();
-        let said = String::from_utf8(curl.stdout).unwrap();
-        assert!(
-            said.ends_with("400") && said.contains("query string"),
-            "{query}: {said}"
-        );
-    }
-    let other = "/zato/api/invoke/story.other?my_service_name=x&q=%20service_name";
-    assert_eq!(way.call("GET", other, pubapi).await.0, 200);
-
-    // A service more.
-    let more = format!(
-        "{}\n\n{}",
-        support::code("hello"),
-        support::code("more")
-            .replace("story.greeting", "story.more")
-            .replace("class Greeting", "class More")
-    );
-    support::set_code(&space, &more).await;
-    space
-        .until("the new service is invoked by the client alone", || async {
-            let path = "/zato/api/invoke/story.more";
-            way.call("POST", path, client).await.0 == 200 && way.call("POST", path, pubapi).await.0 == 401
-        })
-        .await;
-    told("channel direct answers").await;
-
-    set_channels(&space, "greeting", &json!([])).await;
-    space
-        .until("Zato's own user invokes them again", || async {
-            let path = "/zato/api/invoke/story.greeting";
-            way.call("POST", path, client).await.0 == 401 && way.call("POST", path, pubapi).await.0 == 200
-        })
-        .await;
-    space.delete().await;
-}
-
-/// The example for SOAP: envelopes go in and come out, the WSDL is published, a channel calls its services alone, also while the code
-/// changes, and at the end row and file are gone.
-#[tokio::test]
-async fn services_are_called_by_soap() {
-    let space = Namespace::new("soap").await;
-    space
-        .create::<ZatoCluster>(&cluster("c", json!({})))
-        .await
-        .unwrap();
-    space
-        .create::<Secret>(&example_of("soap", "client.yaml"))
-        .await
-        .unwrap();
-    let orders = example_of("soap", "service.yaml");
-    space.create::<ZatoService>(&orders).await.unwrap();
-    until_ready(&space, "True", "Running").await;
-    let told = async |words: &str| {
-        until_service_told(&space, "order-desk", "ChannelsActive", "AllActive", words).await;
-    };
-    told("channel soap answers").await;
-    until_service(&space, "order-desk", "Ready", |ready| ready.status == "True").await;
-    let status = space.get::<ZatoService>("order-desk").await.status.unwrap();
-    let url = format!("http://c.{}.svc:11223/soap/orders", space.name());
-    let endpoint = &status.endpoints[0];
-    assert_eq!(
-        (
-            endpoint.url.as_str(),
-            endpoint.state.as_str(),
-            endpoint.methods.len()
-        ),
-        (url.as_str(), "Active", 1)
-    );
-    let published = async |words: &str| {
-        space
-            .until("the WSDL is published", || async {
-                let status = space
-                    .get::<ZatoService>("order-desk")
-                    .await
-                    .status
-                    .unwrap_or_default();
-                let Some(document) = status.openapi else {
-                    return false;
-                };
-                let data = space
-                    .get::<ConfigMap>(&document.config_map)
-                    .await
-                    .data
-                    .unwrap_or_default();
-                data.get("services.wsdl").is_some_and(|wsdl| wsdl.contains(words))
-            })
-            .await;
-    };
-    published(&format!("location=\"{url}\"")).await;
-
-    let way = Way::to(&space, "service/c", 11223).await;
-    let envelope = |operation: &str, inside: &str| {
-        format!(
-            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body><n:{operation}Request \
-             xmlns:n=\"urn:zato:services\">{inside}</n:{operation}Request></e:Body></e:Envelope>"
-        )
-    };
-    let line = "<n:lines><n:article>pen</n:article><n:count>3</n:count></n:lines>";
-    let order = envelope(
-        "order.place",
-        &format!("<n:customer>Ann</n:customer>{line}{line}"),
-    );
-    let client = ("order-client", "change-me");
-    let call = async |login, text: &str| way.post("/soap/orders", login, text.to_owned()).await;
-    let (code, kind, text) = call(client, &order).await;
-    assert_eq!((code, kind.as_str()), (200, "text/xml; charset=utf-8"), "{text}");
-    assert!(
-        text.contains("<t:number>7</t:number><t:articles>6</t:articles>"),
-        "{text}"
-    );
-    for (login, text, wanted, words) in [
-        (("order-client", "wrong"), &order, 401, ""),
-        (("pubapi", way.password()), &order, 401, ""),
-        (
-            client,
-            &envelope("order.place", "<n:customer>Ann</n:customer>"),
-            500,
-            "An order needs a line",
-        ),
-        (
-            client,
-            &envelope("order.cancel", "<n:number>7</n:number>"),
-            500,
-            "is unknown here",
-        ),
-        (client, &format!("<!DOCTYPE x>{order}"), 500, "DOCTYPE"),
-        (client, &"{}".to_owned(), 500, "Client"),
-    ] {
-        let (code, _, text) = call(login, text).await;
-        assert!(code == wanted && text.contains(words), "{login:?}: {code} {text}");
-    }
-    assert_eq!(
-        way.call("GET", "/soap/orders", Login::Basic(client.0, client.1))
-            .await
-            .0,
-        404
-    );
-    assert_eq!(
-        way.call(
-            "POST",
-            "/zato/api/invoke/zato-operator.soap",
-            Login::Basic("pubapi", way.password())
-        )
-        .await
-        .0,
-        400
-    );
-
-    let files = space.exec("c-server-0", "server", &["ls", paths::HOT]);
-    assert!(files.contains(soap::FILE), "{files}");
-
-    // Another service for the same channel, while callers call.
-    let is_done = Arc::new(AtomicBool::new(false));
-    let callers = tokio::spawn({
-        let (way, is_done, order) = (
-            Way::to(&space, "service/c", 11223).await,
-            is_done.clone(),
-            order.clone(),
-        );
-        async move {
-            while !is_done.load(Ordering::Relaxed) {
-                let (code, _, text) = way
-                    .post("/soap/orders", ("order-client", "change-me"), order.clone())
-                    .await;
-                assert_eq!(code, 200, "{text}");
-            }
-        }
-    });
-    let mut channel = orders["spec"]["channels"].clone();
-    channel[0]["soap"]["services"] = json!(["order.place", "order.cancel"]);
-    set_channels(&space, "order-desk", &channel).await;
-    published("order.cancelRequest").await;
-    told("channel soap answers").await;
-    let (code, _, text) = call(client, &envelope("order.cancel", "<n:number>7</n:number>")).await;
-    assert!(
-        code == 200 && text.contains("<t:status>cancelled</t:status>"),
-        "{text}"
-    );
-    is_done.store(true, Ordering::Relaxed);
-    callers.await.unwrap();
-
-    set_channels(&space, "order-desk", &json!([])).await;
-    space
-        .until("the address is gone", || async {
-            call(client, &order).await.0 == 404
-        })
-        .await;
-    space
-        .until("the file is gone", || async {
-            let files = space.exec("c-server-0", "server", &["ls", paths::HOT]);
-            !files.contains(soap::FILE) && files.contains("orders.py")
         })
         .await;
     space.delete().await;
