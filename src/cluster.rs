@@ -7,6 +7,7 @@ pub mod gate;
 pub mod inputs;
 pub mod plan;
 pub mod put_back;
+pub mod servers;
 pub mod settings;
 pub mod shards;
 pub mod startup;

@@ -104,6 +104,13 @@ pub struct ZatoClusterSpec {
     pub deletion_policy: DeletionPolicy,
 }
 
+impl ZatoClusterSpec {
+    /// How many servers are to run.
+    pub fn replicas(&self) -> usize {
+        usize::from(!self.stopped)
+    }
+}
+
 /// What becomes of data and keys when their cluster is deleted.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeletionPolicy {

@@ -12,8 +12,9 @@ mod storage;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::plan::Plan;
+use super::servers::Server;
 use crate::api::zato_cluster::DeletionPolicy;
-use crate::k8s::{labels, names};
+use crate::k8s::labels;
 use crate::reconcile::child::PodState;
 use crate::reconcile::kind::{Manifest, Stage, Task};
 
@@ -84,28 +85,22 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
             .map(|startup| Manifest::owned(&exchange::startup(plan, startup))),
     )
     .chain(exchange::shards(plan))
-    .chain([
-        Manifest::owned(&exchange::index(plan))
-            .at(Stage::Third)
-            .that_differs(!plan.read.shards.is_empty() && plan.read.index != plan.index),
-        Manifest::owned(&exchange::report(plan)),
-        Manifest::owned(&pod::stateful_set(plan)).at(Stage::Last),
-    ])
+    .chain([Manifest::owned(&exchange::index(plan))
+        .at(Stage::Third)
+        .that_differs(!plan.read.shards.is_empty() && plan.read.index != plan.index)])
+    .chain(exchange::reports(plan))
+    .chain([Manifest::owned(&pod::stateful_set(plan)).at(Stage::Last)])
     .chain(plan.documents.manifest(&plan.name))
     .collect()
 }
 
-/// A pod of an older template is deleted, ready or not: so a broken one never blocks its repair.
+/// Pods of an older template are deleted one at a time.
 pub fn tasks(plan: &Plan) -> Vec<Task> {
-    let outdated = plan
-        .pod
-        .as_ref()
-        .filter(|pod| !pod.is_deleted && plan.is_outdated(pod));
-    let delete = |pod: &PodState| Task::DeletePod {
-        name: names::server_pod(&plan.name, 0),
+    let delete = |(server, pod): (&Server, &PodState)| Task::DeletePod {
+        name: server.name.clone(),
         uid: pod.uid.clone(),
     };
-    outdated.map(delete).into_iter().collect()
+    plan.replaced().map(delete).into_iter().collect()
 }
 
 fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
@@ -120,6 +115,8 @@ fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
 mod tests {
     use super::*;
     use crate::cluster::plan::tests::{plan_after, plan_of};
+    use crate::k8s::names;
+    use crate::reconcile::child::PodState;
     use crate::reconcile::kind::Ownership;
 
     #[test]
@@ -242,7 +239,7 @@ mod tests {
     fn a_pod_of_an_older_template_is_deleted_once_its_successor_is_known() {
         let mut plan = plan_of(&[]);
         assert_eq!(tasks(&plan), []);
-        plan.pod = Some(PodState {
+        plan.servers[0].pod = Some(PodState {
             uid: "u".into(),
             revision: "old".into(),
             ..PodState::default()
@@ -261,7 +258,7 @@ mod tests {
             (2, "new", true, 0),
         ] {
             plan.stateful_set = set(generation, update);
-            plan.pod.as_mut().unwrap().is_deleted = is_deleted;
+            plan.servers[0].pod.as_mut().unwrap().is_deleted = is_deleted;
             assert_eq!(tasks(&plan).len(), count, "{generation} {update} {is_deleted}");
         }
     }
@@ -278,7 +275,7 @@ mod tests {
         plan.is_stopped = true;
         assert_eq!(dropped(&plan), ["demo-startup-old"]);
         plan.is_stopped = false;
-        plan.pod = Some(PodState {
+        plan.servers[0].pod = Some(PodState {
             uid: "u".into(),
             revision: "r".into(),
             ..PodState::default()

@@ -4,13 +4,14 @@ mod contents;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetStatus};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
 use super::desired::network;
 use super::inputs::{Inputs, Previous};
+use super::servers::{self, Server};
 use super::settings;
 use super::startup::{self, Startup};
 use super::trouble::{self, Trouble};
@@ -56,10 +57,12 @@ pub struct Plan {
     pub deletion_policy: DeletionPolicy,
     /// Whether the credentials Secret is the operator's, and not a user's own.
     pub is_secret_labelled: bool,
-    /// The pod, if there is one.
-    pub pod: Option<PodState>,
-    /// What keeps it from running.
-    pub trouble: Option<Trouble>,
+    /// How many servers are wanted.
+    pub replicas: usize,
+    /// The servers that are wanted or there, in their order.
+    pub servers: Vec<Server>,
+    /// Why the API server refuses their pods, if it does.
+    pub refusal: Option<String>,
     /// When a claim was made that is older than the cluster: its data are those of an earlier one.
     pub adopted: Option<Timestamp>,
     /// The fingerprint of the key.
@@ -78,8 +81,6 @@ pub struct Plan {
     pub revisions: BTreeMap<String, Option<String>>,
     /// The StatefulSet as it was when this began.
     pub stateful_set: Option<StatefulSet>,
-    /// The server's report.
-    pub report: Option<Report>,
     /// The OpenAPI documents of all services.
     pub documents: Publication,
     /// What runs while a server starts.
@@ -120,11 +121,55 @@ impl Plan {
         set.metadata.generation = set.metadata.generation.max(generation);
     }
 
-    /// Whether the pod that runs is the one that is wanted.
+    /// The servers that are wanted.
+    pub fn wanted(&self) -> &[Server] {
+        self.servers.get(..self.replicas).unwrap_or(&self.servers)
+    }
+
+    /// Whether the pods that run are those that are wanted.
     pub fn is_current(&self) -> bool {
+        self.wanted().iter().all(|server| self.is_current_server(server))
+    }
+
+    /// Whether the pod of a server is the one that is wanted.
+    pub fn is_current_server(&self, server: &Server) -> bool {
         let is_observed = self.stateful_set.as_ref().is_some_and(is_observed);
-        let pod = self.pod.as_ref();
+        let pod = server.pod.as_ref();
         is_observed && pod.is_some_and(|pod| !pod.is_deleted && !self.is_outdated(pod))
+    }
+
+    /// Whether a server takes requests.
+    pub fn is_up(&self, server: &Server) -> bool {
+        let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
+        // The controller may know it before the cache of pods does.
+        let are_all = |status: &StatefulSetStatus| {
+            status.replicas > 0 && status.ready_replicas.unwrap_or_default() >= status.replicas
+        };
+        server.is_ready() || status.is_some_and(are_all)
+    }
+
+    /// What keeps a server from running, if anything does.
+    pub fn trouble(&self, server: &Server) -> Option<Trouble> {
+        trouble::told(server.pod.as_ref(), self.refusal.as_deref())
+    }
+
+    /// The pod of an older template that is deleted next. One that does not work first, so that a broken template never
+    /// blocks its repair; one that works only when all others do.
+    pub fn replaced(&self) -> Option<(&Server, &PodState)> {
+        let there = self
+            .servers
+            .iter()
+            .filter_map(|server| Some((server, server.pod.as_ref()?)));
+        let outdated = there.filter(|(_, pod)| !pod.is_deleted && self.is_outdated(pod));
+        let all: Vec<_> = outdated.collect();
+        let broken = all.iter().find(|(server, _)| !self.is_up(server));
+        let others_work = |of: &Server| {
+            let mut others = self.wanted().iter().filter(|server| server.name != of.name);
+            others.all(|server| server.is_there() && self.is_up(server))
+        };
+        // The last one first: the first one does what is done once for all.
+        let working = || all.iter().rev().find(|(server, _)| others_work(server));
+        broken.or_else(working).copied()
     }
 }
 
@@ -165,11 +210,12 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         storage: cluster.spec.database.sqlite.storage.clone(),
         has_scheduler: cluster.spec.scheduler.enabled,
         has_dashboard: cluster.spec.dashboard.enabled,
-        is_stopped: cluster.spec.stopped,
+        is_stopped: cluster.spec.replicas() == 0,
         deletion_policy: cluster.spec.deletion_policy,
         is_secret_labelled: inputs.is_secret_labelled,
-        trouble: trouble::told(inputs.pod.as_ref(), inputs.refusal.as_deref()),
-        pod: inputs.pod,
+        replicas: cluster.spec.replicas(),
+        servers: inputs.servers,
+        refusal: inputs.refusal,
         adopted: adopted(cluster, inputs.claim.as_ref()),
         fingerprint: inputs.fingerprint,
         index,
@@ -181,7 +227,6 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         startups: inputs.startups,
         revisions,
         stateful_set: inputs.stateful_set,
-        report: inputs.report,
         namespace: cluster.namespace().unwrap_or_default(),
         name,
     })
@@ -252,12 +297,13 @@ fn documents(
     inputs: &Inputs,
 ) -> Publication {
     let history = inputs.documents.clone();
-    let is_loaded = |report: &Report| {
+    let is_loaded = |report: &&Report| {
         let of = |name: &String| report.services.get(name).map(|found| found.state);
         let mut services = index.services.keys();
         report.index_revision == index.revision && services.all(|name| of(name) == Some(LoadState::Loaded))
     };
-    if !inputs.report.as_ref().is_some_and(is_loaded) {
+    let running = servers::running(servers::reports(&inputs.servers));
+    if running.is_empty() || !running.iter().all(is_loaded) {
         return Publication::waiting(history);
     }
     let texts = shards.values().flatten();
@@ -270,7 +316,7 @@ fn documents(
         }
     }
     let mut api = Api {
-        channels: active_channels(index, inputs.report.as_ref()),
+        channels: active_channels(index, servers::keepers_report(index, &inputs.servers)),
         ..Api::default()
     };
     for (tags, files) in by_tags {

@@ -85,6 +85,8 @@ pub struct PodState {
     pub revision: String,
     /// Whether it is on its way out.
     pub is_deleted: bool,
+    /// Whether Kubernetes sends requests to it.
+    pub is_ready: bool,
     /// What keeps it from running, if anything does.
     pub trouble: Option<Trouble>,
 }
@@ -106,9 +108,18 @@ impl PodState {
             uid,
             revision,
             is_deleted,
+            is_ready: is_ready(&pod),
             trouble: trouble::of(&pod),
         }
     }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let mut conditions = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// An object as the API server sent it, without what is only compared: see [`owned::digest`].

@@ -26,10 +26,11 @@ use super::references::{self, References};
 use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
 use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService};
+use crate::cluster::servers::Server;
 use crate::exchange::{Index, Report};
 use crate::git::memory::Git;
 use crate::git::poll::{self, Permits};
-use crate::k8s::labels;
+use crate::k8s::{labels, names};
 
 /// Objects of one answer to a list: they are read in full, and only one page of them is in memory.
 const PAGE: u32 = 100;
@@ -142,6 +143,24 @@ impl Stores {
             spec: None,
             status: status.map(|status| *status),
         })
+    }
+
+    /// The servers of a cluster, in their order: as many as are wanted, and those that are there still.
+    pub fn servers(&self, namespace: &str, cluster: &str, wanted: usize) -> Vec<Server> {
+        let set = self.stateful_set(namespace, &names::server(cluster));
+        let there = set.and_then(|set| set.status).map_or(0, |status| status.replicas);
+        let count = wanted.max(usize::try_from(there).unwrap_or_default());
+        // The first one is told of even where none is wanted.
+        let all = 0..count.max(1);
+        let known = |ordinal| {
+            let server = Server::of(cluster, ordinal);
+            Server {
+                pod: self.pod(namespace, &server.name),
+                report: self.report(namespace, &names::report(cluster, ordinal), &server.name),
+                ..server
+            }
+        };
+        all.map(known).collect()
     }
 
     /// A report, if the pod that wrote it is the one that runs.

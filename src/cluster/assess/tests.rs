@@ -3,13 +3,14 @@
 use super::*;
 use crate::cluster::plan::tests::{plan_after, plan_of};
 use crate::exchange::{CallableOutcome, CallableState};
+use crate::reconcile::child::PodState;
 use rstest::rstest;
 
 /// With the pod's revision and the one that is wanted.
 fn set(plan: &mut Plan, ready: i32, revision: &str, update: &str) {
-    plan.pod = Some(crate::reconcile::child::PodState {
+    plan.servers[0].pod = Some(PodState {
         revision: revision.into(),
-        trouble: plan.trouble.clone(),
+        trouble: plan.servers[0].pod.take().and_then(|pod| pod.trouble),
         ..Default::default()
     });
     plan.stateful_set = Some(stateful_set(ready, update));
@@ -111,12 +112,15 @@ fn truth_table(
     #[case] message: &str,
 ) {
     let mut plan = plan_of(&[]);
-    plan.report = report;
+    plan.servers[0].report = report;
     if let Some((ready, revision, update)) = pod {
         set(&mut plan, ready, revision, update);
     }
     assert_eq!(is_ready(&plan), (ready, reason, message.to_owned()));
-    assert_eq!(server(&plan).ready, pod.is_some_and(|pod| pod == (1, "a", "a")));
+    assert_eq!(
+        server(&plan, &plan.servers[0]).ready,
+        pod.is_some_and(|pod| pod == (1, "a", "a"))
+    );
 }
 
 fn outcome(name: &str, outcome: CallableState) -> CallableOutcome {
@@ -151,8 +155,8 @@ fn callables_that_pass_and_fail(
     ]});
     let mut plan = plan_after(spec, &[], &plan_of(&[]));
     set(&mut plan, 1, "a", "a");
-    plan.report = Some(report(Phase::Serving, None));
-    plan.report.as_mut().unwrap().callables = outcomes.to_vec();
+    plan.servers[0].report = Some(report(Phase::Serving, None));
+    plan.servers[0].report.as_mut().unwrap().callables = outcomes.to_vec();
     assert_eq!(
         callables::judged(&plan),
         Some((passed, reason, message.to_owned()))
@@ -160,7 +164,10 @@ fn callables_that_pass_and_fail(
     let told = is_ready(&plan);
     assert_eq!((told.0, told.1), (ready == Reason::Running, ready));
     assert!(told.0 || told.2 == format!("pod demo-server-0: {message}"));
-    assert_eq!(server(&plan).startup_callables.len(), outcomes.len());
+    assert_eq!(
+        server(&plan, &plan.servers[0]).startup_callables.len(),
+        outcomes.len()
+    );
     plan.is_stopped = true;
     assert_eq!(callables::judged(&plan), None);
 }
@@ -172,8 +179,8 @@ fn callables_of_a_server_that_starts() {
     let mut plan = plan_after(spec, &[], &plan_of(&[]));
     set(&mut plan, 0, "a", "a");
     let mut told = |state| {
-        plan.report = Some(report(Phase::Starting, None));
-        plan.report.as_mut().unwrap().callables = vec![outcome("m.may", state)];
+        plan.servers[0].report = Some(report(Phase::Starting, None));
+        plan.servers[0].report.as_mut().unwrap().callables = vec![outcome("m.may", state)];
         is_ready(&plan)
     };
     let (ready, reason, message) = told(CallableState::Failed);
@@ -222,24 +229,27 @@ fn a_changed_stateful_set_counts_when_its_controller_has_seen_the_change() {
 #[test]
 fn a_server_is_told_with_what_it_reports() {
     let mut plan = plan_of(&[]);
-    assert_eq!(server(&plan).phase, None);
-    plan.report = Some(report(Phase::Serving, Some("x")));
-    let told = server(&plan);
+    assert_eq!(server(&plan, &plan.servers[0]).phase, None);
+    plan.servers[0].report = Some(report(Phase::Serving, Some("x")));
+    let told = server(&plan, &plan.servers[0]);
     assert_eq!(
         (told.phase.as_deref(), told.revision, told.last_error.as_deref()),
         (Some("Serving"), None, Some("x"))
     );
-    plan.report.as_mut().unwrap().index_revision = "r".into();
-    assert_eq!(server(&plan).revision.as_deref(), Some("r"));
+    plan.servers[0].report.as_mut().unwrap().index_revision = "r".into();
+    assert_eq!(server(&plan, &plan.servers[0]).revision.as_deref(), Some("r"));
 }
 
 #[test]
 fn trouble_of_the_pod_is_told_until_it_is_ready() {
     let mut plan = plan_of(&[]);
     let message = "image x cannot be pulled".to_owned();
-    plan.trouble = Some(Trouble {
-        reason: Reason::ImagePullFailed,
-        message,
+    plan.servers[0].pod = Some(PodState {
+        trouble: Some(Trouble {
+            reason: Reason::ImagePullFailed,
+            message,
+        }),
+        ..PodState::default()
     });
     set(&mut plan, 0, "a", "b");
     assert!(!adopted(&plan).0);
@@ -286,7 +296,7 @@ fn whole_statuses() {
     let mut plan = plan_of(&[("s", "x = 1\n")]);
     plan.adopted = Some(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
     let revision = plan.revisions["s"].clone().unwrap();
-    plan.report = Some(Report {
+    plan.servers[0].report = Some(Report {
         phase: Phase::Serving,
         index_revision: plan.index.revision.clone(),
         ..reported(&[("s", &revision, LoadState::Loaded)])
@@ -321,7 +331,7 @@ fn services_are_counted_by_their_current_revision() {
         (now.as_str(), LoadState::Failed, 0),
         ("older", LoadState::Loaded, 0),
     ] {
-        plan.report = Some(reported(&[("good", revision, state)]));
+        plan.servers[0].report = Some(reported(&[("good", revision, state)]));
         assert_eq!(counts(&plan).loaded, loaded, "{revision} {state:?}");
     }
 }
@@ -351,7 +361,7 @@ fn what_failed_is_named_and_what_is_on_its_way_is_not() {
         let revisions = plan.revisions.clone();
         let now = |name: &str| revisions[name].as_deref().unwrap_or_default();
         let services: Vec<_> = names.iter().zip(states).map(|(n, s)| (*n, now(n), s)).collect();
-        plan.report = Some(reported(&services));
+        plan.servers[0].report = Some(reported(&services));
         let (is_loaded, reason, message) = super::services(&plan);
         assert_eq!(is_loaded, reason == Reason::AllLoaded);
         message

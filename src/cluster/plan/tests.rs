@@ -44,12 +44,11 @@ pub(crate) fn inputs(services: &[(&str, &str)]) -> Inputs {
             .collect(),
         previous: Previous::default(),
         is_secret_labelled: true,
-        pod: None,
+        servers: vec![Server::of("demo", 0)],
         refusal: None,
         claim: None,
         stateful_set: None,
         documents: vec![],
-        report: None,
         kept: BTreeMap::new(),
         proven: std::collections::BTreeSet::new(),
         callables: BTreeMap::new(),
@@ -96,7 +95,8 @@ pub(crate) fn plan_reported(
         index: before.index.clone(),
         shards: before.shards.clone(),
     };
-    (inputs.report, inputs.kept) = (report, kept);
+    inputs.servers[0].report = report;
+    inputs.kept = kept;
     plan(&cluster(serde_json::json!({})), inputs).unwrap()
 }
 
@@ -339,7 +339,7 @@ fn the_document_of_a_cluster_is_of_what_is_loaded() {
     let planned = |report: Option<Report>| {
         let mut inputs = inputs(&services);
         inputs.services[1].openapi.tags = vec!["inner".into()];
-        inputs.report = report;
+        inputs.servers[0].report = report;
         plan(&cluster(serde_json::json!({})), inputs).unwrap()
     };
     let found = planned(Some(reported(&index, LoadState::Loaded)));
