@@ -2,6 +2,7 @@
 
 pub mod assess;
 pub mod credentials;
+pub mod database;
 pub mod desired;
 pub mod gate;
 pub mod inputs;

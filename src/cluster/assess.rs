@@ -11,11 +11,12 @@ use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_cluster::{Endpoints, ServerStatus, ServiceCounts};
 use crate::api::{ZatoCluster, ZatoClusterStatus};
 use crate::exchange::{LoadState, Phase, Report};
-use crate::k8s::names;
+use crate::k8s::{labels, names};
 use crate::reconcile::kind::{Outcome, Verdict};
 use crate::service::assess::{condition, documented, summary};
 
 mod callables;
+mod database;
 
 type Judged = (bool, Reason, String);
 
@@ -64,7 +65,12 @@ fn with_ready(mut status: ZatoClusterStatus, ready: Judged, generation: Option<i
 }
 
 fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClusterStatus {
-    let (ready, services) = (is_ready(plan), services(plan));
+    let database = database::judged(plan, old);
+    let blocked = database.clone().filter(|database| !database.0);
+    let ready = blocked
+        .filter(|_| !plan.is_stopped)
+        .unwrap_or_else(|| is_ready(plan));
+    let services = services(plan);
     let counts = counts(plan);
     let as_condition =
         |kind, (status, reason, message): Judged| condition(kind, status, reason, message, generation);
@@ -74,19 +80,44 @@ fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClust
         conditions: [
             as_condition(ConditionType::Ready, ready),
             as_condition(ConditionType::ServicesLoaded, services),
-            as_condition(ConditionType::DataAdopted, adopted(plan)),
         ]
         .into_iter()
+        .chain(
+            plan.storage
+                .iter()
+                .map(|_| as_condition(ConditionType::DataAdopted, adopted(plan))),
+        )
+        .chain(database.map(|judged| as_condition(ConditionType::DatabaseReady, judged)))
         .chain(callables::judged(plan).map(|judged| as_condition(ConditionType::CallablesPassed, judged)))
         .chain(documented(&plan.documents, old, generation))
         .collect(),
         image: Some(plan.image.clone()),
-        key_fingerprint: Some(plan.fingerprint.0.clone()),
+        key_fingerprint: is_kept(plan).then(|| plan.fingerprint.0.clone()),
+        replicas: Some(count(
+            plan.servers.iter().filter(|server| server.is_there()).count(),
+        )),
+        selector: Some(selector(plan)),
         servers: plan.servers.iter().map(|found| server(plan, found)).collect(),
         services: Some(counts),
         endpoints: Some(endpoints(plan)),
         openapi: plan.documents.newest().cloned(),
     }
+}
+
+/// Whether a database may exist that the key decrypts.
+fn is_kept(plan: &Plan) -> bool {
+    plan.database.as_ref().is_none_or(|database| database.is_made)
+}
+
+/// What selects the servers' pods.
+fn selector(plan: &Plan) -> String {
+    let labels = labels::selector(&plan.name, "server").into_iter();
+    let all: Vec<_> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+    all.join(",")
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 fn adopted(plan: &Plan) -> Judged {
@@ -112,6 +143,10 @@ fn is_ready(plan: &Plan) -> Judged {
         let message = "no pod runs, data and keys are kept: set spec.stopped to false to start it";
         return (false, Reason::Stopped, message.into());
     }
+    if plan.replicas == 0 {
+        let message = "no server is wanted: set spec.servers.replicas to have some";
+        return (false, Reason::Stopped, message.into());
+    }
     let wanted = plan.wanted();
     if let Some(broken) = wanted.iter().find_map(|server| broken(plan, server)) {
         return broken;
@@ -126,12 +161,18 @@ fn is_ready(plan: &Plan) -> Judged {
         return told;
     }
     if let Some(server) = wanted.iter().find(|server| !plan.is_current_server(server)) {
-        let message = format!("pod {} is being changed", server.name);
+        let message = match server.pod {
+            None if wanted.len() > 1 => format!("pod {} is being made", server.name),
+            _ => format!("pod {} is being changed", server.name),
+        };
         return (false, Reason::Starting, message);
     }
     if let Some(server) = down().next() {
         let doing = callables::running(server).unwrap_or_else(|| doing(server.phase()).into());
         return (false, Reason::Starting, format!("pod {}: {doing}", server.name));
+    }
+    if let Some(waits) = database::waits(plan) {
+        return waits;
     }
     let ignored = wanted
         .iter()
@@ -191,7 +232,6 @@ fn counts(plan: &Plan) -> ServiceCounts {
         let have_it = running.iter().all(|report| has_it(report, name) == Some(true));
         revision.is_some() && !running.is_empty() && have_it
     };
-    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let (total, loaded) = (
         count(plan.revisions.len()),
         count(plan.revisions.iter().filter(current).count()),

@@ -5,6 +5,7 @@
 
 mod exchange;
 mod identity;
+mod load_balancer;
 pub mod network;
 mod pod;
 mod storage;
@@ -46,6 +47,8 @@ pub mod paths {
     pub const PACKAGES: &str = "/packages";
     /// The credentials Secret.
     pub const CREDENTIALS: &str = "/zato/credentials";
+    /// The Secret with the user of the database.
+    pub const DATABASE: &str = "/zato/database";
     /// The index Secret.
     pub const INDEX: &str = "/zato/index";
     /// The shards, one folder each.
@@ -65,12 +68,16 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&identity::role(plan)),
         // Only when Role and account are ours.
         Manifest::owned(&identity::role_binding(plan)).at(Stage::Second),
-        Manifest::precious(&storage::claim(plan), plan.deletion_policy),
-        Manifest::owned(&network::configuration(plan)),
+        Manifest::owned(&load_balancer::configuration(plan)),
         Manifest::owned(&network::servers(plan)),
         Manifest::owned(&network::api(plan)),
     ]
     .into_iter()
+    .chain(
+        plan.storage
+            .as_ref()
+            .map(|storage| Manifest::precious(&storage::claim(plan, storage), plan.deletion_policy)),
+    )
     .chain(
         (plan.is_secret_labelled && plan.deletion_policy == DeletionPolicy::Delete)
             .then(|| Manifest::precious(&identity::credentials(plan), plan.deletion_policy)),
@@ -84,6 +91,7 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
             .as_ref()
             .map(|startup| Manifest::owned(&exchange::startup(plan, startup))),
     )
+    .chain(components(plan))
     .chain(exchange::shards(plan))
     .chain([Manifest::owned(&exchange::index(plan))
         .at(Stage::Third)
@@ -94,13 +102,44 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
     .collect()
 }
 
+/// What a Distributed cluster has beside its servers.
+fn components(plan: &Plan) -> Vec<Manifest> {
+    use pod::components::{dashboard, database, load_balancer, scheduler};
+    if plan.database.is_none() {
+        return vec![];
+    }
+    let scheduler = || {
+        [
+            Manifest::owned(&network::scheduler(plan)),
+            Manifest::owned(&scheduler(plan)).at(Stage::Last),
+        ]
+    };
+    [
+        Manifest::owned(&network::ready_servers(plan)),
+        Manifest::owned(&database(plan)).at(Stage::Last),
+        Manifest::owned(&load_balancer(plan)).at(Stage::Last),
+    ]
+    .into_iter()
+    .chain(plan.has_scheduler.then(scheduler).into_iter().flatten())
+    .chain(
+        plan.has_dashboard
+            .then(|| Manifest::owned(&dashboard(plan)).at(Stage::Last)),
+    )
+    .collect()
+}
+
 /// Pods of an older template are deleted one at a time.
 pub fn tasks(plan: &Plan) -> Vec<Task> {
     let delete = |(server, pod): (&Server, &PodState)| Task::DeletePod {
         name: server.name.clone(),
         uid: pod.uid.clone(),
     };
-    plan.replaced().map(delete).into_iter().collect()
+    let job = plan.database.as_ref().and_then(|database| database.job.as_ref());
+    let failed = job.filter(|job| job.is_failed).map(|job| Task::DeleteJob {
+        name: job.name.clone(),
+        uid: job.uid.clone(),
+    });
+    plan.replaced().map(delete).into_iter().chain(failed).collect()
 }
 
 fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {

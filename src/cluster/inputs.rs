@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 
-use super::credentials::{self, Fingerprint};
+use super::credentials::{self, Fingerprint, Kept};
+use super::database;
 use super::put_back;
 use super::servers::Server;
 use super::startup::{self, Contents};
@@ -47,6 +48,10 @@ pub struct Inputs {
     pub kept: BTreeMap<String, BTreeMap<String, String>>,
     /// The services whose deployed revision is kept: every server had it.
     pub proven: BTreeSet<String>,
+    /// The database, if it is not a file.
+    pub database: database::Found,
+    /// The components of a Distributed cluster that have all their pods.
+    pub components: BTreeSet<&'static str>,
     /// The ConfigMaps that startup callables name.
     pub callables: Contents,
     /// The ConfigMaps of ours that pods mount, or mounted, with callables.
@@ -68,7 +73,11 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let name = cluster.name_any();
     let stores = &context.stores;
     let uid = cluster.uid().unwrap_or_default();
-    let fingerprint = credentials::ensure(&namespace, &name, &uid, context).await?;
+    let database = match &cluster.spec.database.postgresql {
+        Some(_) => Kept::Outside(database::made_with(cluster)),
+        None => Kept::OnClaim,
+    };
+    let fingerprint = credentials::ensure(&namespace, &name, &uid, database, context).await?;
     let claim = stores.claim(&namespace, &names::data(&name));
     let secrets = ApiResource::erase::<Secret>(&());
     let services = source::read(&stores.services_of(&namespace, &name), context).await?;
@@ -100,6 +109,8 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         } else {
             previous(&namespace, &name, context).await?
         },
+        database: found(cluster, context).await?,
+        components: components(&namespace, &name, context),
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
         documents: stores.documents_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         kept,
@@ -108,6 +119,43 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         services,
         callables,
     })
+}
+
+async fn found(cluster: &ZatoCluster, context: &Context) -> Result<database::Found, Error> {
+    let Some(address) = &cluster.spec.database.postgresql else {
+        return Ok(database::Found::default());
+    };
+    let namespace = cluster.namespace().unwrap_or_default();
+    let secret = &address.credentials_secret_ref.name;
+    let references = &context.references;
+    let owner = cluster.controller_owner_ref(&()).unwrap_or_default();
+    let (job, said) = context.stores.job_of(&namespace, &owner).unzip();
+    Ok(database::Found {
+        secret: references
+            .database_secret(&context.client, &namespace, secret)
+            .await?,
+        said: said.flatten(),
+        job,
+    })
+}
+
+fn components(namespace: &str, cluster: &str, context: &Context) -> BTreeSet<&'static str> {
+    let stores = &context.stores;
+    let scheduler = stores.is_set(namespace, &names::scheduler(cluster));
+    let all = [
+        ("scheduler", scheduler),
+        (
+            "dashboard",
+            stores.is_deployed(namespace, &names::dashboard(cluster)),
+        ),
+        (
+            "load balancer",
+            stores.is_deployed(namespace, &names::load_balancer(cluster)),
+        ),
+    ];
+    all.into_iter()
+        .filter_map(|(name, is_there)| is_there.then_some(name))
+        .collect()
 }
 
 /// Of the StatefulSet that is there now.

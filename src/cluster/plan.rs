@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
+use super::database::{self, Database};
 use super::desired::network;
 use super::inputs::{Inputs, Previous};
 use super::servers::{self, Server};
@@ -16,9 +17,10 @@ use super::settings;
 use super::startup::{self, Startup};
 use super::trouble::{self, Trouble};
 use crate::api::ZatoCluster;
-use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
+use crate::api::topology::Storage;
+use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy};
 use crate::documents::{self, Publication, Wsdl};
-use crate::exchange::{Index, LoadState, Report};
+use crate::exchange::{Index, LoadState, Phase, Report};
 use crate::k8s::names;
 use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
@@ -45,8 +47,14 @@ pub struct Plan {
     pub pull_secrets: Vec<String>,
     /// The agent's image.
     pub agent_image: String,
-    /// The volume of the database.
-    pub storage: Storage,
+    /// The volume of the database, if that is SQLite.
+    pub storage: Option<Storage>,
+    /// The database of a Distributed cluster.
+    pub database: Option<Database>,
+    /// How many load balancers run.
+    pub load_balancers: i32,
+    /// The components of a Distributed cluster that have all their pods.
+    pub components: BTreeSet<&'static str>,
     /// Whether a scheduler runs.
     pub has_scheduler: bool,
     /// Whether a dashboard runs.
@@ -108,7 +116,7 @@ impl Plan {
             .startup
             .as_ref()
             .map(|startup| names::startup(&self.name, &startup.hash()));
-        let is_settled = self.is_stopped || self.is_current();
+        let is_settled = self.replicas == 0 || self.is_current();
         let is_gone = move |name: &&String| is_settled && Some(*name) != wanted.as_ref();
         self.startups.iter().filter(is_gone)
     }
@@ -119,6 +127,20 @@ impl Plan {
         let changed = sent.iter().filter(|sent| sent.kind == "StatefulSet");
         let generation = changed.filter_map(|sent| sent.generation).max();
         set.metadata.generation = set.metadata.generation.max(generation);
+    }
+
+    /// How many servers may have a pod now. The first one starts alone, until it serves: two that meet a new database, or new
+    /// services, for the first time can end each other.
+    pub fn started(&self) -> usize {
+        let is_distributed = self.database.is_some();
+        let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
+        let there = status.map_or(0, |status| usize::try_from(status.replicas).unwrap_or_default());
+        let serves = |server: &Server| server.phase() == Some(Phase::Serving);
+        match &self.database {
+            Some(database) if !database.is_made => 0,
+            _ if is_distributed && there <= 1 && !self.servers.iter().any(serves) => self.replicas.min(1),
+            _ => self.replicas,
+        }
     }
 
     /// The servers that are wanted.
@@ -184,6 +206,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let name = cluster.name_any();
     let image = image(cluster, &inputs)?;
     check_key(cluster, &inputs)?;
+    let database = outside(cluster, &inputs)?;
     let refused = |(field, why): (String, &str)| Error::Invalid {
         field,
         why: why.into(),
@@ -191,7 +214,12 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let variables = settings::variables(&cluster.spec.config).map_err(refused)?;
     let startup = callables(cluster, &inputs)?;
     let services = checked(&inputs.services, &inputs.previous.index);
-    let (index, shards) = index(&name, &services, &inputs);
+    let (mut index, shards) = index(&name, &services, &inputs);
+    if database.is_some() {
+        let wanted = inputs.servers.iter().take(cluster.spec.replicas());
+        index.servers = wanted.map(|server| server.name.clone()).collect();
+        index.keeper = servers::keeper(&inputs.previous.index.keeper, &inputs.servers);
+    }
     let revisions = services
         .iter()
         .map(|s| (s.name.clone(), wanted(s, &index)))
@@ -207,10 +235,13 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
             .map(|s| s.name.clone())
             .collect(),
         agent_image: inputs.settings.agent_image,
-        storage: cluster.spec.database.sqlite.storage.clone(),
+        storage: storage(cluster),
+        database,
+        load_balancers: cluster.spec.load_balancer.replicas,
+        components: inputs.components,
         has_scheduler: cluster.spec.scheduler.enabled,
         has_dashboard: cluster.spec.dashboard.enabled,
-        is_stopped: cluster.spec.replicas() == 0,
+        is_stopped: cluster.spec.stopped,
         deletion_policy: cluster.spec.deletion_policy,
         is_secret_labelled: inputs.is_secret_labelled,
         replicas: cluster.spec.replicas(),
@@ -230,6 +261,23 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         namespace: cluster.namespace().unwrap_or_default(),
         name,
     })
+}
+
+/// The volume of a cluster that keeps its data in a file.
+fn storage(cluster: &ZatoCluster) -> Option<Storage> {
+    let database = &cluster.spec.database;
+    let is_file = database.postgresql.is_none();
+    is_file.then(|| database.sqlite.clone().unwrap_or_default().storage)
+}
+
+/// The database of a cluster that has one of a server.
+fn outside(cluster: &ZatoCluster, inputs: &Inputs) -> Result<Option<Database>, Error> {
+    let Some(address) = &cluster.spec.database.postgresql else {
+        return Ok(None);
+    };
+    let status = inputs.stateful_set.as_ref().and_then(|set| set.status.as_ref());
+    let has_servers = status.is_some_and(|status| status.replicas > 0);
+    Database::of(address, &inputs.database, has_servers).map(Some)
 }
 
 fn image(cluster: &ZatoCluster, inputs: &Inputs) -> Result<String, Error> {
@@ -275,6 +323,14 @@ fn check_key(cluster: &ZatoCluster, inputs: &Inputs) -> Result<(), Error> {
         .as_ref()
         .and_then(|claim| claim.made_with.as_ref().or(told));
     let found = &inputs.fingerprint.0;
+    let outside = database::made_with(cluster).filter(|made_with| *made_with != found);
+    if let Some(made_with) = outside {
+        return Err(Error::DatabaseKeyChanged {
+            secret: names::credentials(&cluster.name_any()),
+            found: found.clone(),
+            made_with: made_with.clone(),
+        });
+    }
     match made_with.filter(|made_with| *made_with != found) {
         None => Ok(()),
         Some(made_with) => Err(Error::KeyChanged {

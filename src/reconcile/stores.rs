@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -21,7 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::cache::Cache;
-use super::child::{Child, Claim, Content, Full, PodState};
+use super::child::{Child, Claim, Content, Full, JobState, PodState};
 use super::references::{self, References};
 use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
@@ -49,6 +50,8 @@ pub fn child_kinds() -> Vec<ApiResource> {
         ApiResource::erase::<PersistentVolumeClaim>(&()),
         ApiResource::erase::<Service>(&()),
         ApiResource::erase::<StatefulSet>(&()),
+        ApiResource::erase::<Deployment>(&()),
+        ApiResource::erase::<Job>(&()),
     ]
 }
 
@@ -161,6 +164,54 @@ impl Stores {
             }
         };
         all.map(known).collect()
+    }
+
+    /// Whether a Deployment has all the pods that it is to have.
+    pub fn is_deployed(&self, namespace: &str, name: &str) -> bool {
+        let found = self.child(&ApiResource::erase::<Deployment>(&()), namespace, name);
+        let Some(Content::Deployment(generation, Some(status))) = found.map(|found| found.content) else {
+            return false;
+        };
+        let wanted = status.replicas.unwrap_or_default();
+        let has = |count: Option<i32>| count.unwrap_or_default() >= wanted;
+        status.observed_generation >= generation
+            && wanted > 0
+            && has(status.updated_replicas)
+            && has(status.available_replicas)
+    }
+
+    /// Whether a StatefulSet has all the pods that it is to have.
+    pub fn is_set(&self, namespace: &str, name: &str) -> bool {
+        let found = self.stateful_set(namespace, name);
+        let generation = found.as_ref().and_then(|set| set.metadata.generation);
+        let Some(status) = found.and_then(|set| set.status) else {
+            return false;
+        };
+        let has = |count: Option<i32>| count.unwrap_or_default() >= status.replicas;
+        status.observed_generation >= generation
+            && status.replicas > 0
+            && has(status.updated_replicas)
+            && has(status.ready_replicas)
+    }
+
+    /// The Job of an owner, and what its newest pod said that failed. While one follows another there may be two: one that
+    /// is not done counts.
+    pub fn job_of(&self, namespace: &str, owner: &OwnerReference) -> Option<(JobState, Option<String>)> {
+        let jobs = self.children.get("Job")?.beginning_with(namespace, &owner.name);
+        let owned = |child: &&Arc<Child>| child.controller.as_ref() == Some(&owner.uid) && !child.is_deleted;
+        let state = |child: &Arc<Child>| match &child.content {
+            Content::Job(state) => Some(state.clone()),
+            _ => None,
+        };
+        let mut found: Vec<_> = jobs.iter().filter(owned).filter_map(state).collect();
+        found.sort_by_key(|state| state.is_complete);
+        let state = found.into_iter().next()?;
+        let pods = self.children.get("Pod")?.beginning_with(namespace, &state.name);
+        let said = pods.iter().filter_map(|pod| match &pod.content {
+            Content::Pod(pod) => pod.said.clone(),
+            _ => None,
+        });
+        Some((state, said.max().map(|(_, words)| words)))
     }
 
     /// A report, if the pod that wrote it is the one that runs.

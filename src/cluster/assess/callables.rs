@@ -32,7 +32,7 @@ pub fn running(server: &Server) -> Option<String> {
 
 /// Whether all startup callables passed; none: there are none.
 pub fn judged(plan: &Plan) -> Option<Judged> {
-    let startup = plan.startup.as_ref().filter(|_| !plan.is_stopped)?;
+    let startup = plan.startup.as_ref().filter(|_| plan.replicas > 0)?;
     let wanted = plan.wanted();
     let failed = |must_pass| wanted.iter().find_map(|server| failed(plan, server, must_pass));
     if let Some(message) = failed(true).or_else(|| failed(false)) {
