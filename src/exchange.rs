@@ -7,6 +7,7 @@
 //! Formats only grow: an unknown field is ignored, a missing one has a default.
 
 mod channels;
+pub mod database;
 mod jobs;
 mod report;
 
