@@ -54,10 +54,7 @@ impl Keeper {
         probes: Arc<State>,
         startup: Startup,
     ) -> Self {
-        let has_scheduler = identity
-            .components
-            .iter()
-            .any(|component| component == "scheduler");
+        let has_scheduler = identity.has("scheduler");
         Self {
             identity,
             server: Server::new(credentials.admin_invoke.clone(), credentials.pubapi.clone()),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::cluster::desired::ports;
 use crate::exchange::{IndexedSecurity, SecurityKind};
 use cause::cause;
-pub use rows::{Definition, JobRow, Row, Source, WebSocketRow};
+pub use rows::{Definition, JobRow, Row, ServerRow, Source, WebSocketRow};
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,6 +72,15 @@ impl Server {
         }
     }
 
+    /// One at another address, for tests.
+    #[cfg(test)]
+    pub fn at(base: String) -> Self {
+        Self {
+            base,
+            ..Self::new("admin".into(), "pubapi".into())
+        }
+    }
+
     /// Whether it serves.
     pub async fn ping(&self) -> bool {
         let answer = self.http.get(format!("{}/zato/ping", self.base)).send().await;
@@ -106,6 +115,17 @@ impl Server {
             .filter_map(|row| row["name"].as_str())
             .map(Into::into)
             .collect())
+    }
+
+    /// All servers of the cluster, the ones that are gone, too.
+    pub async fn servers(&self) -> Result<Vec<ServerRow>, Error> {
+        let service = "zato.server.get-list";
+        rows(service, self.invoke(service, &json!({"cluster_id": 1})).await?)
+    }
+
+    /// Deletes the row of another server.
+    pub async fn delete_server(&self, id: i64) -> Result<(), Error> {
+        self.invoke("zato.server.delete", &json!({"id": id})).await.map(drop)
     }
 
     /// All REST channels that are no part of Zato.
