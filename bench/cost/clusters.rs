@@ -58,6 +58,8 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         refusal: None,
         claim: None,
         stateful_set: None,
+        database: zato_operator::cluster::database::Found::default(),
+        components: std::collections::BTreeSet::new(),
         documents: vec![],
         kept: std::collections::BTreeMap::new(),
         proven: std::collections::BTreeSet::new(),

@@ -130,7 +130,7 @@ mod tests {
     #[rstest]
     #[case("p@ss:w/rd?&=+!$'\" \\", None)]
     #[case("100%", None)]
-    #[case("50%of", Some("has a `%`"))]
+    #[case("50%0f", Some("has a `%`"))]
     #[case("50%zz", None)]
     #[case("a#b", Some("has a `#`"))]
     #[case("", Some("is empty"))]

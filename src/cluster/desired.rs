@@ -68,9 +68,6 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&identity::role(plan)),
         // Only when Role and account are ours.
         Manifest::owned(&identity::role_binding(plan)).at(Stage::Second),
-        Manifest::owned(&load_balancer::configuration(plan)),
-        Manifest::owned(&network::servers(plan)),
-        Manifest::owned(&network::api(plan)),
     ]
     .into_iter()
     .chain(
@@ -78,6 +75,11 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
             .as_ref()
             .map(|storage| Manifest::precious(&storage::claim(plan, storage), plan.deletion_policy)),
     )
+    .chain([
+        Manifest::owned(&load_balancer::configuration(plan)),
+        Manifest::owned(&network::servers(plan)),
+        Manifest::owned(&network::api(plan)),
+    ])
     .chain(
         (plan.is_secret_labelled && plan.deletion_policy == DeletionPolicy::Delete)
             .then(|| Manifest::precious(&identity::credentials(plan), plan.deletion_policy)),
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn no_pod_runs_while_stopped() {
         let mut plan = plan_of(&[]);
-        plan.is_stopped = true;
+        plan.replicas = 0;
         assert_eq!(desired(&plan).last().unwrap().body["spec"]["replicas"], 0);
     }
 
@@ -311,9 +313,9 @@ mod tests {
         plan.startups = vec!["demo-startup-old".into(), wanted];
         let dropped = |plan: &Plan| plan.dropped_startups().cloned().collect::<Vec<_>>();
         assert!(dropped(&plan).is_empty());
-        plan.is_stopped = true;
+        plan.replicas = 0;
         assert_eq!(dropped(&plan), ["demo-startup-old"]);
-        plan.is_stopped = false;
+        plan.replicas = 1;
         plan.servers[0].pod = Some(PodState {
             uid: "u".into(),
             revision: "r".into(),

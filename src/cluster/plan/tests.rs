@@ -48,6 +48,8 @@ pub(crate) fn inputs(services: &[(&str, &str)]) -> Inputs {
         refusal: None,
         claim: None,
         stateful_set: None,
+        database: database::Found::default(),
+        components: BTreeSet::new(),
         documents: vec![],
         kept: BTreeMap::new(),
         proven: std::collections::BTreeSet::new(),

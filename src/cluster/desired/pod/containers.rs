@@ -14,6 +14,7 @@ use super::{scripts, volumes};
 use crate::cluster::desired::{load_balancer, paths, ports};
 use crate::cluster::plan::Plan;
 use crate::cluster::startup::Startup;
+use crate::k8s::names;
 
 /// How long a server goes on serving while the load balancers forget it.
 pub(super) const PRE_STOP_SECONDS: i64 = 5;
@@ -79,7 +80,11 @@ fn drain() -> String {
 pub(super) fn agent(plan: &Plan) -> Container {
     let mut container = ours(plan, "agent", &["agent", "run"]);
     container.restart_policy = Some("Always".into());
-    container.env = Some(identity(plan, &components(plan)));
+    let scheduler = plan.database.iter().filter(|_| plan.has_scheduler).map(|_| {
+        let host = format!("{}.{}.svc", names::scheduler(&plan.name), plan.namespace);
+        env("SCHEDULER", &format!("{host}:{}", ports::SCHEDULER))
+    });
+    container.env = Some(identity(plan, &components(plan)).into_iter().chain(scheduler).collect());
     container.startup_probe = Some(Probe {
         failure_threshold: Some(120),
         ..get("/prepared", ports::AGENT, 1)
@@ -164,10 +169,10 @@ pub(super) fn create(plan: &Plan) -> Container {
     container
 }
 
-/// With the file of the database, if that is what the cluster has.
+/// With the file of the database, if that is what the cluster has: in its place of before, else pods would be replaced.
 fn with_data(plan: &Plan, mut mounts: Vec<VolumeMount>) -> Vec<VolumeMount> {
     if plan.storage.is_some() {
-        mounts.push(volumes::data());
+        mounts.insert(1, volumes::data());
     }
     mounts
 }

@@ -28,7 +28,6 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
         empty("tmp", None),
         secret("credentials", names::credentials(&plan.name)),
         secret("index", names::agent(&plan.name)),
-        token(),
     ];
     let beside = plan.database.is_none().then(|| configuration(plan));
     // All that there can ever be: another one must not change the pod.
@@ -40,6 +39,7 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
         .flat_map(|found| [startup(plan, found), empty("startup-state", None)]);
     data.chain(volumes)
         .chain(beside)
+        .chain([token()])
         .chain(user(plan))
         .chain(shards)
         .chain(startup)
