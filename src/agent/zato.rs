@@ -128,7 +128,9 @@ impl Server {
 
     /// Deletes the row of another server.
     pub async fn delete_server(&self, id: i64) -> Result<(), Error> {
-        self.invoke("zato.server.delete", &json!({"id": id})).await.map(drop)
+        self.invoke("zato.server.delete", &json!({"id": id}))
+            .await
+            .map(drop)
     }
 
     /// All REST channels that are no part of Zato.

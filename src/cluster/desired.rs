@@ -155,8 +155,9 @@ fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::plan::tests::{plan_after, plan_of};
+    use crate::cluster::plan::tests::{distributed, done, plan_after, plan_of};
     use crate::k8s::names;
+    use crate::reconcile::child::JobState;
     use crate::reconcile::child::PodState;
     use crate::reconcile::kind::Ownership;
 
@@ -168,6 +169,39 @@ mod tests {
         )]);
         let children: Vec<_> = desired(&plan).into_iter().map(|manifest| manifest.body).collect();
         insta::assert_yaml_snapshot!(children);
+    }
+
+    /// Three servers before their database is made, and after it, when the first one does not serve yet.
+    #[test]
+    fn a_distributed_cluster() {
+        let children =
+            |plan: &Plan| -> Vec<_> { desired(plan).into_iter().map(|child| child.body).collect() };
+        let before = children(&distributed(3, None));
+        let after = children(&distributed(3, Some(done())));
+        insta::assert_yaml_snapshot!(before);
+        let changed: Vec<_> = after.iter().filter(|body| !before.contains(body)).collect();
+        let told: Vec<_> = changed
+            .iter()
+            .map(|body| (&body["metadata"]["name"], &body["spec"]["replicas"]))
+            .collect();
+        let wanted = [("demo-scheduler", 1), ("demo-dashboard", 1), ("demo-server", 1)];
+        assert_eq!(serde_json::json!(told), serde_json::json!(wanted));
+    }
+
+    /// A Job that gave up is made anew.
+    #[test]
+    fn a_job_that_gave_up_is_deleted() {
+        let failed = JobState {
+            is_complete: false,
+            is_failed: true,
+            ..done()
+        };
+        let (name, uid) = (failed.name.clone(), failed.uid.clone());
+        assert_eq!(
+            tasks(&distributed(1, Some(failed))),
+            [Task::DeleteJob { name, uid }]
+        );
+        assert_eq!(tasks(&distributed(1, Some(done()))), []);
     }
 
     /// While its code is being replaced.

@@ -84,7 +84,12 @@ pub(super) fn agent(plan: &Plan) -> Container {
         let host = format!("{}.{}.svc", names::scheduler(&plan.name), plan.namespace);
         env("SCHEDULER", &format!("{host}:{}", ports::SCHEDULER))
     });
-    container.env = Some(identity(plan, &components(plan)).into_iter().chain(scheduler).collect());
+    container.env = Some(
+        identity(plan, &components(plan))
+            .into_iter()
+            .chain(scheduler)
+            .collect(),
+    );
     container.startup_probe = Some(Probe {
         failure_threshold: Some(120),
         ..get("/prepared", ports::AGENT, 1)
