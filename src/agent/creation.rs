@@ -55,7 +55,12 @@ impl Credentials {
 }
 
 /// Writes one file for each step that this pod's components need.
-pub fn write(folder: &Path, identity: &Identity, credentials: &Credentials, place: &Place) -> Result<(), Error> {
+pub fn write(
+    folder: &Path,
+    identity: &Identity,
+    credentials: &Credentials,
+    place: &Place,
+) -> Result<(), Error> {
     for (name, lines) in steps(identity, credentials, place) {
         let path = folder.join(name);
         // No blank line: the command ends at one.
@@ -89,7 +94,11 @@ fn steps<'a>(identity: &Identity, credentials: &Credentials, place: &Place) -> V
         match component.as_str() {
             "server" => steps.push((
                 "server",
-                command("create_server", &place.database, server(identity, credentials, place)),
+                command(
+                    "create_server",
+                    &place.database,
+                    server(identity, credentials, place),
+                ),
             )),
             "scheduler" => {
                 let lines = scheduler(identity, credentials, place);
@@ -105,7 +114,11 @@ fn steps<'a>(identity: &Identity, credentials: &Credentials, place: &Place) -> V
 /// The command and the database.
 fn command<'a>(name: &str, database: &Lines<'a>, rest: Lines<'a>) -> Lines<'a> {
     let command = ("command", name.to_owned());
-    [command].into_iter().chain(database.clone()).chain(rest).collect()
+    [command]
+        .into_iter()
+        .chain(database.clone())
+        .chain(rest)
+        .collect()
 }
 
 fn dashboard<'a>(credentials: &Credentials, place: &Place) -> [(&'a str, Lines<'a>); 2] {

@@ -18,3 +18,4 @@ pub use begin::begin;
 pub use login::{Address, Login};
 pub use look::{Found, Wanted, look};
 pub use settle::{enter, settle};
+pub use tables::ALL as TABLES;

@@ -91,7 +91,12 @@ fn replace(path: &Path, key: &str, value: &str) -> Result<(), Error> {
         count += 1;
         Some(format!("{key}={value}"))
     })?;
-    let wrong = || Error::Effect(format!("{} has {count} lines with {key}, not one", path.display()));
+    let wrong = || {
+        Error::Effect(format!(
+            "{} has {count} lines with {key}, not one",
+            path.display()
+        ))
+    };
     (count == 1).then_some(()).ok_or_else(wrong)
 }
 
@@ -235,7 +240,11 @@ mod tests {
         let conf = folder.path().join("config/repo");
         fs::create_dir_all(&conf).unwrap();
         let path = conf.join("server.conf");
-        fs::write(&path, "[main]\ntoken=zato+secret://zato.server_conf.main.token\ntoken_x=1\n").unwrap();
+        fs::write(
+            &path,
+            "[main]\ntoken=zato+secret://zato.server_conf.main.token\ntoken_x=1\n",
+        )
+        .unwrap();
         for _ in 0..2 {
             own_token(folder.path(), &own).unwrap();
             let text = fs::read_to_string(&path).unwrap();

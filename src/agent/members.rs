@@ -51,7 +51,11 @@ pub async fn remove(
         if row.name == own || wanted.contains(&row.name) || !is_of(cluster, &row.name) {
             continue;
         }
-        tracing::info!(server = row.name, id = row.id, "the row of a removed server is deleted");
+        tracing::info!(
+            server = row.name,
+            id = row.id,
+            "the row of a removed server is deleted"
+        );
         let result = server.delete_server(row.id).await;
         done.is_stuck |= result.is_err();
         done.note(&row.name, result);
@@ -65,7 +69,10 @@ fn is_of(cluster: &str, name: &str) -> bool {
         .strip_prefix(cluster)
         .and_then(|rest| rest.strip_prefix("-server-"));
     // Written as a StatefulSet does: others are of somebody else.
-    ordinal.is_some_and(|text| text.parse::<u32>().is_ok_and(|ordinal| ordinal.to_string() == text))
+    ordinal.is_some_and(|text| {
+        text.parse::<u32>()
+            .is_ok_and(|ordinal| ordinal.to_string() == text)
+    })
 }
 
 #[cfg(test)]
@@ -86,7 +93,15 @@ mod tests {
         for name in ["demo-server-0", "demo-server-12"] {
             assert!(is_of("demo", name), "{name}");
         }
-        for name in ["demo-server-", "demo-server-01", "demo-server-+1", "demo-server-x", "demo2-server-0", "server1", "other-demo-server-0"] {
+        for name in [
+            "demo-server-",
+            "demo-server-01",
+            "demo-server-+1",
+            "demo-server-x",
+            "demo2-server-0",
+            "server1",
+            "other-demo-server-0",
+        ] {
             assert!(!is_of("demo", name), "{name}");
         }
     }
@@ -100,7 +115,10 @@ mod tests {
         let payload: Value = serde_json::from_slice(&payload).unwrap();
         let mut rows = rows.lock().unwrap();
         let answer = if request["name"] == "zato.server.get-list" {
-            let list: Vec<_> = rows.iter().map(|(id, name)| json!({"id": id, "name": name, "up_status": "running"})).collect();
+            let list: Vec<_> = rows
+                .iter()
+                .map(|(id, name)| json!({"id": id, "name": name, "up_status": "running"}))
+                .collect();
             json!({"zato_server_get_list_response": list})
         } else {
             assert_eq!(request["name"], "zato.server.delete");
@@ -114,7 +132,9 @@ mod tests {
     }
 
     async fn server(rows: Rows) -> Server {
-        let router = axum::Router::new().route("/zato/admin/invoke", post(zato)).with_state(rows);
+        let router = axum::Router::new()
+            .route("/zato/admin/invoke", post(zato))
+            .with_state(rows);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -123,7 +143,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_wanted_goes_and_nothing_else() {
-        let names = [(1, "demo-server-0"), (2, "demo-server-1"), (3, "demo-server-7"), (5, "other-server-3"), (6, "by-hand")];
+        let names = [
+            (1, "demo-server-0"),
+            (2, "demo-server-1"),
+            (3, "demo-server-7"),
+            (5, "other-server-3"),
+            (6, "by-hand"),
+        ];
         let rows: Rows = Arc::new(Mutex::new(names.into()));
         let server = server(rows.clone()).await;
         // The keeper is not in the list: it is about to go itself.
@@ -141,7 +167,11 @@ mod tests {
         let rows: Rows = Arc::new(Mutex::new(vec![(4, "demo-server-4"), (5, "demo-server-5")]));
         let server = server(rows.clone()).await;
         let mut members = Members::default();
-        assert!(!members.step("r", "demo", "demo-server-0", &BTreeSet::new(), &server).await);
+        assert!(
+            !members
+                .step("r", "demo", "demo-server-0", &BTreeSet::new(), &server)
+                .await
+        );
         assert_eq!(*rows.lock().unwrap(), [(4, "demo-server-4")]);
     }
 }

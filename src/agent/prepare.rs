@@ -28,7 +28,10 @@ struct Work {
 impl Work {
     fn mounted() -> Result<Self, Error> {
         let identity = Identity::from_environment()?;
-        let address = identity.database.as_ref().ok_or(Error::Environment("DATABASE_HOST"))?;
+        let address = identity
+            .database
+            .as_ref()
+            .ok_or(Error::Environment("DATABASE_HOST"))?;
         let login = Login::read(address, Path::new(DATABASE))?;
         Ok(Self {
             login,

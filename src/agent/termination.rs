@@ -18,7 +18,8 @@ pub fn tell(error: &Error) {
 fn write(path: &Path, error: &Error) {
     // Outside of a pod there is no such file, and the error is in the log.
     let written = std::fs::OpenOptions::new().write(true).truncate(true).open(path);
-    let written = written.and_then(|mut file| std::io::Write::write_all(&mut file, line(&error.to_string()).as_bytes()));
+    let written = written
+        .and_then(|mut file| std::io::Write::write_all(&mut file, line(&error.to_string()).as_bytes()));
     if let Err(why) = written {
         tracing::debug!(error = &why as &dyn std::error::Error, "no termination message");
     }

@@ -65,7 +65,11 @@ fn the_files_of_distributed_pods() {
     for component in ["server", "scheduler", "dashboard", "database"] {
         let identity = identity(&[component]);
         let place = distributed(&identity);
-        let place = if component == "database" { place.after(Found::Nothing) } else { place };
+        let place = if component == "database" {
+            place.after(Found::Nothing)
+        } else {
+            place
+        };
         texts.insert(component, written(&identity, &place));
     }
     insta::assert_yaml_snapshot!(texts);
@@ -81,6 +85,10 @@ fn a_database_gets_what_it_lacks() {
         (Found::Cluster(1), vec![]),
     ] {
         let place = distributed(&identity).after(found);
-        assert_eq!(written(&identity, &place).into_keys().collect::<Vec<_>>(), steps, "{found:?}");
+        assert_eq!(
+            written(&identity, &place).into_keys().collect::<Vec<_>>(),
+            steps,
+            "{found:?}"
+        );
     }
 }

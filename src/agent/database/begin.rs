@@ -40,7 +40,9 @@ async fn clear(client: &mut Client, login: &Login) -> Result<(), Trouble> {
     let tables = begun(&transaction, login).await?;
     for table in &tables {
         if !WITH_ROWS.contains(&table.as_str()) && has_rows(&transaction, login, table).await? {
-            let why = format!("has rows in table {table}, although the creation of its cluster did not come to its end: look at them, and drop the tables if nobody needs them");
+            let why = format!(
+                "has rows in table {table}, although the creation of its cluster did not come to its end: look at them, and drop the tables if nobody needs them"
+            );
             return Err(foreign(login, &why));
         }
     }
@@ -49,7 +51,10 @@ async fn clear(client: &mut Client, login: &Login) -> Result<(), Trouble> {
         let text = format!("DROP TABLE {}", names.join(", "));
         transaction.batch_execute(&text).await.map_err(told(login))?;
     }
-    tracing::info!(tables = tables.len(), "a creation that did not come to its end begins anew");
+    tracing::info!(
+        tables = tables.len(),
+        "a creation that did not come to its end begins anew"
+    );
     transaction.commit().await.map_err(told(login))
 }
 
@@ -71,7 +76,10 @@ async fn alone(transaction: &Transaction<'_>, login: &Login) -> Result<(), Troub
 /// The tables in the schema where they are created.
 async fn begun(client: &impl GenericClient, login: &Login) -> Result<Vec<String>, Trouble> {
     let text = "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace AND relname::text = ANY($1)";
-    let rows = client.query(text, &[&ALL.as_slice()]).await.map_err(told(login))?;
+    let rows = client
+        .query(text, &[&ALL.as_slice()])
+        .await
+        .map_err(told(login))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 

@@ -34,13 +34,18 @@ pub async fn connect(login: &Login) -> Result<Client, Trouble> {
         Ok(Ok(pair)) => pair,
         Ok(Err(error)) => return Err(trouble(login, &error)),
         Err(_) => {
-            let message = format!("{address} does not answer within {} s: {NO_ANSWER}", CONNECTING.as_secs());
+            let message = format!(
+                "{address} does not answer within {} s: {NO_ANSWER}",
+                CONNECTING.as_secs()
+            );
             return Err(Trouble::new(Cause::DatabaseUnreachable, message));
         }
     };
     // It ends with the client, and what it ends with the client's requests end with, too.
     tokio::spawn(connection);
-    let schema = login.schema().map(|schema| format!("; SET search_path TO {}", quoted(schema)));
+    let schema = login
+        .schema()
+        .map(|schema| format!("; SET search_path TO {}", quoted(schema)));
     let settings = format!("{SETTINGS}{}", schema.unwrap_or_default());
     client.batch_execute(&settings).await.map_err(told(login))?;
     Ok(client)
@@ -56,21 +61,24 @@ pub fn told(login: &Login) -> impl Fn(tokio_postgres::Error) -> Trouble {
     move |error| trouble(login, &error)
 }
 
-const NO_ANSWER: &str =
-    "check host and port in spec.database.postgresql, and that network policies let the pods of the cluster through";
+const NO_ANSWER: &str = "check host and port in spec.database.postgresql, and that network policies let the pods of the cluster through";
 
 fn trouble(login: &Login, error: &tokio_postgres::Error) -> Trouble {
     let address = &login.address;
     if let Some(server) = error.as_db_error() {
         let (cause, next) = judged(server);
         let code = server.code().code();
-        let message = format!("{address} answers: {} (SQLSTATE {code}): {next}", server.message());
+        let message = format!(
+            "{address} answers: {} (SQLSTATE {code}): {next}",
+            server.message()
+        );
         return Trouble::new(cause, message);
     }
     // The texts of the driver: what it cannot do, and what the network did not.
     let text = chain(error);
     if text.contains("authentication") {
-        let message = format!("{address}: {text}: PostgreSQL must ask for a password by scram-sha-256 or md5");
+        let message =
+            format!("{address}: {text}: PostgreSQL must ask for a password by scram-sha-256 or md5");
         return Trouble::new(Cause::DatabaseRefused, message);
     }
     let message = format!("{address} does not answer: {text}: {NO_ANSWER}");

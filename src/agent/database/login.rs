@@ -43,7 +43,9 @@ impl Address {
             host,
             port,
             name: get("DATABASE_NAME")?,
-            schema: env::var("DATABASE_SCHEMA").ok().filter(|schema| !schema.is_empty()),
+            schema: env::var("DATABASE_SCHEMA")
+                .ok()
+                .filter(|schema| !schema.is_empty()),
         }))
     }
 }
@@ -119,7 +121,9 @@ fn refused_password(password: &str) -> Option<&'static str> {
     } else if has_escape(password) {
         Some("has a % before two hexadecimal digits, which Zato takes for one character")
     } else if password.trim() != password {
-        Some("begins or ends with white space, which Zato cuts off (kubectl create secret --from-file takes the end of the last line along)")
+        Some(
+            "begins or ends with white space, which Zato cuts off (kubectl create secret --from-file takes the end of the last line along)",
+        )
     } else if password.chars().any(char::is_control) {
         Some("has a control character, such as the end of a line, at which Zato cuts it off")
     } else {
@@ -170,12 +174,18 @@ mod tests {
             ("ge\nheim1", "control character"),
         ] {
             let told = told("zato", password).unwrap();
-            assert!(told.starts_with("CredentialsInvalid: key password of the Secret"), "{told}");
+            assert!(
+                told.starts_with("CredentialsInvalid: key password of the Secret"),
+                "{told}"
+            );
             assert!(told.contains(why) && !told.contains("heim1"), "{told}");
         }
         for name in ["", "a:b", "a/b", "a b", "a#", "ä", "a,b", "$A"] {
             let told = told(name, "geheim").unwrap();
-            assert!(told.starts_with("CredentialsInvalid: key username of the Secret"), "{told}");
+            assert!(
+                told.starts_with("CredentialsInvalid: key username of the Secret"),
+                "{told}"
+            );
         }
     }
 
@@ -184,6 +194,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(USERNAME), "zato").unwrap();
         let error = Login::read(&address(), folder.path()).err().unwrap().to_string();
-        assert!(error.starts_with("CredentialsInvalid: key password of"), "{error}");
+        assert!(
+            error.starts_with("CredentialsInvalid: key password of"),
+            "{error}"
+        );
     }
 }

@@ -55,7 +55,9 @@ pub async fn found(client: &Client, login: &Login, wanted: &Wanted<'_>) -> Resul
     let tables = tables(client, login).await?;
     let has = |name: &str| tables.iter().any(|table| table.name == name);
     let count = tables.iter().filter(|table| table.name != MARK).count();
-    if has("cluster") && let Some(id) = cluster(client, login, wanted, &tables).await? {
+    if has("cluster")
+        && let Some(id) = cluster(client, login, wanted, &tables).await?
+    {
         secrets(client, login, wanted, id).await?;
         return Ok(Found::Cluster(id));
     }
@@ -108,7 +110,8 @@ async fn tables(client: &Client, login: &Login) -> Result<Vec<Table>, Trouble> {
 
 /// Whether the user may create tables where they would go.
 async fn may_create(client: &Client, login: &Login) -> Result<(), Trouble> {
-    let text = "SELECT current_schema()::text, has_schema_privilege(current_schema(), 'CREATE'), current_user::text";
+    let text =
+        "SELECT current_schema()::text, has_schema_privilege(current_schema(), 'CREATE'), current_user::text";
     let row = client.query_one(text, &[]).await.map_err(told(login))?;
     let (schema, may): (Option<String>, Option<bool>) = (row.get(0), row.get(1));
     let user = quoted(row.get(2));
@@ -117,11 +120,15 @@ async fn may_create(client: &Client, login: &Login) -> Result<(), Trouble> {
         (Some(_), Some(true)) => return Ok(()),
         (Some(schema), _) => {
             let schema = quoted(&schema);
-            format!("{address}: user {user} may not create tables in schema {schema}: GRANT CREATE ON SCHEMA {schema} TO {user}")
+            format!(
+                "{address}: user {user} may not create tables in schema {schema}: GRANT CREATE ON SCHEMA {schema} TO {user}"
+            )
         }
         (None, _) => {
             let schema = quoted(login.schema().unwrap_or("public"));
-            format!("{address}: there is no schema {schema} that user {user} may use: CREATE SCHEMA {schema} AUTHORIZATION {user}")
+            format!(
+                "{address}: there is no schema {schema} that user {user} may use: CREATE SCHEMA {schema} AUTHORIZATION {user}"
+            )
         }
     };
     Err(Trouble::new(Cause::DatabaseRefused, message))
@@ -134,7 +141,10 @@ async fn cluster(
     wanted: &Wanted<'_>,
     tables: &[Table],
 ) -> Result<Option<i32>, Trouble> {
-    if let Some((table, right)) = tables.iter().find_map(|table| Some((&table.name, table.lacks.as_ref()?))) {
+    if let Some((table, right)) = tables
+        .iter()
+        .find_map(|table| Some((&table.name, table.lacks.as_ref()?)))
+    {
         let user = quoted(&login.user);
         let message = format!(
             "{}: user {user} lacks the right to {right} in table {table}: give the user the rights of the tables' owner",
@@ -142,7 +152,9 @@ async fn cluster(
         );
         return Err(Trouble::new(Cause::DatabaseRefused, message));
     }
-    let rows = client.query("SELECT id, name::text FROM cluster ORDER BY id", &[]).await;
+    let rows = client
+        .query("SELECT id, name::text FROM cluster ORDER BY id", &[])
+        .await;
     let rows = rows.map_err(told(login))?;
     let names: Vec<String> = rows.iter().map(|row| row.get(1)).collect();
     match names.as_slice() {
@@ -150,11 +162,18 @@ async fn cluster(
         [name] if name == wanted.cluster => Ok(rows.first().map(|row| row.get(0))),
         [name] => Err(foreign(
             login,
-            &format!("is the database of a cluster {name}, and not of {}: name another database, or give the ZatoCluster that name", wanted.cluster),
+            &format!(
+                "is the database of a cluster {name}, and not of {}: name another database, or give the ZatoCluster that name",
+                wanted.cluster
+            ),
         )),
         names => Err(foreign(
             login,
-            &format!("has {} clusters ({}), and Zato's components take any of them: name a database of its own", names.len(), names.join(", ")),
+            &format!(
+                "has {} clusters ({}), and Zato's components take any of them: name a database of its own",
+                names.len(),
+                names.join(", ")
+            ),
         )),
     }
 }
@@ -171,15 +190,28 @@ async fn secrets(client: &Client, login: &Login, wanted: &Wanted<'_>, id: i32) -
         if let Some(token) = password.strip_prefix(ENCRYPTED) {
             tokens += 1;
             if !key.opens(token) {
-                return Err(changed(login, wanted, &format!("key1 does not open the password of {name}"), "with another key"));
+                return Err(changed(
+                    login,
+                    wanted,
+                    &format!("key1 does not open the password of {name}"),
+                    "with another key",
+                ));
             }
         } else if username == "admin.invoke" && password != wanted.admin_invoke {
-            return Err(changed(login, wanted, "adminInvokePassword is not the password of admin.invoke", "with another password"));
+            return Err(changed(
+                login,
+                wanted,
+                "adminInvokePassword is not the password of admin.invoke",
+                "with another password",
+            ));
         }
     }
     if tokens == 0 {
         // Zato makes several with each cluster.
-        return Err(foreign(login, "has a cluster without any encrypted password, which is no work of Zato 3.2: name another database"));
+        return Err(foreign(
+            login,
+            "has a cluster without any encrypted password, which is no work of Zato 3.2: name another database",
+        ));
     }
     Ok(())
 }
@@ -203,7 +235,10 @@ async fn mine(client: &Client, login: &Login, wanted: &Wanted<'_>) -> Result<(),
     let others = rows.iter().map(|row| row.get::<_, String>(0));
     let other = others.into_iter().find(|name| name != wanted.cluster);
     other.map_or(Ok(()), |name| {
-        Err(foreign(login, &format!("is being made the database of a cluster {name}: name another database")))
+        Err(foreign(
+            login,
+            &format!("is being made the database of a cluster {name}: name another database"),
+        ))
     })
 }
 

@@ -21,8 +21,14 @@ pub async fn settle(login: &Login, wanted: &Wanted<'_>, servers: (&str, i32)) ->
     let transaction = client.transaction().await.map_err(&failed)?;
     let text = "UPDATE cluster SET lb_host = $1, lb_port = $2 WHERE id = $3 AND (lb_host, lb_port) IS DISTINCT FROM ($1, $2)";
     let (host, port) = servers;
-    transaction.execute(text, &[&host, &port, &id]).await.map_err(&failed)?;
-    transaction.execute(ADMINISTRATIVE_CHANNELS, &[]).await.map_err(&failed)?;
+    transaction
+        .execute(text, &[&host, &port, &id])
+        .await
+        .map_err(&failed)?;
+    transaction
+        .execute(ADMINISTRATIVE_CHANNELS, &[])
+        .await
+        .map_err(&failed)?;
     // Nothing is half made any more.
     let text = format!("DROP TABLE IF EXISTS {MARK}");
     transaction.batch_execute(&text).await.map_err(&failed)?;
@@ -36,7 +42,10 @@ pub async fn enter(login: &Login, wanted: &Wanted<'_>, server: &str, token: &str
     let failed = told(login);
     let transaction = client.transaction().await.map_err(&failed)?;
     let text = "UPDATE server SET token = $1 WHERE name = $2 AND cluster_id = $3";
-    let changed = transaction.execute(text, &[&token, &server, &id]).await.map_err(&failed)?;
+    let changed = transaction
+        .execute(text, &[&token, &server, &id])
+        .await
+        .map_err(&failed)?;
     if changed != 1 {
         let message = format!(
             "{} has {changed} servers of name {server}, not one: delete the pod, and its row is made anew",
@@ -44,7 +53,10 @@ pub async fn enter(login: &Login, wanted: &Wanted<'_>, server: &str, token: &str
         );
         return Err(Trouble::new(Cause::CreationFailed, message));
     }
-    transaction.execute(ADMINISTRATIVE_CHANNELS, &[]).await.map_err(&failed)?;
+    transaction
+        .execute(ADMINISTRATIVE_CHANNELS, &[])
+        .await
+        .map_err(&failed)?;
     transaction.commit().await.map_err(&failed)
 }
 
@@ -52,8 +64,14 @@ pub async fn enter(login: &Login, wanted: &Wanted<'_>, server: &str, token: &str
 async fn created(client: &Client, login: &Login, wanted: &Wanted<'_>) -> Result<i32, Trouble> {
     match found(client, login, wanted).await? {
         Found::Cluster(id) => Ok(id),
-        Found::Nothing => Err(foreign(login, "has no table of Zato: its database Job creates them; did somebody drop them, or take the schema away?")),
-        Found::Begun | Found::Tables => Err(foreign(login, "has tables of Zato and no cluster in them: the database Job creates it; did somebody delete it?")),
+        Found::Nothing => Err(foreign(
+            login,
+            "has no table of Zato: its database Job creates them; did somebody drop them, or take the schema away?",
+        )),
+        Found::Begun | Found::Tables => Err(foreign(
+            login,
+            "has tables of Zato and no cluster in them: the database Job creates it; did somebody delete it?",
+        )),
     }
 }
 
@@ -65,7 +83,10 @@ pub async fn settings(client: &Client, login: &Login) -> Result<(), Trouble> {
     let Some(schema) = login.schema() else {
         return Ok(());
     };
-    if let Some(other) = own(client, login, "search_path").await?.filter(|other| other != &quoted(schema) && other != schema) {
+    if let Some(other) = own(client, login, "search_path")
+        .await?
+        .filter(|other| other != &quoted(schema) && other != schema)
+    {
         let message = format!(
             "{}: the sessions of user {} begin in {other} (search_path), and not in schema {schema}: give each cluster a user of its own, or ALTER ROLE .. IN DATABASE .. RESET search_path",
             login.address, login.user
@@ -84,7 +105,9 @@ async fn set(client: &Client, login: &Login, name: &str, value: &str, text: &str
     if has == value || has == text {
         return Ok(());
     }
-    let row = client.query_one("SELECT session_user::text, current_database()::text", &[]).await;
+    let row = client
+        .query_one("SELECT session_user::text, current_database()::text", &[])
+        .await;
     let row = row.map_err(&failed)?;
     let (user, database) = (quoted(row.get(0)), quoted(row.get(1)));
     let change = format!("ALTER ROLE {user} IN DATABASE {database} SET {name} TO {text}");
