@@ -12,6 +12,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use super::channels::Channels;
 use super::code::Wanted;
 use super::creation::Credentials;
+use super::doubt::Doubt;
 use super::jobs::Jobs;
 use super::loading::Loading;
 use super::probes::State;
@@ -38,6 +39,7 @@ pub struct Keeper {
     channels: Channels,
     jobs: Jobs,
     startup: Startup,
+    doubt: Doubt,
     callables: Vec<CallableOutcome>,
     is_settled: bool,
     serving: bool,
@@ -56,6 +58,7 @@ impl Keeper {
     ) -> Self {
         let has_scheduler = identity.has("scheduler");
         Self {
+            doubt: Doubt::new(&identity, credentials.clone()),
             identity,
             server: Server::new(credentials.admin_invoke.clone(), credentials.pubapi.clone()),
             wanted,
@@ -108,9 +111,10 @@ impl Keeper {
         // After the ping: a server that is busy with a callable answers late.
         self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
         if !self.serving {
-            return Ok(self.not_serving(was_serving));
+            return Ok(self.not_serving(was_serving).await);
         }
         self.silent_since = None;
+        self.doubt.forget();
         if !self.password_set {
             // The user's way in: it works before anything else is waited for.
             if let Err(error) = self.server.ensure_pubapi_password().await {
@@ -159,7 +163,7 @@ impl Keeper {
     }
 
     /// A server that went away has everything before it: its code is looked at anew, and the gate is closed until then.
-    fn not_serving(&mut self, was_serving: bool) -> Report {
+    async fn not_serving(&mut self, was_serving: bool) -> Report {
         if was_serving {
             tracing::info!("the server does not answer any more");
             self.loading.forget();
@@ -177,7 +181,9 @@ impl Keeper {
         self.probes.open.store(false, Ordering::Relaxed);
         let create = Path::new(paths::CREATE);
         if let Ok(step) = std::fs::read_to_string(create.join("failed")) {
-            return self.report(Phase::Creating, Some(words::failed_step(&step, create)), "");
+            let told = self.doubt.trouble().await;
+            let told = told.unwrap_or_else(|| words::failed_step(&step, create));
+            return self.report(Phase::Creating, Some(told), "");
         }
         if !create.join("done").exists() {
             return self.report(Phase::Creating, None, "");
@@ -188,7 +194,10 @@ impl Keeper {
             self.silent_since = None;
         }
         let since = self.silent_since.get_or_insert_with(Instant::now);
-        let error = words::silence(since.elapsed());
+        let mut error = words::silence(since.elapsed());
+        if error.is_some() {
+            error = self.doubt.trouble().await.or(error);
+        }
         self.report(Phase::Starting, error, "")
     }
 
