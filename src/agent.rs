@@ -10,6 +10,7 @@ pub mod channels;
 pub mod code;
 pub mod creation;
 pub mod database;
+pub mod doubt;
 pub mod harden;
 pub mod importers;
 pub mod imports;

@@ -15,6 +15,7 @@ use crate::cluster::desired::{paths, ports};
 pub use place::{Place, servers};
 
 /// The keys and passwords of the cluster.
+#[derive(Clone, Default)]
 pub struct Credentials {
     /// The key of all secrets in the database.
     pub key1: String,

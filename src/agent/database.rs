@@ -17,4 +17,5 @@ mod tables;
 pub use begin::begin;
 pub use login::{Address, Login};
 pub use look::{Found, Wanted, look};
-pub use settle::{enter, settle};
+pub use settle::{check, enter, settle};
+pub use tables::ALL as TABLES;

@@ -12,6 +12,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use super::channels::Channels;
 use super::code::Wanted;
 use super::creation::Credentials;
+use super::doubt::Doubt;
 use super::jobs::Jobs;
 use super::loading::Loading;
 use super::members::Members;
@@ -40,6 +41,7 @@ pub struct Keeper {
     jobs: Jobs,
     members: Members,
     startup: Startup,
+    doubt: Doubt,
     callables: Vec<CallableOutcome>,
     is_settled: bool,
     serving: bool,
@@ -60,6 +62,7 @@ impl Keeper {
         let has_scheduler = scheduler.is_some();
         let (admin, user) = (credentials.admin_invoke.clone(), credentials.pubapi.clone());
         Self {
+            doubt: Doubt::new(&identity, credentials.clone()),
             identity,
             server: Server::new(admin, user, scheduler),
             wanted,
@@ -113,9 +116,10 @@ impl Keeper {
         // After the ping: a server that is busy with a callable answers late.
         self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
         if !self.serving {
-            return Ok(self.not_serving(was_serving));
+            return Ok(self.not_serving(was_serving).await);
         }
         self.silent_since = None;
+        self.doubt.forget();
         if !self.password_set {
             // The user's way in: it works before anything else is waited for.
             if let Err(error) = self.server.ensure_pubapi_password().await {
@@ -161,12 +165,9 @@ impl Keeper {
         if servers.is_empty() {
             return (has_channels, has_jobs);
         }
-        // Servers come and go without another revision.
-        let told: Vec<_> = servers.iter().map(String::as_str).collect();
-        let revision = format!("{} {}", wanted.index.revision, told.join(" "));
         let (cluster, own) = (&self.identity.cluster, &self.identity.pod);
         let members = &mut self.members;
-        let is_clean = members.step(&revision, cluster, own, servers, &self.server).await;
+        let is_clean = members.step(cluster, own, servers, &self.server).await;
         (has_channels && is_clean, has_jobs)
     }
 
@@ -186,7 +187,7 @@ impl Keeper {
     }
 
     /// A server that went away has everything before it: its code is looked at anew, and the gate is closed until then.
-    fn not_serving(&mut self, was_serving: bool) -> Report {
+    async fn not_serving(&mut self, was_serving: bool) -> Report {
         if was_serving {
             tracing::info!("the server does not answer any more");
             self.loading.forget();
@@ -205,7 +206,9 @@ impl Keeper {
         self.probes.open.store(false, Ordering::Relaxed);
         let create = Path::new(paths::CREATE);
         if let Ok(step) = std::fs::read_to_string(create.join("failed")) {
-            return self.report(Phase::Creating, Some(words::failed_step(&step, create)), "");
+            let told = self.doubt.trouble().await;
+            let told = told.unwrap_or_else(|| words::failed_step(&step, create));
+            return self.report(Phase::Creating, Some(told), "");
         }
         if !create.join("done").exists() {
             return self.report(Phase::Creating, None, "");
@@ -216,7 +219,10 @@ impl Keeper {
             self.silent_since = None;
         }
         let since = self.silent_since.get_or_insert_with(Instant::now);
-        let error = words::silence(since.elapsed());
+        let mut error = words::silence(since.elapsed());
+        if error.is_some() {
+            error = self.doubt.trouble().await.or(error);
+        }
         self.report(Phase::Starting, error, "")
     }
 

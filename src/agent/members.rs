@@ -20,21 +20,22 @@ impl Members {
         self.pace.forget();
     }
 
-    /// Removes what is not wanted, when it is time to look; whether nothing is left to do. `revision` is that of the index.
+    /// Removes what is not wanted, through the server in this pod, `own`, when it is time to look; whether nothing is left to do.
     pub async fn step(
         &mut self,
-        revision: &str,
         cluster: &str,
         own: &str,
         wanted: &BTreeSet<String>,
         server: &Server,
     ) -> bool {
-        if !self.pace.is_due(revision) {
-            return self.pace.is_settled();
+        // Others are wanted: it is time at once.
+        let names: Vec<_> = wanted.iter().map(String::as_str).collect();
+        let key = names.join(" ");
+        if self.pace.is_due(&key) {
+            let result = remove(server, cluster, own, wanted).await;
+            self.pace
+                .conclude("the rows of removed servers", &key, wanted.len(), result);
         }
-        let result = remove(server, cluster, own, wanted).await;
-        self.pace
-            .conclude("the rows of removed servers", revision, wanted.len(), result);
         self.pace.is_settled()
     }
 }
@@ -57,6 +58,13 @@ pub async fn remove(
             "the row of a removed server is deleted"
         );
         let result = server.delete_server(row.id).await;
+        if let Err(error) = &result {
+            tracing::warn!(
+                server = row.name,
+                error = error as &dyn std::error::Error,
+                "its row stays: tried again"
+            );
+        }
         done.is_stuck |= result.is_err();
         done.note(&row.name, result);
     }
@@ -168,10 +176,14 @@ mod tests {
         let server = server(rows.clone()).await;
         let mut members = Members::default();
         assert!(
-            !members
-                .step("r", "demo", "demo-server-0", &BTreeSet::new(), &server)
-                .await
-        );
+                    !members
+        <<<<<<< HEAD
+                        .step("r", "demo", "demo-server-0", &BTreeSet::new(), &server)
+        =======
+                        .step("demo", "demo-server-0", &BTreeSet::new(), &server)
+        >>>>>>> agentdb
+                        .await
+                );
         assert_eq!(*rows.lock().unwrap(), [(4, "demo-server-4")]);
     }
 }

@@ -54,7 +54,7 @@ pub async fn prepare() -> Result<(), Error> {
         place.after(found)
     } else {
         // What would make Zato's command fail is told in better words here.
-        database::look(&work.login, &wanted).await?;
+        database::check(&work.login, &wanted).await?;
         place
     };
     creation::write(folder, &work.identity, &work.credentials, &place)

@@ -2,6 +2,7 @@
 
 mod cause;
 mod rows;
+mod servers;
 
 use std::time::Duration;
 
@@ -118,19 +119,6 @@ impl Server {
             .filter_map(|row| row["name"].as_str())
             .map(Into::into)
             .collect())
-    }
-
-    /// All servers of the cluster, the ones that are gone, too.
-    pub async fn servers(&self) -> Result<Vec<ServerRow>, Error> {
-        let service = "zato.server.get-list";
-        rows(service, self.invoke(service, &json!({"cluster_id": 1})).await?)
-    }
-
-    /// Deletes the row of another server.
-    pub async fn delete_server(&self, id: i64) -> Result<(), Error> {
-        self.invoke("zato.server.delete", &json!({"id": id}))
-            .await
-            .map(drop)
     }
 
     /// All REST channels that are no part of Zato.

@@ -60,14 +60,14 @@ async fn clear(client: &mut Client, login: &Login) -> Result<(), Trouble> {
 
 /// Whether nobody of this cluster is at work: another creation whose end nobody waited for would lose its tables.
 async fn alone(transaction: &Transaction<'_>, login: &Login) -> Result<(), Trouble> {
-    let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()";
+    let text = "SELECT string_agg(DISTINCT coalesce(nullif(application_name, ''), 'without a name'), ', ') FROM pg_stat_activity \
+        WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()";
     let row = transaction.query_one(text, &[]).await.map_err(told(login))?;
-    let others: i64 = row.get(0);
-    if others == 0 {
+    let Some(others) = row.get::<_, Option<String>>(0) else {
         return Ok(());
-    }
+    };
     let message = format!(
-        "{}: {others} other sessions of user {} are there, perhaps of an earlier creation that still runs: it is tried again",
+        "{}: user {} has other sessions there ({others}), perhaps of an earlier creation that still runs: it is tried again; end them if they stay",
         login.address, login.user
     );
     Err(Trouble::new(Cause::DatabaseUnreachable, message))

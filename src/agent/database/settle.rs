@@ -35,6 +35,12 @@ pub async fn settle(login: &Login, wanted: &Wanted<'_>, servers: (&str, i32)) ->
     transaction.commit().await.map_err(&failed)
 }
 
+/// Whether the cluster is there, and is this one.
+pub async fn check(login: &Login, wanted: &Wanted<'_>) -> Result<(), Trouble> {
+    let client = connect(login).await?;
+    created(&client, login, wanted).await.map(drop)
+}
+
 /// Gives a server the token with which it finds its row when it starts.
 pub async fn enter(login: &Login, wanted: &Wanted<'_>, server: &str, token: &str) -> Result<(), Trouble> {
     let mut client = connect(login).await?;
