@@ -57,6 +57,8 @@ pub(in crate::cluster::desired) fn scheduler(plan: &Plan) -> StatefulSet {
         spec: Some(StatefulSetSpec {
             replicas: Some(one(plan)),
             service_name: Some(names::scheduler(&plan.name)),
+            // Else one of a template that does not work would wait for a person when the template is mended.
+            pod_management_policy: Some("Parallel".into()),
             selector: selector(plan, "scheduler"),
             template: component(plan, "scheduler", containers::scheduler(plan)),
             ..StatefulSetSpec::default()
