@@ -51,7 +51,8 @@ class Connection:
     """One session."""
 
     def __init__(self, settings):
-        self.raw = driver.connect(timeout=TIMEOUT, **settings)
+        # Never with TLS: the real driver speaks none.
+        self.raw = driver.connect(timeout=TIMEOUT, ssl_context=False, **settings)
         self.raw.autocommit = True
         self.raw.register_in_adapter(TIMESTAMP, time_text)
         self.raw.register_in_adapter(BYTES, bytes_of)
