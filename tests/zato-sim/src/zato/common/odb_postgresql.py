@@ -81,6 +81,9 @@ class Connection:
         self.execute(sql, values.values())
         return values.get('id')
 
+    def lock(self, number):
+        self.execute('select pg_advisory_xact_lock(?)', (number,))
+
     def answers(self):
         try:
             self.execute('select 1')
