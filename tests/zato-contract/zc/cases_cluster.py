@@ -467,7 +467,7 @@ def _(ctx, c):
 def _(ctx, c):
     ans = ide_answer(ide(c.port1, {'payload_name': 'contract_ide_bad.py', 'payload': base64.b64encode(b'def (:').decode()}))
     same(ans['success'], 'True', 'success')
-    for path in (c.path1, c.path2):
+    for path in sorted({c.path1, c.path2}):
         bad = os.path.join(path, 'work/hot-deploy/current/contract_ide_bad.py')
         wait_until(lambda: os.path.exists(bad), FAST, 'broken file is in work/hot-deploy/current')
         os.remove(bad)

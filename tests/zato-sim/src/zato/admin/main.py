@@ -1,4 +1,5 @@
-"""The dashboard's process: its login page, a login against its database, and one page behind it.
+"""The dashboard's process: its login page, a login against its database, and two pages behind it: an empty one, and the services
+of a cluster.
 
 It handles no SIGTERM of its own: as PID 1 it would ignore it, a defect of the real thing.
 """
@@ -11,11 +12,13 @@ from datetime import datetime, timedelta, timezone
 from html import escape
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
+from zato.admin import services
 from zato.common import component, config, crypto, logs, odb
 
 LOGIN = '/accounts/login/'
+SERVICES = '/zato/service/'
 SESSION_DAYS = 14
 
 PAGE = '<!DOCTYPE html><html><head><title>Zato</title></head><body>%s</body></html>'
@@ -36,7 +39,19 @@ class Handler(BaseHTTPRequestHandler):
         elif not self.server.has_session(self.cookie('sessionid')):
             self.redirect(LOGIN + '?next=' + path)
         else:
+            self.page(path)
+
+    def page(self, path):
+        if path != SERVICES:
             self.send(200, PAGE % 'Welcome to Zato')
+            return
+        query = parse_qs(urlsplit(self.path).query)
+        try:
+            found = services.names(self.server.odb, self.server.settings, int(query.get('cluster', ['1'])[0]))
+        except (ValueError, services.ServerError) as error:
+            self.send(500, PAGE % escape(str(error)))
+        else:
+            self.send(200, PAGE % services.table(found))
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get('Content-Length') or 0)).decode()
@@ -81,6 +96,7 @@ class Dashboard(ThreadingHTTPServer):
 
     def __init__(self, settings):
         super().__init__((settings['host'], settings['port']), Handler)
+        self.settings = settings
         self.odb = odb.from_dashboard(settings)
 
     def is_user(self, username, password):

@@ -102,8 +102,9 @@ def scheduler(arguments):
         print('Cluster `%s` does not exist' % arguments.cluster_name)
         return NO_SUCH_CLUSTER
     files.write_scheduler(path, Bunch(
-        cluster_id=cluster_row.id, odb=database, odb_password=arguments.odb_password, key=option(arguments, 'secret_key') or crypto.new_key(),
-        bind_host=option(arguments, 'bind_host') or '0.0.0.0', bind_port=option(arguments, 'bind_port') or 31530, server_address=arguments.server_address_for_scheduler,
+        cluster_id=cluster_row.id, odb=database, odb_password=arguments.odb_password,
+        key=option(arguments, 'secret_key') or crypto.new_key(), bind_host=option(arguments, 'bind_host') or '0.0.0.0',
+        bind_port=option(arguments, 'bind_port') or 31530, server_address=arguments.server_address_for_scheduler,
         server_username=arguments.server_api_client_for_scheduler_username,
         server_password=arguments.server_api_client_for_scheduler_password,
         client_username=arguments.scheduler_api_client_for_server_username,

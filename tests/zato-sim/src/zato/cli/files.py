@@ -71,7 +71,8 @@ def write_web_admin(path, database, odb_password, key, admin_invoke_password):
     write_json(path, 'web-admin.conf', {
         'host': '0.0.0.0', 'port': 8183, 'db_type': database.kind, 'DATABASE_NAME': database.db_name,
         'DATABASE_USER': database.username, 'DATABASE_PASSWORD': crypto.encrypt(key, odb_password or ''),
-        'DATABASE_HOST': database.host, 'DATABASE_PORT': database.port, 'zato_secret_key': key, 'ADMIN_INVOKE_NAME': 'admin.invoke', 'ADMIN_INVOKE_PASSWORD': admin_invoke_password,
+        'DATABASE_HOST': database.host, 'DATABASE_PORT': database.port, 'zato_secret_key': key,
+        'ADMIN_INVOKE_NAME': 'admin.invoke', 'ADMIN_INVOKE_PASSWORD': admin_invoke_password,
         'ADMIN_INVOKE_PATH': '/zato/admin/invoke', 'TIME_ZONE': 'America/New_York'})
     component.write_info(path, 'WEB_ADMIN')
 

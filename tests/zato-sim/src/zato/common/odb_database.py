@@ -19,7 +19,8 @@ class Database:
 
     Subclasses have `connection()`, in which each statement acts at once, `transaction()`, in which all of them act or none,
     and `create(sequences, statements)`, which makes tables. What both give has `execute(sql, parameters)`, with the rows as
-    its result's `fetchone()` and `fetchall()`, and `insert(table, values)`, which returns the id of the new row."""
+    its result's `fetchone()` and `fetchall()`, `insert(table, values)`, which returns the id of the new row, and, in a transaction,
+    `lock(number)`, which no two have at once."""
 
     kind = engine = None
     host = port = username = password = db_name = ''

@@ -4,6 +4,7 @@ A process keeps its sessions open, as the real servers do: settings of the datab
 the database has ended is noticed before it is used again, so that nothing else has to know of it."""
 
 import re
+import socket
 import threading
 from contextlib import contextmanager
 
@@ -15,8 +16,9 @@ from zato.common.odb_schema import SEQUENCES
 
 driver.paramstyle = 'qmark'
 
-# Seconds that the database may take to answer.
+# Seconds that the database may take to answer, and to say that it is still there.
 TIMEOUT = 30
+ALIVE_TIMEOUT = 3
 
 # Types of parameters: bytes are told as such, so that a column of text gets them as bytea_output wants it. What the others
 # are the database sees from the statement.
@@ -50,8 +52,14 @@ class Rows(list):
 class Connection:
     """One session."""
 
-    def __init__(self, settings):
-        self.raw = driver.connect(timeout=TIMEOUT, **settings)
+    def __init__(self, host, port, settings):
+        self.socket = socket.create_connection((host, int(port)), TIMEOUT)
+        try:
+            # Never with TLS: the real driver speaks none.
+            self.raw = driver.connect(sock=self.socket, ssl_context=False, **settings)
+        except BaseException:
+            self.socket.close()
+            raise
         self.raw.autocommit = True
         self.raw.register_in_adapter(TIMESTAMP, time_text)
         self.raw.register_in_adapter(BYTES, bytes_of)
@@ -80,11 +88,16 @@ class Connection:
         self.execute(sql, values.values())
         return values.get('id')
 
+    def lock(self, number):
+        self.execute('select pg_advisory_xact_lock(?)', (number,))
+
     def answers(self):
+        self.socket.settimeout(ALIVE_TIMEOUT)
         try:
             self.execute('select 1')
         except Exception:
             return False
+        self.socket.settimeout(TIMEOUT)
         return True
 
     def close(self):
@@ -93,6 +106,7 @@ class Connection:
         except Exception:
             # It is broken already.
             pass
+        self.socket.close()
 
 
 def refused(error):
@@ -132,19 +146,21 @@ class PostgresqlOdb(Database):
         self.lock = threading.Lock()
 
     def connect(self):
-        return Connection({'host': self.host, 'port': int(self.port), 'user': self.username, 'password': self.password,
-                           'database': self.db_name})
+        return Connection(self.host, self.port, {'user': self.username, 'password': self.password, 'database': self.db_name})
 
     def take(self):
-        """The session that was used last, or a new one."""
-        while True:
-            with self.lock:
-                connection = self.idle.pop() if self.idle else None
-            if connection is None:
-                return self.connect()
-            if connection.answers():
-                return connection
-            connection.close()
+        """The session that was used last, or a new one. When one is gone the others are, too."""
+        with self.lock:
+            connection = self.idle.pop() if self.idle else None
+        if connection is None:
+            return self.connect()
+        if connection.answers():
+            return connection
+        with self.lock:
+            gone, self.idle = [connection] + self.idle, []
+        for item in gone:
+            item.close()
+        return self.connect()
 
     @contextmanager
     def connection(self):

@@ -24,6 +24,9 @@ class Connection(sqlite3.Connection):
     def insert(self, table, values):
         return self.execute(insert_sql(table, values), tuple(values.values())).lastrowid
 
+    def lock(self, number):
+        """The transaction has the whole database anyway."""
+
 
 class SqliteOdb(Database):
 

@@ -42,6 +42,12 @@ def python_files(directory):
     return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.endswith('.py')]
 
 
+def read(path):
+    """Name and content."""
+    with open(path, 'rb') as file:
+        return os.path.basename(path), file.read()
+
+
 def snapshot(directory):
     """What tells a changed file: symbolic links are followed, so that a ConfigMap's ..data swap is a change."""
     out = {}
@@ -135,12 +141,14 @@ class HotDeploy:
             Observer(directory, interval, self.deploy).start()
 
     def on_pickup(self, path):
-        self.deploy(self.copy(path), is_copied=True)
+        self.upload(*read(path))
+
+    def upload(self, name, source):
+        self.deploy(self.write_current(name, source), source)
 
     def copy(self, path):
         """A file from the pickup directory stays there; its copy is what is loaded, now and at each boot."""
-        with open(path, 'rb') as file:
-            return self.write_current(os.path.basename(path), file.read())
+        return self.write_current(*read(path))
 
     def write_current(self, name, source):
         target = os.path.join(self.current, os.path.basename(name))
@@ -148,16 +156,16 @@ class HotDeploy:
             file.write(source)
         return target
 
-    def deploy(self, path, is_copied=False):
-        """Loads a new or changed file here, then on the other workers and servers. One file at a time."""
+    def deploy(self, path, source=None):
+        """Loads a new or changed file here, then on the other workers and servers, which get the source of a copy. One file
+        at a time."""
         with self.lock:
             previous = self.store.sources.get(path)
             if self.load(path):
                 self.touch_importers(path, previous)
         message = {'action': 'hot-deploy', 'path': path}
-        if is_copied:
-            with open(path, 'rb') as file:
-                message.update(name=os.path.basename(path), source=base64.b64encode(file.read()).decode())
+        if source is not None:
+            message.update(name=os.path.basename(path), source=base64.b64encode(source).decode())
         self.server.broadcast.send(message)
 
     def load(self, path):

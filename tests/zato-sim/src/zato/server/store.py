@@ -142,8 +142,9 @@ class Store:
 
     def record_boot(self, services):
         """At boot this server's rows are written anew; services that no server has any longer lose their row. Of two servers
-        that boot at once with new services one fails: a defect of the real thing."""
+        that boot at once with new services one fails: a defect of the real thing. The workers of one wait for each other."""
         with self.server.odb.transaction() as connection:
+            connection.lock(self.server.id)
             connection.execute('delete from deployed_service where server_id=?', (self.server.id,))
             self.record_all(connection, services)
             delete_services(connection, """select id from service where not is_internal and id not in

@@ -8,9 +8,9 @@ from zato.server.service.internal import AdminService
 
 
 def deploy(server, name, encoded):
-    """Writes the file and loads it in the background: the answer says nothing about the outcome."""
-    path = server.hot_deploy.write_current(os.path.basename(name), base64.b64decode(encoded))
-    Thread(target=server.hot_deploy.deploy, args=(path, True), daemon=True, name='upload').start()
+    """Writes and loads the file in the background: the answer says nothing about the outcome."""
+    arguments = (os.path.basename(name), base64.b64decode(encoded))
+    Thread(target=server.hot_deploy.upload, args=arguments, daemon=True, name='upload').start()
 
 
 class IDEDeploy(AdminService):
