@@ -40,7 +40,8 @@ use tokio_util::sync::CancellationToken;
 
 use database::Address;
 
-use crate::cluster::desired::paths;
+use crate::cluster::desired::{paths, ports};
+use crate::exchange::Index;
 use crate::exchange::database::Trouble;
 
 /// The Secret with the user of a Distributed cluster's database.
@@ -104,6 +105,8 @@ pub struct Identity {
     pub pod_uid: String,
     /// The components that this pod has.
     pub components: Vec<String>,
+    /// Where the scheduler is, if the cluster has one and it is in another pod, without a scheme.
+    pub scheduler: Option<String>,
     /// The database; none: SQLite on a volume of the pod.
     pub database: Option<Address>,
 }
@@ -118,8 +121,21 @@ impl Identity {
             pod: get("POD_NAME")?,
             pod_uid: get("POD_UID")?,
             components: get("COMPONENTS")?.split(',').map(Into::into).collect(),
+            scheduler: std::env::var("SCHEDULER").ok(),
             database: Address::from_environment()?,
         })
+    }
+
+    /// Where the scheduler answers, without a scheme; none: the cluster has none.
+    fn scheduler(&self) -> Option<String> {
+        let beside = || format!("127.0.0.1:{}", ports::SCHEDULER);
+        let elsewhere = self.scheduler.clone();
+        elsewhere.or_else(|| self.has("scheduler").then(beside))
+    }
+
+    /// Whether this server does what is done once for all servers of the cluster.
+    fn keeps(&self, index: &Index) -> bool {
+        index.keeper.is_empty() || index.keeper == self.pod
     }
 
     /// Whether this pod has a component.

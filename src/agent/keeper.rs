@@ -15,6 +15,7 @@ use super::creation::Credentials;
 use super::doubt::Doubt;
 use super::jobs::Jobs;
 use super::loading::Loading;
+use super::members::Members;
 use super::probes::State;
 use super::removal::Removal;
 use super::startup::Startup;
@@ -38,6 +39,7 @@ pub struct Keeper {
     removal: Removal,
     channels: Channels,
     jobs: Jobs,
+    members: Members,
     startup: Startup,
     doubt: Doubt,
     callables: Vec<CallableOutcome>,
@@ -56,17 +58,20 @@ impl Keeper {
         probes: Arc<State>,
         startup: Startup,
     ) -> Self {
-        let has_scheduler = identity.has("scheduler");
+        let scheduler = identity.scheduler();
+        let has_scheduler = scheduler.is_some();
+        let (admin, user) = (credentials.admin_invoke.clone(), credentials.pubapi.clone());
         Self {
             doubt: Doubt::new(&identity, credentials.clone()),
             identity,
-            server: Server::new(credentials.admin_invoke.clone(), credentials.pubapi.clone()),
+            server: Server::new(admin, user, scheduler),
             wanted,
             probes,
             loading: Loading::new(&Path::new(paths::ENVIRONMENT).join("server/logs/server.log")),
             removal: Removal::new(Path::new(paths::HOT)),
             channels: Channels::default(),
             jobs: Jobs::new(has_scheduler),
+            members: Members::default(),
             startup,
             callables: vec![],
             is_settled: false,
@@ -131,9 +136,7 @@ impl Keeper {
         if is_loaded && self.startup.is_passed(&self.callables) {
             self.probes.open.store(true, Ordering::Relaxed);
         }
-        let services = self.loading.services();
-        let has_channels = self.channels.step(wanted, services, &self.server).await;
-        let has_jobs = self.jobs.step(wanted, services, &self.server).await;
+        let (has_channels, has_jobs) = self.keep(wanted).await;
         // Whatever a scheduler does that does not answer.
         let is_removed = is_loaded && has_channels && self.remove(wanted).await;
         self.is_settled = is_removed && has_jobs;
@@ -145,6 +148,27 @@ impl Keeper {
             ""
         };
         Ok(self.report(phase, self.removal.failed(), revision))
+    }
+
+    /// What one server does for all: the rows of the database that they share. Whether channels and jobs are as wanted.
+    async fn keep(&mut self, wanted: &Wanted) -> (bool, bool) {
+        if !self.identity.keeps(&wanted.index) {
+            self.channels.leave();
+            self.jobs.leave();
+            self.members.forget();
+            return (true, true);
+        }
+        let services = self.loading.services();
+        let has_channels = self.channels.step(wanted, services, &self.server).await;
+        let has_jobs = self.jobs.step(wanted, services, &self.server).await;
+        let servers = &wanted.index.servers;
+        if servers.is_empty() {
+            return (has_channels, has_jobs);
+        }
+        let (cluster, own) = (&self.identity.cluster, &self.identity.pod);
+        let members = &mut self.members;
+        let is_clean = members.step(cluster, own, servers, &self.server).await;
+        (has_channels && is_clean, has_jobs)
     }
 
     /// Whether the server has nothing of ours that is not wanted.
@@ -176,6 +200,7 @@ impl Keeper {
         }
         self.channels.forget();
         self.jobs.forget();
+        self.members.forget();
         self.is_settled = false;
         self.password_set = false;
         self.probes.open.store(false, Ordering::Relaxed);

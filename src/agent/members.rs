@@ -176,10 +176,14 @@ mod tests {
         let server = server(rows.clone()).await;
         let mut members = Members::default();
         assert!(
-            !members
-                .step("demo", "demo-server-0", &BTreeSet::new(), &server)
-                .await
-        );
+                    !members
+        <<<<<<< HEAD
+                        .step("r", "demo", "demo-server-0", &BTreeSet::new(), &server)
+        =======
+                        .step("demo", "demo-server-0", &BTreeSet::new(), &server)
+        >>>>>>> agentdb
+                        .await
+                );
         assert_eq!(*rows.lock().unwrap(), [(4, "demo-server-4")]);
     }
 }

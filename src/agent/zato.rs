@@ -56,11 +56,13 @@ pub struct Server {
     base: String,
     admin_invoke: String,
     pubapi: String,
+    /// Where the scheduler answers, without a scheme.
+    scheduler: String,
 }
 
 impl Server {
     /// A client with the passwords of `admin.invoke` and `pubapi`.
-    pub fn new(admin_invoke: String, pubapi: String) -> Self {
+    pub fn new(admin_invoke: String, pubapi: String, scheduler: Option<String>) -> Self {
         let http = reqwest::Client::builder()
             .user_agent("zato-operator")
             .timeout(TIMEOUT)
@@ -70,6 +72,7 @@ impl Server {
             base: format!("http://127.0.0.1:{}", ports::SERVER),
             admin_invoke,
             pubapi,
+            scheduler: scheduler.unwrap_or_default(),
         }
     }
 
@@ -78,7 +81,7 @@ impl Server {
     pub fn at(base: String) -> Self {
         Self {
             base,
-            ..Self::new("admin".into(), "pubapi".into())
+            ..Self::new("admin".into(), "pubapi".into(), None)
         }
     }
 
@@ -194,9 +197,9 @@ impl Server {
             .map(drop)
     }
 
-    /// Whether the scheduler of this pod answers. It does when it has read its jobs.
+    /// Whether the scheduler answers. It does when it has read its jobs.
     pub async fn ask_scheduler(&self) -> Result<(), Error> {
-        let url = format!("http://127.0.0.1:{}/", ports::SCHEDULER);
+        let url = format!("http://{}/", self.scheduler);
         let request = self.http.get(url).timeout(SCHEDULER_TIMEOUT);
         request.send().await.map(drop).map_err(Error::Scheduler)
     }

@@ -10,6 +10,7 @@ fn identity(components: &[&str]) -> Identity {
         pod: "demo-server-0".into(),
         pod_uid: "u".into(),
         components: components.iter().map(|&name| name.into()).collect(),
+        scheduler: None,
         database: None,
     }
 }

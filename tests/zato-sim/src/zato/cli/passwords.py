@@ -23,7 +23,7 @@ def update(arguments):
     password = password_of(arguments, 'password')
     with open(config.repo_path(arguments.path, 'web-admin.conf')) as file:
         settings = json.load(file)
-    database = odb.SqliteOdb(settings['DATABASE_NAME'])
+    database = odb.from_dashboard(settings)
     if not database.row('select id from auth_user where username=?', arguments.username):
         raise ValueError('no such user: %s' % arguments.username)
     database.execute('update auth_user set password=? where username=?', crypto.hash_password(password), arguments.username)
