@@ -101,7 +101,7 @@ async fn a_login_that_is_refused_is_told_in_the_servers_own_words() {
         (
             "nobody-here",
             name.as_str(),
-            "role \"nobody-here\" does not exist",
+            "password authentication failed for user \"nobody-here\"",
         ),
         ("secure", name.as_str(), "the server wants TLS"),
         (
@@ -143,7 +143,7 @@ async fn rights_that_lack_are_named() {
     let odb = Odb::new().await;
     let user = odb.login.user.clone();
     odb.administrator
-        .batch_execute(&format!("CREATE ROLE {user}_guest LOGIN"))
+        .batch_execute(&format!("CREATE ROLE {user}_guest LOGIN PASSWORD '{PASSWORD}'"))
         .await
         .unwrap();
     let guest = login(&format!("{user}_guest"), &user);
