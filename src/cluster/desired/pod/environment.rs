@@ -11,7 +11,12 @@ use crate::k8s::names;
 
 pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
     let setting = |key: &str, value: &str| env(&format!("Zato_Config_Server_server__conf_{key}"), value);
-    let ours = vec![
+    // Elsewhere it stands in the server's own configuration: the column of PostgreSQL holds no text of this length.
+    let token = plan
+        .database
+        .is_none()
+        .then(|| setting("main_token", "$(POD_NAME).$(TOKEN_SALT)"));
+    let begin = [
         field("POD_NAME", "metadata.name"),
         salt(plan),
         // Without it no observer of files starts.
@@ -20,7 +25,8 @@ pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
         env("Zato_Hot_Deploy_Interval", "1"),
         // Else the second of two edits of equal size within one second is never loaded.
         env("PYTHONDONTWRITEBYTECODE", "1"),
-        setting("main_token", "$(POD_NAME).$(TOKEN_SALT)"),
+    ];
+    let ours = [
         setting(
             "main_gunicorn_graceful_timeout",
             &GRACEFUL_TIMEOUT_SECONDS.to_string(),
@@ -38,7 +44,8 @@ pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
         ]
     });
     let of_user = plan.variables.iter().map(|(name, value)| env(name, value));
-    ours.into_iter().chain(startup).chain(of_user).collect()
+    let ours = begin.into_iter().chain(token).chain(ours);
+    ours.chain(startup).chain(of_user).collect()
 }
 
 /// Where the other servers find this one.
