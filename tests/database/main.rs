@@ -101,7 +101,7 @@ async fn a_login_that_is_refused_is_told_in_the_servers_own_words() {
         (
             "nobody-here",
             name.as_str(),
-            "role \"nobody-here\" does not exist",
+            "password authentication failed for user \"nobody-here\"",
         ),
         ("secure", name.as_str(), "the server wants TLS"),
         (
@@ -143,7 +143,7 @@ async fn rights_that_lack_are_named() {
     let odb = Odb::new().await;
     let user = odb.login.user.clone();
     odb.administrator
-        .batch_execute(&format!("CREATE ROLE {user}_guest LOGIN"))
+        .batch_execute(&format!("CREATE ROLE {user}_guest LOGIN PASSWORD '{PASSWORD}'"))
         .await
         .unwrap();
     let guest = login(&format!("{user}_guest"), &user);
@@ -290,6 +290,21 @@ async fn another_key_or_password_is_told_before_anything_is_written() {
         assert_eq!(cause, Cause::KeyChanged);
         assert!(message.contains(words), "{message}");
     }
+    // As a server leaves it: it encrypts what it finds in clear text.
+    odb.run(&format!(
+        "UPDATE sec_base SET password = 'zato.secf.{TOKEN}' WHERE name = 'admin.invoke'"
+    ))
+    .await;
+    let (cause, message) = odb.refused(&wanted()).await;
+    assert_eq!(cause, Cause::KeyChanged);
+    assert!(message.contains("adminInvokePassword"), "{message}");
+    let said = Wanted {
+        admin_invoke: "hello",
+        ..wanted()
+    };
+    assert_eq!(look(&odb.login, &said).await.unwrap(), Found::Cluster(1));
+    odb.run("UPDATE sec_base SET password = 'admin' WHERE name = 'admin.invoke'")
+        .await;
     assert_eq!(odb.text("SHOW bytea_output").await, "hex");
     assert_eq!(odb.text("SELECT lb_host FROM cluster").await, "127.0.0.1");
     odb.run("DELETE FROM sec_base WHERE name = 'pubapi'").await;

@@ -11,6 +11,8 @@ pub const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 pub const TOKEN: &str =
     "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA==";
 pub const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+/// Everybody's.
+pub const PASSWORD: &str = "geheim";
 pub const SERVERS: (&str, i32) = ("demo-servers.default.svc", 17010);
 
 /// The columns that Zato's tables have and that count here.
@@ -42,7 +44,7 @@ pub struct Odb {
 pub async fn connect(user: &str, database: &str) -> Client {
     let url = std::env::var("ZATO_SSO_TEST_POSTGRESQL").expect("run this through dev/databases.sh");
     let mut config: Config = url.parse().unwrap();
-    config.user(user).dbname(database);
+    config.user(user).password(PASSWORD).dbname(database);
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
@@ -58,7 +60,7 @@ impl Odb {
         );
         let administrator = connect("zato", "postgres").await;
         administrator
-            .batch_execute(&format!("CREATE ROLE {name} LOGIN"))
+            .batch_execute(&format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'"))
             .await
             .unwrap();
         administrator
@@ -156,7 +158,7 @@ pub fn login(user: &str, database: &str) -> Login {
             schema: None,
         },
         user: user.into(),
-        password: "geheim".to_owned().into(),
+        password: PASSWORD.to_owned().into(),
     }
 }
 
@@ -185,7 +187,7 @@ pub async fn refused(login: &Login, wanted: &Wanted<'_>) -> (Cause, String) {
     );
     let text = trouble.to_string();
     assert!(
-        !text.contains("geheim") && !text.contains(KEY) && !text.contains(TOKEN),
+        !text.contains(PASSWORD) && !text.contains(KEY) && !text.contains(TOKEN),
         "{text}"
     );
     (trouble.cause, trouble.message)

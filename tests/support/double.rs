@@ -54,6 +54,7 @@ async fn play(pods: Api<Pod>, way: Client, kills: watch::Receiver<usize>) {
                 pod_uid: uid.clone(),
                 components: vec![],
                 database: None,
+                scheduler: None,
             };
             agent = Some((uid, Task::start(identity, way.clone(), kills.clone())));
         }

@@ -84,7 +84,7 @@ impl Secrets {
     }
 
     /// What a token says.
-    fn open(&self, token: &str) -> Option<Zeroizing<String>> {
+    pub fn open(&self, token: &str) -> Option<Zeroizing<String>> {
         let (raw, body) = (self.raw()?, self.body(token)?);
         let (vector, sealed) = body.split_at(16);
         let opener = cbc::Decryptor::<Aes128>::new_from_slices(&raw[16..], vector).ok()?;

@@ -2,6 +2,7 @@
 
 use sso_dump::secrets::Secrets;
 use tokio_postgres::Client;
+use zeroize::Zeroizing;
 
 use super::connection::{connect, quoted, told};
 use super::login::Login;
@@ -19,7 +20,7 @@ pub struct Wanted<'a> {
     pub cluster: &'a str,
     /// The key of all secrets.
     pub key1: &'a str,
-    /// The password of `admin.invoke`, which the database has in clear text.
+    /// The password of `admin.invoke`, which the database has in clear text until a server starts.
     pub admin_invoke: &'a str,
 }
 
@@ -187,23 +188,17 @@ async fn secrets(client: &Client, login: &Login, wanted: &Wanted<'_>, id: i32) -
     let mut tokens = 0;
     for row in &rows {
         let (name, username, password): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
+        let mut clear = Zeroizing::new(password.to_owned());
         if let Some(token) = password.strip_prefix(ENCRYPTED) {
             tokens += 1;
-            if !key.opens(token) {
-                return Err(changed(
-                    login,
-                    wanted,
-                    &format!("key1 does not open the password of {name}"),
-                    "with another key",
-                ));
-            }
-        } else if username == "admin.invoke" && password != wanted.admin_invoke {
-            return Err(changed(
-                login,
-                wanted,
-                "adminInvokePassword is not the password of admin.invoke",
-                "with another password",
-            ));
+            let what = format!("key1 does not open the password of {name}");
+            clear = key
+                .open(token)
+                .ok_or_else(|| changed(login, wanted, &what, "with another key"))?;
+        }
+        if username == "admin.invoke" && clear.as_str() != wanted.admin_invoke {
+            let what = "adminInvokePassword is not the password of admin.invoke";
+            return Err(changed(login, wanted, what, "with another password"));
         }
     }
     if tokens == 0 {
