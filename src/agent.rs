@@ -4,9 +4,11 @@
 //! * `agent run`: the sidecar. Writes what Zato is created from and the code, keeps both as the index says, reports.
 //! * `agent harden`: an init container. Checks what was created and closes what Zato leaves open.
 
+pub mod cache;
 pub mod channels;
 pub mod code;
 pub mod creation;
+pub mod gate;
 pub mod harden;
 pub mod importers;
 pub mod imports;

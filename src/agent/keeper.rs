@@ -104,7 +104,7 @@ impl Keeper {
     async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
         self.removal.release(wanted)?;
         self.loading.write(wanted)?;
-        self.channels.prepare(wanted)?;
+        self.channels.prepare(wanted, self.loading.services())?;
         self.probes.prepared.store(true, Ordering::Relaxed);
         self.loading.read_log();
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
@@ -131,6 +131,7 @@ impl Keeper {
             self.probes.open.store(true, Ordering::Relaxed);
         }
         let services = self.loading.services();
+        self.channels.follow(wanted, services)?;
         let has_channels = self.channels.step(wanted, services, &self.server).await;
         let has_jobs = self.jobs.step(wanted, services, &self.server).await;
         // Whatever a scheduler does that does not answer.
