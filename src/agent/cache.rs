@@ -51,6 +51,13 @@ impl Default for Cache {
 }
 
 impl Cache {
+    /// The file for an index whose code a server has; none: no channel has a cache.
+    pub fn wish(wanted: &Wanted) -> Option<String> {
+        let mut cache = Self::default();
+        cache.learn(wanted, &BTreeMap::new());
+        cache.text()
+    }
+
     /// The server starts anew, with the file and the files of services as they are then.
     pub fn forget(&mut self) {
         self.gate.forget();

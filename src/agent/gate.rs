@@ -84,12 +84,11 @@ impl Gate {
         if self.written.get_or_insert_with(Instant::now).elapsed() > loading::SEEN {
             self.write_again(text);
         }
-        let why = || {
-            let Self { file, does, .. } = self;
-            format!("the server does not load {file}, which {does}: its log says why")
-        };
+        let (file, does) = (self.file, self.does);
         Ok(if self.tries > TRIES {
-            State::Failed(why())
+            State::Failed(format!(
+                "the server does not load {file}, which {does}: its log says why"
+            ))
         } else {
             State::Loading
         })

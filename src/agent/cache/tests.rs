@@ -52,8 +52,8 @@ fn the_file_says_what_each_row_leads_to() {
     let one = wanted("r", &[channel("/a/{b}", 30), channel("/open", 0), soap]);
     let text = text(&mut cache, &one, &BTreeMap::new()).unwrap();
     assert!(crate::python::check(FILE, &text).unwrap().contains(SERVICE));
-    let cached = r#"\"kubernetes 01 GET /a/{}\":{\"service\":\"a.one\",\"seconds\":30,\"code\":\"r\"}"#;
-    let open = r#"\"kubernetes 0 GET /open\":{\"service\":\"a.one\",\"seconds\":0,\"code\":\"\"}"#;
+    let cached = r#"\"kubernetes 01 GET /a/{}\":{\"code\":\"r\",\"seconds\":30,\"service\":\"a.one\"}"#;
+    let open = r#"\"kubernetes 0 GET /open\":{\"code\":\"\",\"seconds\":0,\"service\":\"a.one\"}"#;
     assert!(text.contains(cached) && text.contains(open), "{text}");
     assert!(!text.contains("/soap"));
 }
@@ -65,6 +65,7 @@ fn no_channel_with_a_cache_no_file() {
         text(&mut cache, &wanted("r", &[channel("/a", 0)]), &BTreeMap::new()),
         None
     );
+    cache.forget();
     let folder = tempfile::tempdir().unwrap();
     cache.gate = cache.gate.inside(folder.path());
     let services = BTreeMap::new();
@@ -93,10 +94,7 @@ fn it_changes_when_the_code_has_been_loaded() {
         first,
         "what is reported is the old one"
     );
-    assert_eq!(
-        text(&mut cache, &new, &reported("r2", LoadState::Loading)),
-        first
-    );
+    assert_eq!(text(&mut cache, &new, &reported("r2", LoadState::Loading)), first);
     assert_eq!(text(&mut cache, &new, &BTreeMap::new()), first);
     for state in [LoadState::Loaded, LoadState::Failed] {
         let now = text(&mut cache, &new, &reported("r2", state)).unwrap();
@@ -109,11 +107,7 @@ fn it_changes_when_the_code_has_been_loaded() {
     cache.forget();
     assert_ne!(text(&mut cache, &new, &BTreeMap::new()), first);
     assert_eq!(
-        text(
-            &mut cache,
-            &Wanted::default(),
-            &reported("r2", LoadState::Loaded)
-        ),
+        text(&mut cache, &Wanted::default(), &reported("r2", LoadState::Loaded)),
         None
     );
 }
@@ -131,6 +125,10 @@ fn code_without_a_cache_does_not_count() {
     };
     let mut reports = reported("r", LoadState::Loaded);
     let first = text(&mut cache, &with("1"), &reports).unwrap();
-    reports.extend(reported("2", LoadState::Loaded).into_values().map(|report| ("other".to_owned(), report)));
+    reports.extend(
+        reported("2", LoadState::Loaded)
+            .into_values()
+            .map(|report| ("other".to_owned(), report)),
+    );
     assert_eq!(text(&mut cache, &with("2"), &reports), Some(first));
 }

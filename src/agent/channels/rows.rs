@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::agent::code::Wanted;
-use crate::agent::{cache, soap};
 use crate::agent::zato::Row;
+use crate::agent::{cache, soap};
 use crate::exchange::{
     ChannelKind, IndexedChannel, IndexedSecurity, IndexedService, LoadState, SecurityKind, ServiceReport,
 };
