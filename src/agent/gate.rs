@@ -50,6 +50,7 @@ impl Gate {
 
     /// In another folder.
     #[cfg(test)]
+    #[must_use]
     pub fn inside(mut self, folder: &Path) -> Self {
         self.folder = folder.into();
         self
