@@ -58,10 +58,9 @@ impl Cache {
         cache.text()
     }
 
-    /// The server starts anew, with the file and the files of services as they are then.
+    /// The server starts anew, with the file; or it was only busy, and still loads what is new.
     pub fn forget(&mut self) {
         self.gate.forget();
-        self.told.clear();
     }
 
     /// Writes the file if a channel has a cache and it is not as it should be.

@@ -65,15 +65,14 @@ fn no_channel_with_a_cache_no_file() {
         text(&mut cache, &wanted("r", &[channel("/a", 0)]), &BTreeMap::new()),
         None
     );
-    cache.forget();
     let folder = tempfile::tempdir().unwrap();
     cache.gate = cache.gate.inside(folder.path());
-    let services = BTreeMap::new();
-    cache.write(&wanted("r", &[channel("/b", 1)]), &services).unwrap();
+    let loaded = reported("r", LoadState::Loaded);
+    cache.write(&wanted("r", &[channel("/b", 1)]), &loaded).unwrap();
     cache.clear();
     assert!(folder.path().join(FILE).exists());
     cache.forget();
-    cache.write(&wanted("r", &[channel("/b", 0)]), &services).unwrap();
+    cache.write(&wanted("r", &[channel("/b", 0)]), &loaded).unwrap();
     assert!(folder.path().join(FILE).exists(), "rows go first");
     cache.clear();
     assert!(!folder.path().join(FILE).exists());
@@ -103,9 +102,8 @@ fn it_changes_when_the_code_has_been_loaded() {
             "{now}"
         );
     }
-    // A server that starts has no old code.
-    cache.forget();
-    assert_ne!(text(&mut cache, &new, &BTreeMap::new()), first);
+    // An agent that starts writes all files before the server has any.
+    assert_ne!(text(&mut Cache::default(), &new, &BTreeMap::new()), first);
     assert_eq!(
         text(&mut cache, &Wanted::default(), &reported("r2", LoadState::Loaded)),
         None
