@@ -8,7 +8,6 @@ use super::super::source::Sourced;
 use rstest::rstest;
 
 use super::*;
-use crate::api::OpenApi;
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::exchange::{Index, LoadState};
 
