@@ -1,8 +1,8 @@
 //! Code from a real git server over HTTPS, with the operator and the servers of Zato in pods. `make e2e` brings everything up;
 //! `git.rs` has what needs no pods.
 
-// Helpers of tests are tests, too. Not every story uses every word.
-#![allow(clippy::unwrap_used, dead_code)]
+// Helpers of tests are tests, too; a story may be as long as it is. Not every story uses every word.
+#![allow(clippy::unwrap_used, clippy::too_many_lines, dead_code)]
 
 #[path = "support/git.rs"]
 mod git;
