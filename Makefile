@@ -15,8 +15,9 @@ test-full: test ## The same, the depth of the unit tests, a fault at every reque
 unit: packages ## Unit tests and generated files
 	cargo test --locked
 
-databases: packages ## Dumps and restores of single sign-on data, on SQLite, PostgreSQL and MariaDB
+databases: packages ## Dumps and restores of single sign-on data, on SQLite, PostgreSQL and MariaDB; the database of a cluster
 	@dev/databases.sh cargo test --locked -p sso-dump --features databases
+	@dev/databases.sh cargo test --locked --features e2e --test database
 
 e2e: ## The stories on a real Kubernetes node, which is brought up when needed
 	@dev/e2e.sh

@@ -43,8 +43,9 @@ postgresql=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 port=$(free_port)
 "${as_nobody[@]}" "$postgresql/initdb" -D "$folder/postgresql" -U zato -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$folder/log" 2>&1 ||
   { cat "$folder/log" >&2; exit 1; }
-# User secure comes in with TLS only.
-"${as_nobody[@]}" sed -i '1i hostnossl all secure all reject\nhostssl all secure all scram-sha-256' "$folder/postgresql/pg_hba.conf"
+# User secure comes in with TLS only, others than zato with a password.
+"${as_nobody[@]}" sed -i -e '1i hostnossl all secure all reject\nhostssl all secure all scram-sha-256' \
+  -e '1i host all zato all trust\nhost all all all scram-sha-256' "$folder/postgresql/pg_hba.conf"
 # Nothing is kept: nothing needs to reach the disk.
 "${as_nobody[@]}" "$postgresql/postgres" -D "$folder/postgresql" -h 127.0.0.1 -p "$port" -k "$folder" \
   -c ssl=on -c ssl_cert_file="$certificates/server.crt" -c ssl_key_file="$certificates/server.key" \

@@ -19,6 +19,7 @@ part "lints" cargo clippy --locked --all-targets --features e2e -- -D warnings
 part "lints of the dumps" cargo clippy --locked -p sso-dump --all-targets --features databases -- -D warnings
 part "unit tests" cargo test --locked
 part "dumps and restores on real databases" dev/databases.sh cargo test --locked -p sso-dump --features databases
+part "the database of a cluster on a real PostgreSQL" dev/databases.sh cargo test --locked --features e2e --test database
 part "OpenAPI documents by other validators" dev/openapi.sh
 part "contract of the stand-in for Zato" tests/zato-contract/run.sh
 part "logins after restores" dev/databases.sh dev/logins.sh

@@ -3,11 +3,15 @@
 //!
 //! * `agent run`: the sidecar. Writes what Zato is created from and the code, keeps both as the index says, reports.
 //! * `agent harden`: an init container. Checks what was created and closes what Zato leaves open.
+//! * `agent prepare`, `agent database`: before and after Zato's commands in pods that have no sidecar: the Job that makes the
+//!   database of a Distributed cluster, its scheduler and its dashboard.
 
 pub mod cache;
 pub mod channels;
 pub mod code;
 pub mod creation;
+pub mod database;
+pub mod doubt;
 pub mod gate;
 pub mod harden;
 pub mod importers;
@@ -17,12 +21,15 @@ pub mod keeper;
 pub mod loading;
 pub mod log;
 pub mod look;
+pub mod members;
 pub mod packages;
+pub mod prepare;
 pub mod probes;
 pub mod removal;
 pub mod report;
 pub mod soap;
 pub mod startup;
+pub mod termination;
 pub mod watch;
 pub mod words;
 pub mod zato;
@@ -33,7 +40,14 @@ use std::sync::Arc;
 use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::desired::paths;
+use database::Address;
+
+use crate::cluster::desired::{paths, ports};
+use crate::exchange::Index;
+use crate::exchange::database::Trouble;
+
+/// The Secret with the user of a Distributed cluster's database.
+pub const DATABASE: &str = "/zato/database";
 
 /// Why an agent cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +70,9 @@ pub enum Error {
     /// The database is not as Zato's commands should have left it.
     #[error("database: {0}")]
     Database(#[from] rusqlite::Error),
+    /// The database of a Distributed cluster, or what Zato's commands left there.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
     /// A step had no effect.
     #[error("{0}")]
     Effect(String),
@@ -90,6 +107,10 @@ pub struct Identity {
     pub pod_uid: String,
     /// The components that this pod has.
     pub components: Vec<String>,
+    /// Where the scheduler is, if the cluster has one and it is in another pod, without a scheme.
+    pub scheduler: Option<String>,
+    /// The database; none: SQLite on a volume of the pod.
+    pub database: Option<Address>,
 }
 
 impl Identity {
@@ -102,7 +123,26 @@ impl Identity {
             pod: get("POD_NAME")?,
             pod_uid: get("POD_UID")?,
             components: get("COMPONENTS")?.split(',').map(Into::into).collect(),
+            scheduler: std::env::var("SCHEDULER").ok(),
+            database: Address::from_environment()?,
         })
+    }
+
+    /// Where the scheduler answers, without a scheme; none: the cluster has none.
+    fn scheduler(&self) -> Option<String> {
+        let beside = || format!("127.0.0.1:{}", ports::SCHEDULER);
+        let elsewhere = self.scheduler.clone();
+        elsewhere.or_else(|| self.has("scheduler").then(beside))
+    }
+
+    /// Whether this server does what is done once for all servers of the cluster.
+    fn keeps(&self, index: &Index) -> bool {
+        index.keeper.is_empty() || index.keeper == self.pod
+    }
+
+    /// Whether this pod has a component.
+    pub fn has(&self, component: &str) -> bool {
+        self.components.iter().any(|name| name == component)
     }
 }
 
@@ -110,7 +150,14 @@ impl Identity {
 pub async fn run(stop: CancellationToken) -> Result<(), Error> {
     let identity = Identity::from_environment()?;
     let credentials = creation::Credentials::read(Path::new(paths::CREDENTIALS))?;
-    creation::write(Path::new(paths::CREATE), &identity, &credentials)?;
+    let place = match &identity.database {
+        None => creation::Place::quickstart(),
+        Some(address) => {
+            let login = database::Login::read(address, Path::new(DATABASE))?;
+            creation::Place::distributed(&identity, &login)
+        }
+    };
+    creation::write(Path::new(paths::CREATE), &identity, &credentials, &place)?;
     let client = kube::Client::try_default().await?;
     let (wanted, updates) = channel::channel(code::mounted());
     let probes = Arc::new(probes::State::default());

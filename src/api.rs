@@ -8,6 +8,7 @@ pub mod configuration;
 pub mod git;
 pub mod jobs;
 pub mod startup;
+pub mod topology;
 pub mod zato_cluster;
 pub mod zato_service;
 

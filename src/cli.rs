@@ -98,8 +98,30 @@ struct Check {
 enum Agent {
     /// The sidecar of a server.
     Run,
-    /// The init container before a server.
+    /// The init container after Zato's commands, before its components.
     Harden,
+    /// The init container before Zato's commands, where there is no sidecar.
+    Prepare,
+    /// The database's Job, after Zato's commands.
+    Database,
+}
+
+impl Agent {
+    /// Until it ends. Why it failed is told in the pod's status, too.
+    async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
+        let work = async {
+            match self {
+                Self::Run => agent::run(stop.clone()).await,
+                Self::Harden => agent::harden::run().await,
+                Self::Prepare => agent::prepare::prepare().await,
+                Self::Database => agent::prepare::settle().await,
+            }
+        };
+        work.await.map_err(|error| {
+            agent::termination::tell(&error);
+            error.into()
+        })
+    }
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -138,8 +160,7 @@ impl Cli {
             stop_on_signal(stop.clone())?;
             match role {
                 Role::Operator(operator) => Box::pin(operate(operator, stop)).await,
-                Role::Agent(Agent::Run) => agent::run(stop).await.map_err(Failure::from),
-                Role::Agent(Agent::Harden) => agent::harden::run().map_err(Failure::from),
+                Role::Agent(agent) => Box::pin(agent.run(stop)).await,
                 Role::Check(check) => tell_missing(check).await,
                 Role::Crds | Role::Apispec(_) | Role::Sso(_) => Ok(()),
             }

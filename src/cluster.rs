@@ -2,11 +2,13 @@
 
 pub mod assess;
 pub mod credentials;
+pub mod database;
 pub mod desired;
 pub mod gate;
 pub mod inputs;
 pub mod plan;
 pub mod put_back;
+pub mod servers;
 pub mod settings;
 pub mod shards;
 pub mod startup;

@@ -7,6 +7,7 @@
 //! Formats only grow: an unknown field is ignored, a missing one has a default.
 
 mod channels;
+pub mod database;
 mod jobs;
 mod report;
 
@@ -29,8 +30,15 @@ pub const REPORT_LABEL: &str = "zato.io/report";
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Index {
-    /// SHA-256 (16 hexadecimal digits) over everything below.
+    /// SHA-256 (16 hexadecimal digits) over the services.
     pub revision: String,
+    /// The server whose agent does what is done once for all of them: channels, jobs and rows in the database they share. None:
+    /// there is one server only.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub keeper: String,
+    /// The servers that the cluster is to have. Rows of others go from the database; none: it has one server only.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub servers: BTreeSet<String>,
     /// The services, by the name of their `ZatoService`.
     pub services: BTreeMap<String, IndexedService>,
 }
@@ -190,6 +198,7 @@ impl Index {
         Self {
             revision: short_hash(text.as_bytes()),
             services,
+            ..Self::default()
         }
     }
 

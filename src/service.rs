@@ -53,13 +53,14 @@ impl Kind for ZatoService {
     async fn gather(&self, context: &Context) -> Result<Inputs, Error> {
         let namespace = self.namespace().unwrap_or_default();
         let cluster = &self.spec.cluster_ref.name;
-        let pod = names::server_pod(cluster, 0);
+        let object = context.stores.cluster(&namespace, cluster);
+        let wanted = object.as_ref().map_or(0, |cluster| cluster.spec.replicas());
         let services = context.stores.services_of(&namespace, cluster);
-        let report = context
-            .stores
-            .report(&namespace, &names::report(cluster, 0), &pod);
+        let servers = context.stores.servers(&namespace, cluster, wanted);
+        let reports = servers.into_iter().map(|server| (server.name, server.report));
         Ok(Inputs {
-            cluster: context.stores.cluster(&namespace, cluster),
+            cluster: object,
+            reports: reports.collect(),
             services: source::read(&with(services, self), context).await?,
             deployed: context
                 .stores
@@ -71,7 +72,6 @@ impl Kind for ZatoService {
             revisions: context
                 .stores
                 .revisions_of(&namespace, &self.controller_owner_ref(&()).unwrap_or_default()),
-            reports: vec![(pod, report)],
         })
     }
     fn plan(&self, inputs: Inputs) -> Result<plan::Plan, Error> {

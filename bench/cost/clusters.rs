@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use zato_operator::api::ZatoCluster;
 use zato_operator::cluster::credentials::Fingerprint;
 use zato_operator::cluster::inputs::{Inputs, Previous};
+use zato_operator::cluster::servers::Server;
 use zato_operator::exchange::{REPORT_KEY, Report};
 use zato_operator::k8s::{labels, names};
 use zato_operator::reconcile::engine::Settings;
@@ -53,12 +54,13 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         services: vec![],
         previous: Previous::default(),
         is_secret_labelled: true,
-        pod: None,
+        servers: vec![Server::of(&cluster.name_any(), 0)],
         refusal: None,
         claim: None,
         stateful_set: None,
+        database: zato_operator::cluster::database::Found::default(),
+        components: std::collections::BTreeSet::new(),
         documents: vec![],
-        report: None,
         kept: std::collections::BTreeMap::new(),
         proven: std::collections::BTreeSet::new(),
         callables: std::collections::BTreeMap::new(),

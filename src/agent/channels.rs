@@ -67,6 +67,12 @@ impl Channels {
         self.cache.forget();
     }
 
+    /// Another server keeps them now.
+    pub fn leave(&mut self) {
+        self.pace.forget();
+        self.reports.clear();
+    }
+
     /// Writes what the server must have loaded before rows lead to it.
     pub fn prepare(
         &mut self,

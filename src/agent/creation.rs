@@ -2,17 +2,23 @@
 //!
 //! They hold secrets: they are written to memory only, for the pod's user only, and never logged.
 
+mod place;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::database::Wanted;
 use super::{Error, Identity};
 use crate::cluster::credentials as keys;
 use crate::cluster::desired::{paths, ports};
+pub use place::{Place, servers};
 
 /// The keys and passwords of the cluster.
+#[derive(Clone, Default)]
 pub struct Credentials {
-    key1: String,
+    /// The key of all secrets in the database.
+    pub key1: String,
     jwt_secret: String,
     scheduler: String,
     dashboard: String,
@@ -38,11 +44,25 @@ impl Credentials {
             pubapi: read(keys::PUBAPI_PASSWORD)?,
         })
     }
+
+    /// What the database of a cluster must have of them.
+    pub fn wanted<'a>(&'a self, cluster: &'a str) -> Wanted<'a> {
+        Wanted {
+            cluster,
+            key1: &self.key1,
+            admin_invoke: &self.admin_invoke,
+        }
+    }
 }
 
 /// Writes one file for each step that this pod's components need.
-pub fn write(folder: &Path, identity: &Identity, credentials: &Credentials) -> Result<(), Error> {
-    for (name, lines) in steps(identity, credentials) {
+pub fn write(
+    folder: &Path,
+    identity: &Identity,
+    credentials: &Credentials,
+    place: &Place,
+) -> Result<(), Error> {
+    for (name, lines) in steps(identity, credentials, place) {
         let path = folder.join(name);
         // No blank line: the command ends at one.
         let text = lines
@@ -59,80 +79,80 @@ pub fn write(folder: &Path, identity: &Identity, credentials: &Credentials) -> R
 
 type Lines<'a> = Vec<(&'a str, String)>;
 
-fn steps<'a>(identity: &Identity, credentials: &'a Credentials) -> Vec<(&'a str, Lines<'a>)> {
-    let new = format!("{}/new/zato.db", paths::DATA);
-    let current = format!("{}/zato.db", paths::DATA);
-    let mut steps = vec![
-        ("database", command("create_odb", &new, vec![])),
-        (
-            "cluster",
-            command("create_cluster", &new, cluster(identity, credentials)),
-        ),
-    ];
+fn steps<'a>(identity: &Identity, credentials: &Credentials, place: &Place) -> Vec<(&'a str, Lines<'a>)> {
+    let mut steps = vec![];
+    for &step in place.creates {
+        let new = &place.new_database;
+        steps.push(match step {
+            "database" => (step, command("create_odb", new, vec![])),
+            _ => (
+                step,
+                command("create_cluster", new, cluster(identity, credentials, place)),
+            ),
+        });
+    }
     for component in &identity.components {
         match component.as_str() {
             "server" => steps.push((
                 "server",
-                command("create_server", &current, server(identity, credentials)),
+                command(
+                    "create_server",
+                    &place.database,
+                    server(identity, credentials, place),
+                ),
             )),
             "scheduler" => {
-                steps.push((
-                    "scheduler",
-                    command("create_scheduler", &current, scheduler(identity, credentials)),
-                ));
+                let lines = scheduler(identity, credentials, place);
+                steps.push(("scheduler", command("create_scheduler", &place.database, lines)));
             }
-            "dashboard" => {
-                let path = ("path", directory("dashboard"));
-                let admin = ("admin_invoke_password", credentials.admin_invoke.clone());
-                steps.push((
-                    "dashboard",
-                    command("create_web_admin", &current, vec![path.clone(), admin]),
-                ));
-                let password = vec![
-                    ("command", "update_password".to_owned()),
-                    path,
-                    ("username", "admin".into()),
-                    ("password", credentials.dashboard.clone()),
-                ];
-                steps.push(("dashboard-password", password));
-            }
+            "dashboard" => steps.extend(dashboard(credentials, place)),
             _ => {}
         }
     }
     steps
 }
 
-/// The command and the database. The empty keys are needed: without them Zato's command ends with an AttributeError.
-fn command<'a>(name: &str, database: &str, rest: Lines<'a>) -> Lines<'a> {
-    let mut lines: Lines<'a> = vec![
-        ("command", name.to_owned()),
-        ("odb_type", "sqlite".into()),
-        ("sqlite_path", database.to_owned()),
-        ("odb_db_name", database.to_owned()),
-        ("odb_password", "unused".into()),
+/// The command and the database.
+fn command<'a>(name: &str, database: &Lines<'a>, rest: Lines<'a>) -> Lines<'a> {
+    let command = ("command", name.to_owned());
+    [command]
+        .into_iter()
+        .chain(database.clone())
+        .chain(rest)
+        .collect()
+}
+
+fn dashboard<'a>(credentials: &Credentials, place: &Place) -> [(&'a str, Lines<'a>); 2] {
+    let path = ("path", directory("dashboard"));
+    let admin = ("admin_invoke_password", credentials.admin_invoke.clone());
+    let password = vec![
+        ("command", "update_password".to_owned()),
+        path.clone(),
+        ("username", "admin".into()),
+        ("password", credentials.dashboard.clone()),
     ];
-    lines.extend(["odb_host", "odb_port", "odb_user", "postgresql_schema"].map(|key| (key, String::new())));
-    lines.extend(rest);
-    lines
+    let create = command("create_web_admin", &place.database, vec![path, admin]);
+    [("dashboard", create), ("dashboard-password", password)]
 }
 
 fn directory(component: &str) -> String {
     format!("{}/{component}", paths::ENVIRONMENT)
 }
 
-fn cluster<'a>(identity: &Identity, credentials: &Credentials) -> Lines<'a> {
+fn cluster<'a>(identity: &Identity, credentials: &Credentials, place: &Place) -> Lines<'a> {
+    let (host, port) = &place.dashboard;
     vec![
         ("cluster_name", identity.cluster.clone()),
-        // Where the dashboard finds the servers: in the same pod.
-        ("lb_host", "127.0.0.1".into()),
-        ("lb_port", ports::SERVER.to_string()),
+        // Where the dashboard finds the servers.
+        ("lb_host", host.clone()),
+        ("lb_port", port.to_string()),
         ("lb_agent_port", "20151".into()),
         ("secret_key", credentials.key1.clone()),
         ("admin_invoke_password", credentials.admin_invoke.clone()),
     ]
 }
 
-fn server<'a>(identity: &Identity, credentials: &Credentials) -> Lines<'a> {
+fn server<'a>(identity: &Identity, credentials: &Credentials, place: &Place) -> Lines<'a> {
     let mut lines = vec![
         ("path", directory("server")),
         ("cluster_name", identity.cluster.clone()),
@@ -142,11 +162,11 @@ fn server<'a>(identity: &Identity, credentials: &Credentials) -> Lines<'a> {
         ("http_port", ports::SERVER.to_string()),
         ("threads", "1".into()),
     ];
-    lines.extend(clients(credentials));
+    lines.extend(clients(credentials, place));
     lines
 }
 
-fn scheduler<'a>(identity: &Identity, credentials: &Credentials) -> Lines<'a> {
+fn scheduler<'a>(identity: &Identity, credentials: &Credentials, place: &Place) -> Lines<'a> {
     let mut lines = vec![
         ("path", directory("scheduler")),
         ("cluster_name", identity.cluster.clone()),
@@ -154,20 +174,20 @@ fn scheduler<'a>(identity: &Identity, credentials: &Credentials) -> Lines<'a> {
         ("bind_host", "0.0.0.0".into()),
         ("bind_port", ports::SCHEDULER.to_string()),
     ];
-    lines.extend(clients(credentials));
+    lines.extend(clients(credentials, place));
     lines
 }
 
 /// How server and scheduler call each other. With a scheme: without one Zato takes the address for TLS.
-fn clients<'a>(credentials: &Credentials) -> Lines<'a> {
+fn clients<'a>(credentials: &Credentials, place: &Place) -> Lines<'a> {
     vec![
         (
             "scheduler_address_for_server",
-            format!("http://127.0.0.1:{}", ports::SCHEDULER),
+            format!("http://{}", place.scheduler),
         ),
         (
             "server_address_for_scheduler",
-            format!("http://127.0.0.1:{}", ports::SERVER),
+            format!("http://{}", place.servers),
         ),
         ("scheduler_api_client_for_server_username", "scheduler".into()),
         (
@@ -183,36 +203,4 @@ fn clients<'a>(credentials: &Credentials) -> Lines<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_files_of_a_quickstart_pod() {
-        let identity = Identity {
-            cluster: "demo".into(),
-            namespace: "default".into(),
-            pod: "demo-server-0".into(),
-            pod_uid: "u".into(),
-            components: ["server", "scheduler", "dashboard"].map(Into::into).into(),
-        };
-        let credentials = Credentials {
-            key1: "KEY1".into(),
-            jwt_secret: "JWT".into(),
-            scheduler: "SCHEDULER".into(),
-            dashboard: "DASHBOARD".into(),
-            admin_invoke: "ADMIN".into(),
-            pubapi: "PUBAPI".into(),
-        };
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), &identity, &credentials).unwrap();
-        let mut texts = std::collections::BTreeMap::new();
-        for entry in fs::read_dir(folder.path()).unwrap() {
-            let entry = entry.unwrap();
-            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-            let text = fs::read_to_string(entry.path()).unwrap();
-            assert!(text.lines().all(|line| !line.is_empty()));
-            texts.insert(entry.file_name().into_string().unwrap(), text);
-        }
-        insta::assert_yaml_snapshot!(texts);
-    }
-}
+mod tests;

@@ -6,8 +6,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Error, channels};
+use super::creation::Credentials;
+use super::database::{self, Address, Login};
+use super::{DATABASE, Error, Identity, channels};
 use crate::cluster::desired::paths;
+use crate::exchange::hash;
 
 /// Channels through which `pubapi` could run any service and upload code.
 const ADMINISTRATIVE_CHANNELS: &str = "UPDATE http_soap SET is_active = 0 WHERE url_path LIKE '/zato/json/%'";
@@ -20,16 +23,84 @@ const CHECK_UPDATES: &str = "zato.updates.check-updates";
 /// The key of the scheduler with which it takes its jobs from the database when it starts.
 const FROM_DATABASE: &str = "server_prefer_odb_config";
 
-/// Hardens the server of this pod.
-pub fn run() -> Result<(), Error> {
-    let get = |name: &'static str| std::env::var(name).map_err(|_| Error::Environment(name));
-    let (server, salt) = (get("POD_NAME")?, get("TOKEN_SALT")?);
-    database(Path::new(paths::DATA), &server, &format!("{server}.{salt}"))?;
-    directory(&Path::new(paths::ENVIRONMENT).join("server"))?;
-    scheduler(&Path::new(paths::ENVIRONMENT).join("scheduler"))
+/// Hardens the components of this pod.
+pub async fn run() -> Result<(), Error> {
+    let folder = Path::new(paths::ENVIRONMENT);
+    match Address::from_environment()? {
+        None => quickstart(folder),
+        Some(address) => distributed(folder, &address).await,
+    }
 }
 
-fn database(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
+fn variable(name: &'static str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| Error::Environment(name))
+}
+
+fn quickstart(folder: &Path) -> Result<(), Error> {
+    let (server, salt) = (variable("POD_NAME")?, variable("TOKEN_SALT")?);
+    sqlite(Path::new(paths::DATA), &server, &format!("{server}.{salt}"))?;
+    directory(&folder.join("server"))?;
+    let scheduler_folder = folder.join("scheduler");
+    // The cluster may have none.
+    if scheduler_folder.exists() {
+        scheduler(&scheduler_folder)?;
+    }
+    Ok(())
+}
+
+/// The components of one pod of several. WebSocket channels are left as they are: other servers serve meanwhile.
+async fn distributed(folder: &Path, address: &Address) -> Result<(), Error> {
+    let identity = Identity::from_environment()?;
+    if identity.has("server") {
+        let login = Login::read(address, Path::new(DATABASE))?;
+        let credentials = Credentials::read(Path::new(paths::CREDENTIALS))?;
+        let wanted = credentials.wanted(&identity.cluster);
+        let token = token(&identity.pod, &variable("TOKEN_SALT")?);
+        database::enter(&login, &wanted, &identity.pod, &token).await?;
+        directory(&folder.join("server"))?;
+        own_token(&folder.join("server"), &token)?;
+    }
+    if identity.has("scheduler") {
+        scheduler(&folder.join("scheduler"))?;
+    }
+    let dashboard = folder.join("dashboard/config/repo/web-admin.conf");
+    if identity.has("dashboard") && !dashboard.exists() {
+        return Err(Error::Effect(format!("there is no {}", dashboard.display())));
+    }
+    Ok(())
+}
+
+/// The token of a server: as long as Zato's own, because the column of PostgreSQL holds no longer one.
+pub fn token(server: &str, salt: &str) -> String {
+    hash(format!("{server}.{salt}").as_bytes())[..32].to_owned()
+}
+
+/// Zato's command gave the server another token.
+fn own_token(server: &Path, token: &str) -> Result<(), Error> {
+    let path = server.join("config/repo/server.conf");
+    replace(&path, "token", token)
+}
+
+/// The value of a key that must be there once.
+fn replace(path: &Path, key: &str, value: &str) -> Result<(), Error> {
+    let mut count = 0;
+    rewrite(path, |line| {
+        if line.split('=').next().is_none_or(|name| name.trim() != key) {
+            return Some(line.to_owned());
+        }
+        count += 1;
+        Some(format!("{key}={value}"))
+    })?;
+    let wrong = || {
+        Error::Effect(format!(
+            "{} has {count} lines with {key}, not one",
+            path.display()
+        ))
+    };
+    (count == 1).then_some(()).ok_or_else(wrong)
+}
+
+fn sqlite(folder: &Path, server: &str, token: &str) -> Result<(), Error> {
     // Without the flag that creates: an empty database must never come to life here.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut database = Connection::open_with_flags(folder.join("zato.db"), flags)?;
@@ -69,21 +140,7 @@ fn directory(server: &Path) -> Result<(), Error> {
 
 /// A scheduler that starts anew and does not read the database runs no job that was there before.
 fn scheduler(folder: &Path) -> Result<(), Error> {
-    if !folder.exists() {
-        // The cluster has none.
-        return Ok(());
-    }
-    let path = folder.join("config/repo/scheduler.conf");
-    let mut is_set = false;
-    rewrite(&path, |line| {
-        if !line.trim_start().starts_with(FROM_DATABASE) {
-            return Some(line.to_owned());
-        }
-        is_set = true;
-        Some(format!("{FROM_DATABASE}=True"))
-    })?;
-    let missing = || Error::Effect(format!("{} has no {FROM_DATABASE}", path.display()));
-    is_set.then_some(()).ok_or_else(missing)
+    replace(&folder.join("config/repo/scheduler.conf"), FROM_DATABASE, "True")
 }
 
 /// Each line of a file as `change` wants it, or without it.
@@ -126,7 +183,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let connection = zato(folder.path());
         for _ in 0..2 {
-            database(folder.path(), "s-0", "s-0.salt").unwrap();
+            sqlite(folder.path(), "s-0", "s-0.salt").unwrap();
         }
         let text = |sql: &str| {
             connection
@@ -145,13 +202,13 @@ mod tests {
     fn a_database_without_the_server_or_no_database_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(
-            database(folder.path(), "s-0", "t"),
+            sqlite(folder.path(), "s-0", "t"),
             Err(Error::Database(_))
         ));
         assert!(!folder.path().join("zato.db").exists());
         zato(folder.path());
         assert!(matches!(
-            database(folder.path(), "nobody", "t"),
+            sqlite(folder.path(), "nobody", "t"),
             Err(Error::Effect(_))
         ));
     }
@@ -160,7 +217,6 @@ mod tests {
     fn the_scheduler_takes_its_jobs_from_the_database() {
         let folder = tempfile::tempdir().unwrap();
         let scheduler_folder = folder.path().join("scheduler");
-        scheduler(&scheduler_folder).unwrap();
         let conf = scheduler_folder.join("config/repo");
         fs::create_dir_all(&conf).unwrap();
         let path = conf.join("scheduler.conf");
@@ -172,6 +228,30 @@ mod tests {
         }
         fs::write(&path, "[server]\n").unwrap();
         assert!(matches!(scheduler(&scheduler_folder), Err(Error::Effect(_))));
+    }
+
+    #[test]
+    fn a_server_of_several_gets_a_token_that_postgresql_can_hold() {
+        let (name, salt) = ("a-cluster-with-quite-a-long-name-server-12", "s".repeat(32));
+        let own = token(name, &salt);
+        assert_eq!((own.len(), &own), (32, &token(name, &salt)));
+        assert_ne!(own, token("other-server-12", &salt));
+        let folder = tempfile::tempdir().unwrap();
+        let conf = folder.path().join("config/repo");
+        fs::create_dir_all(&conf).unwrap();
+        let path = conf.join("server.conf");
+        fs::write(
+            &path,
+            "[main]\ntoken=zato+secret://zato.server_conf.main.token\ntoken_x=1\n",
+        )
+        .unwrap();
+        for _ in 0..2 {
+            own_token(folder.path(), &own).unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            assert_eq!(text, format!("[main]\ntoken={own}\ntoken_x=1\n"));
+        }
+        fs::write(&path, "token=1\ntoken=2\n").unwrap();
+        assert!(matches!(own_token(folder.path(), &own), Err(Error::Effect(_))));
     }
 
     #[test]

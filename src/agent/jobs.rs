@@ -49,6 +49,12 @@ impl Jobs {
         self.pace.forget();
     }
 
+    /// Another server keeps them now.
+    pub fn leave(&mut self) {
+        self.pace.forget();
+        self.reports.clear();
+    }
+
     /// Makes the database as the index says, each job when its service is loaded; whether nothing is left to do now.
     pub async fn step(
         &mut self,

@@ -12,8 +12,10 @@ use tokio::sync::watch::{Receiver, Sender};
 use super::channels::Channels;
 use super::code::Wanted;
 use super::creation::Credentials;
+use super::doubt::Doubt;
 use super::jobs::Jobs;
 use super::loading::Loading;
+use super::members::Members;
 use super::probes::State;
 use super::removal::Removal;
 use super::startup::Startup;
@@ -37,7 +39,9 @@ pub struct Keeper {
     removal: Removal,
     channels: Channels,
     jobs: Jobs,
+    members: Members,
     startup: Startup,
+    doubt: Doubt,
     callables: Vec<CallableOutcome>,
     is_settled: bool,
     serving: bool,
@@ -54,19 +58,20 @@ impl Keeper {
         probes: Arc<State>,
         startup: Startup,
     ) -> Self {
-        let has_scheduler = identity
-            .components
-            .iter()
-            .any(|component| component == "scheduler");
+        let scheduler = identity.scheduler();
+        let has_scheduler = scheduler.is_some();
+        let (admin, user) = (credentials.admin_invoke.clone(), credentials.pubapi.clone());
         Self {
+            doubt: Doubt::new(&identity, credentials.clone()),
             identity,
-            server: Server::new(credentials.admin_invoke.clone(), credentials.pubapi.clone()),
+            server: Server::new(admin, user, scheduler),
             wanted,
             probes,
             loading: Loading::new(&Path::new(paths::ENVIRONMENT).join("server/logs/server.log")),
             removal: Removal::new(Path::new(paths::HOT)),
             channels: Channels::default(),
             jobs: Jobs::new(has_scheduler),
+            members: Members::default(),
             startup,
             callables: vec![],
             is_settled: false,
@@ -111,9 +116,10 @@ impl Keeper {
         // After the ping: a server that is busy with a callable answers late.
         self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
         if !self.serving {
-            return Ok(self.not_serving(was_serving));
+            return Ok(self.not_serving(was_serving).await);
         }
         self.silent_since = None;
+        self.doubt.forget();
         if !self.password_set {
             // The user's way in: it works before anything else is waited for.
             if let Err(error) = self.server.ensure_pubapi_password().await {
@@ -130,10 +136,8 @@ impl Keeper {
         if is_loaded && self.startup.is_passed(&self.callables) {
             self.probes.open.store(true, Ordering::Relaxed);
         }
-        let services = self.loading.services();
-        self.channels.follow(wanted, services)?;
-        let has_channels = self.channels.step(wanted, services, &self.server).await;
-        let has_jobs = self.jobs.step(wanted, services, &self.server).await;
+        self.channels.follow(wanted, self.loading.services())?;
+        let (has_channels, has_jobs) = self.keep(wanted).await;
         // Whatever a scheduler does that does not answer.
         let is_removed = is_loaded && has_channels && self.remove(wanted).await;
         self.is_settled = is_removed && has_jobs;
@@ -145,6 +149,27 @@ impl Keeper {
             ""
         };
         Ok(self.report(phase, self.removal.failed(), revision))
+    }
+
+    /// What one server does for all: the rows of the database that they share. Whether channels and jobs are as wanted.
+    async fn keep(&mut self, wanted: &Wanted) -> (bool, bool) {
+        if !self.identity.keeps(&wanted.index) {
+            self.channels.leave();
+            self.jobs.leave();
+            self.members.forget();
+            return (true, true);
+        }
+        let services = self.loading.services();
+        let has_channels = self.channels.step(wanted, services, &self.server).await;
+        let has_jobs = self.jobs.step(wanted, services, &self.server).await;
+        let servers = &wanted.index.servers;
+        if servers.is_empty() {
+            return (has_channels, has_jobs);
+        }
+        let (cluster, own) = (&self.identity.cluster, &self.identity.pod);
+        let members = &mut self.members;
+        let is_clean = members.step(cluster, own, servers, &self.server).await;
+        (has_channels && is_clean, has_jobs)
     }
 
     /// Whether the server has nothing of ours that is not wanted.
@@ -163,7 +188,7 @@ impl Keeper {
     }
 
     /// A server that went away has everything before it: its code is looked at anew, and the gate is closed until then.
-    fn not_serving(&mut self, was_serving: bool) -> Report {
+    async fn not_serving(&mut self, was_serving: bool) -> Report {
         if was_serving {
             tracing::info!("the server does not answer any more");
             self.loading.forget();
@@ -176,12 +201,15 @@ impl Keeper {
         }
         self.channels.forget();
         self.jobs.forget();
+        self.members.forget();
         self.is_settled = false;
         self.password_set = false;
         self.probes.open.store(false, Ordering::Relaxed);
         let create = Path::new(paths::CREATE);
         if let Ok(step) = std::fs::read_to_string(create.join("failed")) {
-            return self.report(Phase::Creating, Some(words::failed_step(&step, create)), "");
+            let told = self.doubt.trouble().await;
+            let told = told.unwrap_or_else(|| words::failed_step(&step, create));
+            return self.report(Phase::Creating, Some(told), "");
         }
         if !create.join("done").exists() {
             return self.report(Phase::Creating, None, "");
@@ -192,7 +220,10 @@ impl Keeper {
             self.silent_since = None;
         }
         let since = self.silent_since.get_or_insert_with(Instant::now);
-        let error = words::silence(since.elapsed());
+        let mut error = words::silence(since.elapsed());
+        if error.is_some() {
+            error = self.doubt.trouble().await.or(error);
+        }
         self.report(Phase::Starting, error, "")
     }
 

@@ -2,6 +2,7 @@
 
 mod cause;
 mod rows;
+mod servers;
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::cluster::desired::ports;
 use crate::exchange::{IndexedSecurity, SecurityKind};
 use cause::cause;
-pub use rows::{Definition, JobRow, Row, Source, WebSocketRow};
+pub use rows::{Definition, JobRow, Row, ServerRow, Source, WebSocketRow};
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,11 +56,13 @@ pub struct Server {
     base: String,
     admin_invoke: String,
     pubapi: String,
+    /// Where the scheduler answers, without a scheme.
+    scheduler: String,
 }
 
 impl Server {
     /// A client with the passwords of `admin.invoke` and `pubapi`.
-    pub fn new(admin_invoke: String, pubapi: String) -> Self {
+    pub fn new(admin_invoke: String, pubapi: String, scheduler: Option<String>) -> Self {
         let http = reqwest::Client::builder()
             .user_agent("zato-operator")
             .timeout(TIMEOUT)
@@ -69,6 +72,16 @@ impl Server {
             base: format!("http://127.0.0.1:{}", ports::SERVER),
             admin_invoke,
             pubapi,
+            scheduler: scheduler.unwrap_or_default(),
+        }
+    }
+
+    /// One at another address, for tests.
+    #[cfg(test)]
+    pub fn at(base: String) -> Self {
+        Self {
+            base,
+            ..Self::new("admin".into(), "pubapi".into(), None)
         }
     }
 
@@ -184,9 +197,9 @@ impl Server {
             .map(drop)
     }
 
-    /// Whether the scheduler of this pod answers. It does when it has read its jobs.
+    /// Whether the scheduler answers. It does when it has read its jobs.
     pub async fn ask_scheduler(&self) -> Result<(), Error> {
-        let url = format!("http://127.0.0.1:{}/", ports::SCHEDULER);
+        let url = format!("http://{}/", self.scheduler);
         let request = self.http.get(url).timeout(SCHEDULER_TIMEOUT);
         request.send().await.map(drop).map_err(Error::Scheduler)
     }

@@ -25,6 +25,8 @@ pub enum ConditionType {
     CallablesPassed,
     /// Data and keys are those of an earlier cluster of this name.
     DataAdopted,
+    /// Zato's tables are in the database of a Distributed cluster.
+    DatabaseReady,
 }
 
 /// What a reason means to a user.
@@ -79,7 +81,7 @@ reasons! {
     CallablesPending, "ZatoCluster: CallablesPassed", "The server starts, and not all startup callables have passed yet.", "Wait.", "truth_table";
     KeyMissing, "ZatoCluster: Ready", "The database exists, but the Secret with the key that decrypts it does not.", "Restore the Secret, or delete the claim and the pod to start anew. The pod that runs goes on until then.", "keys_and_data_are_never_lost";
     KeyChanged, "ZatoCluster: Ready", "The credentials Secret has another `key1` than the database was made with.", "Restore the old key, or delete the claim and the pod to start anew.", "keys_that_are_wrong";
-    CredentialsInvalid, "ZatoCluster: Ready", "The credentials Secret exists, but a key of it is missing or malformed.", "Put the key that the message names back.", "keys_that_are_wrong";
+    CredentialsInvalid, "ZatoCluster: Ready", "The credentials Secret, or the one with the user of the database, exists, but a key of it is missing or cannot be used.", "Put the key that the message names back.", "keys_that_are_wrong";
     NameTaken, "ZatoCluster: Ready", "A child's name is taken by an object that is not the cluster's.", "Rename the cluster, or delete that object.", "clusters_and_strangers_are_left_alone";
     Forbidden, "both: Ready", "The operator lacks a right.", "Install the chart's roles again; `helm test` lists what lacks.", "a_right_that_is_taken_away_is_told";
     QuotaExceeded, "ZatoCluster: Ready", "A quota of the namespace is used up.", "Raise the quota, or free some of it.", "a_quota_that_is_used_up";
@@ -117,7 +119,7 @@ reasons! {
     ChannelFailed, "ZatoService: Ready, ChannelsActive", "Zato did not take a channel.", "The message has Zato's answer; it is tried again.", "truth_table_of_channels";
     PathTaken, "ZatoService: Ready, ChannelsActive", "A channel of an older `ZatoService`, or one before it in the same list, answers the same path and method.", "Choose another path.", "channels_that_are_wrong_are_told";
     PortTaken, "ZatoService: Ready, ChannelsActive", "A WebSocket channel of an older `ZatoService`, or one before it in the same list, has the port.", "Choose another port.", "web_sockets_that_are_wrong_are_told";
-    SecretNotFound, "ZatoService: Ready, ChannelsActive, SourceFetched", "A Secret that a channel or a git source names does not exist. The channel is not made; one that was there stays as it was.", "Create it.", "channels_that_are_wrong_are_told";
+    SecretNotFound, "ZatoService: Ready, ChannelsActive, SourceFetched; ZatoCluster: Ready", "A Secret that a channel, a git source or a database names does not exist. The channel is not made; one that was there stays as it was.", "Create it.", "channels_that_are_wrong_are_told";
     SecretInvalid, "ZatoService: Ready, ChannelsActive, SourceFetched", "A Secret that a channel or a git source names lacks a key or the label that lets services use it, or may not be used for that server, has a value that callers cannot send, or a user name that another Secret or Zato itself has. The channel is not made; one that was there stays as it was.", "The message says what to do.", "channels_that_are_wrong_are_told";
     AllScheduled, "ZatoService: JobsScheduled", "Every job is on Zato's scheduler as the spec says, is suspended, or ran at its time.", "", "jobs_run_as_their_spec_says";
     JobsPending, "ZatoService: Ready, JobsScheduled", "A job is being made or changed.", "Wait; it needs its service and the scheduler.", "truth_table_of_jobs";
@@ -125,6 +127,11 @@ reasons! {
     JobFailed, "ZatoService: Ready, JobsScheduled", "The cluster has no scheduler, the scheduler does not answer, or Zato did not take a job.", "The message has Zato's answer; it is tried again. Without a scheduler: set `spec.scheduler.enabled` of the ZatoCluster to true.", "jobs_that_are_wrong_are_told";
     Published, "both: Documented", "The OpenAPI document of what was loaded last is in the ConfigMap that the message names.", "", "documents_are_published";
     DocumentTooLarge, "both: Documented", "The OpenAPI document does not fit into a ConfigMap.", "Divide the services among several ZatoServices, or several clusters.", "a_document_that_does_not_fit_is_told";
+    DatabasePending, "ZatoCluster: Ready, DatabaseReady", "The database is being looked at, or Zato's tables are being made.", "Wait.", "truth_table_of_databases";
+    DatabaseMade, "ZatoCluster: DatabaseReady", "Zato's tables are in the database.", "", "truth_table_of_databases";
+    DatabaseUnreachable, "ZatoCluster: Ready, DatabaseReady", "No PostgreSQL server answers at the address, or it takes no connections now.", "Correct the address, or start the server; it is tried again.", "truth_table_of_databases";
+    DatabaseRefused, "ZatoCluster: Ready, DatabaseReady", "The PostgreSQL server answers and refuses: the login, a right, or its version is too old.", "The message has the server's own words; correct the Secret, or grant the right; it is tried again.", "truth_table_of_databases";
+    DatabaseForeign, "ZatoCluster: Ready, DatabaseReady", "The database holds another cluster, or tables that are not Zato's or not whole. Nothing was changed.", "Name another database, or empty this one.", "truth_table_of_databases";
     Adopted, "ZatoCluster: DataAdopted", "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";
     Fresh, "ZatoCluster: DataAdopted", "The volume was made for this cluster.", "", "trouble_of_the_pod_is_told_until_it_is_ready";
     Safe, "ZatoService: FileNamesSafe", "No file has a name that Zato takes for one of its own.", "", "an_unsafe_file_name_is_told";

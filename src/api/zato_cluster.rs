@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::PublishedDocument;
 use super::configuration::{self, Configuration};
 use super::startup::{CallableStatus, StartupCallable};
+use super::topology::{Database, LoadBalancer, Servers, Topology};
 
 /// What a user wants of a cluster.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -21,6 +22,7 @@ use super::startup::{CallableStatus, StartupCallable};
     namespaced,
     status = "ZatoClusterStatus",
     derive = "PartialEq",
+    scale(spec_replicas_path = ".spec.servers.replicas", status_replicas_path = ".status.replicas", label_selector_path = ".status.selector"),
     doc = "A Zato cluster. `spec: {}` is enough: one pod with server, scheduler, dashboard and load balancer, and SQLite on a volume.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.summary"),
@@ -34,7 +36,11 @@ use super::startup::{CallableStatus, StartupCallable};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.topology == oldSelf.topology").message("topology is immutable: make a new cluster").field_path(".topology"))]
-#[x_kube(validation = Rule::new("has(self.database.sqlite.storage.storageClassName) == has(oldSelf.database.sqlite.storage.storageClassName) && (!has(self.database.sqlite.storage.storageClassName) || self.database.sqlite.storage.storageClassName == oldSelf.database.sqlite.storage.storageClassName)").message("storageClassName is immutable: make a new cluster").field_path(".database"))]
+#[x_kube(validation = Rule::new(storage_class_rule()).message("storageClassName is immutable: make a new cluster").field_path(".database"))]
+#[x_kube(validation = Rule::new(database_rule()).message("which database a cluster has is immutable (host, port, database and schema): make a new cluster").field_path(".database"))]
+#[x_kube(validation = Rule::new("(self.topology == 'Distributed') == has(self.database.postgresql)").message("a Distributed cluster needs database.postgresql, and a Quickstart cluster keeps its data in SQLite: several servers cannot share a file").field_path(".database"))]
+#[x_kube(validation = Rule::new("self.topology == 'Distributed' || self.servers.replicas <= 1").message("a Quickstart cluster has one server, or none: choose topology Distributed for more").field_path(".servers.replicas"))]
+#[x_kube(validation = Rule::new("self.topology == 'Distributed' || self.loadBalancer.replicas == 1").message("the load balancer of a Quickstart cluster is in its one pod: choose topology Distributed for more").field_path(".loadBalancer.replicas"))]
 pub struct ZatoClusterSpec {
     /// How components are spread over pods. Immutable.
     #[serde(default)]
@@ -62,6 +68,14 @@ pub struct ZatoClusterSpec {
     /// Zato's operational database. Immutable, but its volume can grow.
     #[serde(default)]
     pub database: Database,
+
+    /// Zato's servers, which run the services.
+    #[serde(default)]
+    pub servers: Servers,
+
+    /// The load balancer, through which services are called.
+    #[serde(default)]
+    pub load_balancer: LoadBalancer,
 
     /// Zato's scheduler.
     #[serde(default)]
@@ -104,6 +118,41 @@ pub struct ZatoClusterSpec {
     pub deletion_policy: DeletionPolicy,
 }
 
+impl ZatoClusterSpec {
+    /// How many servers are to run.
+    pub fn replicas(&self) -> usize {
+        let wanted = if self.stopped { 0 } else { self.servers.replicas };
+        usize::try_from(wanted).unwrap_or_default()
+    }
+}
+
+/// An absent class and one of no name are the same.
+fn storage_class_rule() -> String {
+    let class = |object: &str| {
+        let storage = format!("{object}.database.sqlite.storage");
+        format!(
+            "(has({object}.database.sqlite) && has({storage}.storageClassName) ? {storage}.storageClassName : '')"
+        )
+    };
+    format!("{} == {}", class("self"), class("oldSelf"))
+}
+
+fn database_rule() -> String {
+    let (new, old) = ("self.database.postgresql", "oldSelf.database.postgresql");
+    let schema = |object: &str| format!("(has({object}.schema) ? {object}.schema : '')");
+    let same = |field: &str| format!("{new}.{field} == {old}.{field}");
+    let all = [
+        same("host"),
+        same("port"),
+        same("database"),
+        format!("{} == {}", schema(new), schema(old)),
+    ];
+    format!(
+        "has({new}) == has({old}) && (!has({new}) || ({}))",
+        all.join(" && ")
+    )
+}
+
 /// What becomes of data and keys when their cluster is deleted.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeletionPolicy {
@@ -112,14 +161,6 @@ pub enum DeletionPolicy {
     Retain,
     /// They are deleted with the cluster.
     Delete,
-}
-
-/// How components are spread over pods.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Topology {
-    /// All components in one pod, with SQLite on a volume.
-    #[default]
-    Quickstart,
 }
 
 /// When the kubelet pulls an image.
@@ -140,51 +181,6 @@ pub struct SecretReference {
     /// The Secret's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-}
-
-/// Where Zato keeps its own data.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-pub struct Database {
-    /// SQLite in a file on a volume of the pod.
-    #[serde(default)]
-    pub sqlite: Sqlite,
-}
-
-/// SQLite in a file on a volume.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-pub struct Sqlite {
-    /// The volume that holds the file.
-    #[serde(default)]
-    pub storage: Storage,
-}
-
-/// A volume that is claimed for the cluster and kept when the cluster is deleted.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Storage {
-    /// How much to claim, as a Kubernetes quantity. It can grow where the StorageClass allows it; a volume
-    /// never shrinks, and a growth that was refused can be taken back.
-    #[serde(default = "default_size")]
-    #[schemars(length(min = 1, max = 32))]
-    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message("must be a quantity above zero, such as 5Gi"))]
-    pub size: String,
-    /// The StorageClass. Default: the cluster's default class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub storage_class_name: Option<String>,
-}
-
-fn default_size() -> String {
-    "5Gi".into()
-}
-
-impl Default for Storage {
-    fn default() -> Self {
-        Self {
-            size: default_size(),
-            storage_class_name: None,
-        }
-    }
 }
 
 /// A component that can be left out.
@@ -225,6 +221,12 @@ pub struct ZatoClusterStatus {
     /// The first 16 hexadecimal digits of the SHA-256 of `key1`, which decrypts the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_fingerprint: Option<String>,
+    /// How many servers have a pod: for `kubectl scale` and autoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// What selects the servers' pods: for autoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// The servers of the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

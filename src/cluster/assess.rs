@@ -5,16 +5,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::desired::network;
 use super::plan::Plan;
+use super::servers::{self, Server};
 use super::trouble::Trouble;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::api::zato_cluster::{Endpoints, ServerStatus, ServiceCounts};
 use crate::api::{ZatoCluster, ZatoClusterStatus};
 use crate::exchange::{LoadState, Phase, Report};
-use crate::k8s::names;
+use crate::k8s::{labels, names};
 use crate::reconcile::kind::{Outcome, Verdict};
 use crate::service::assess::{condition, documented, summary};
 
 mod callables;
+mod database;
 
 type Judged = (bool, Reason, String);
 
@@ -63,7 +65,12 @@ fn with_ready(mut status: ZatoClusterStatus, ready: Judged, generation: Option<i
 }
 
 fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClusterStatus {
-    let (ready, services) = (is_ready(plan), services(plan));
+    let database = database::judged(plan, old);
+    let blocked = database.clone().filter(|database| !database.0);
+    let ready = blocked
+        .filter(|_| !plan.is_stopped)
+        .unwrap_or_else(|| is_ready(plan));
+    let services = services(plan);
     let counts = counts(plan);
     let as_condition =
         |kind, (status, reason, message): Judged| condition(kind, status, reason, message, generation);
@@ -73,19 +80,44 @@ fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClust
         conditions: [
             as_condition(ConditionType::Ready, ready),
             as_condition(ConditionType::ServicesLoaded, services),
-            as_condition(ConditionType::DataAdopted, adopted(plan)),
         ]
         .into_iter()
+        .chain(
+            plan.storage
+                .iter()
+                .map(|_| as_condition(ConditionType::DataAdopted, adopted(plan))),
+        )
+        .chain(database.map(|judged| as_condition(ConditionType::DatabaseReady, judged)))
         .chain(callables::judged(plan).map(|judged| as_condition(ConditionType::CallablesPassed, judged)))
         .chain(documented(&plan.documents, old, generation))
         .collect(),
         image: Some(plan.image.clone()),
-        key_fingerprint: Some(plan.fingerprint.0.clone()),
-        servers: vec![server(plan)],
+        key_fingerprint: is_kept(plan).then(|| plan.fingerprint.0.clone()),
+        replicas: Some(count(
+            plan.servers.iter().filter(|server| server.is_there()).count(),
+        )),
+        selector: Some(selector(plan)),
+        servers: plan.servers.iter().map(|found| server(plan, found)).collect(),
         services: Some(counts),
         endpoints: Some(endpoints(plan)),
         openapi: plan.documents.newest().cloned(),
     }
+}
+
+/// Whether a database may exist that the key decrypts.
+fn is_kept(plan: &Plan) -> bool {
+    plan.database.as_ref().is_none_or(|database| database.is_made)
+}
+
+/// What selects the servers' pods.
+fn selector(plan: &Plan) -> String {
+    let labels = labels::selector(&plan.name, "server").into_iter();
+    let all: Vec<_> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+    all.join(",")
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 fn adopted(plan: &Plan) -> Judged {
@@ -111,65 +143,71 @@ fn is_ready(plan: &Plan) -> Judged {
         let message = "no pod runs, data and keys are kept: set spec.stopped to false to start it";
         return (false, Reason::Stopped, message.into());
     }
-    let pod = names::server_pod(&plan.name, 0);
-    // One that may fail can take the server with it all the same, when it hangs.
-    let is_up = phase(plan) == Some(Phase::Serving);
-    let failed = callables::failed(plan, true).or_else(|| callables::failed(plan, false).filter(|_| !is_up));
-    if let Some(message) = failed {
-        return (false, Reason::CallableFailed, format!("pod {pod}: {message}"));
+    if plan.replicas == 0 {
+        let message = "no server is wanted: set spec.servers.replicas to have some";
+        return (false, Reason::Stopped, message.into());
     }
-    if let Some(error) = plan.report.as_ref().and_then(|report| report.error.as_ref()) {
-        let reason = if phase(plan) == Some(Phase::Creating) {
-            Reason::CreationFailed
-        } else {
-            Reason::ServerFailed
-        };
-        return (false, reason, format!("pod {pod}: {error}"));
+    let wanted = plan.wanted();
+    if let Some(broken) = wanted.iter().find_map(|server| broken(plan, server)) {
+        return broken;
     }
     // Until its controller has seen it, a StatefulSet says no more than that it was made.
-    let seen = plan.stateful_set.as_ref().filter(|set| is_seen(set));
-    let Some(stateful_set) = seen else {
+    if !plan.stateful_set.as_ref().is_some_and(is_seen) {
         return (false, Reason::Starting, "children are being created".into());
-    };
+    }
     // First: a pod in trouble is never done with its change.
-    if ready_replicas(stateful_set) == 0
-        && let Some(Trouble { reason, message }) = &plan.trouble
-    {
-        return (false, *reason, format!("pod {pod}: {message}"));
+    let down = || wanted.iter().filter(|server| !plan.is_up(server));
+    if let Some(told) = down().find_map(|server| trouble(plan, server)) {
+        return told;
     }
-    if !plan.is_current() {
-        return (false, Reason::Starting, format!("pod {pod} is being changed"));
+    if let Some(server) = wanted.iter().find(|server| !plan.is_current_server(server)) {
+        let message = match server.pod {
+            None if wanted.len() > 1 => format!("pod {} is being made", server.name),
+            _ => format!("pod {} is being changed", server.name),
+        };
+        return (false, Reason::Starting, message);
     }
-    if ready_replicas(stateful_set) == 0 {
-        return (
-            false,
-            Reason::Starting,
-            format!(
-                "pod {pod}: {}",
-                callables::running(plan).unwrap_or_else(|| doing(phase(plan)).into())
-            ),
-        );
+    if let Some(server) = down().next() {
+        let doing = callables::running(server).unwrap_or_else(|| doing(server.phase()).into());
+        return (false, Reason::Starting, format!("pod {}: {doing}", server.name));
     }
-    let ignored =
-        callables::failed(plan, false).map_or_else(String::new, |message| format!("; ignored: {message}"));
+    if let Some(waits) = database::waits(plan) {
+        return waits;
+    }
+    let ignored = wanted
+        .iter()
+        .find_map(|server| callables::failed(plan, server, false));
+    let ignored = ignored.map_or_else(String::new, |message| format!("; ignored: {message}"));
     (true, Reason::Running, format!("all components run{ignored}"))
+}
+
+/// What a server says of itself that keeps it from working.
+fn broken(plan: &Plan, server: &Server) -> Option<Judged> {
+    let pod = &server.name;
+    // One that may fail can take the server with it all the same, when it hangs.
+    let is_up = server.phase() == Some(Phase::Serving);
+    let failed = callables::failed(plan, server, true)
+        .or_else(|| callables::failed(plan, server, false).filter(|_| !is_up));
+    if let Some(message) = failed {
+        return Some((false, Reason::CallableFailed, format!("pod {pod}: {message}")));
+    }
+    let error = server.report.as_ref()?.error.as_ref()?;
+    let reason = if server.phase() == Some(Phase::Creating) {
+        Reason::CreationFailed
+    } else {
+        Reason::ServerFailed
+    };
+    Some((false, reason, format!("pod {pod}: {error}")))
+}
+
+fn trouble(plan: &Plan, server: &Server) -> Option<Judged> {
+    let Trouble { reason, message } = plan.trouble(server)?;
+    Some((false, reason, format!("pod {}: {message}", server.name)))
 }
 
 fn is_seen(stateful_set: &StatefulSet) -> bool {
     let status = stateful_set.status.as_ref();
     status.is_some_and(|status| status.observed_generation.is_some())
-}
-
-fn ready_replicas(stateful_set: &StatefulSet) -> i32 {
-    stateful_set
-        .status
-        .as_ref()
-        .and_then(|status| status.ready_replicas)
-        .unwrap_or_default()
-}
-
-fn phase(plan: &Plan) -> Option<Phase> {
-    plan.report.as_ref().map(|report| report.phase)
 }
 
 fn doing(phase: Option<Phase>) -> &'static str {
@@ -189,11 +227,11 @@ fn counts(plan: &Plan) -> ServiceCounts {
         Some(found.has(version))
     };
     // What servers are told is the spec's version where there is a revision.
+    let running = servers::running(servers::reports(&plan.servers));
     let current = |(name, revision): &(&String, &Option<String>)| {
-        let report = plan.report.as_ref().filter(|_| revision.is_some());
-        report.and_then(|report| has_it(report, name)) == Some(true)
+        let have_it = running.iter().all(|report| has_it(report, name) == Some(true));
+        revision.is_some() && !running.is_empty() && have_it
     };
-    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let (total, loaded) = (
         count(plan.revisions.len()),
         count(plan.revisions.iter().filter(current).count()),
@@ -219,7 +257,7 @@ fn services(plan: &Plan) -> Judged {
         .iter()
         .filter(|(_, revision)| revision.is_none())
         .map(|(name, _)| name.as_str());
-    let reported = plan.report.iter().flat_map(|report| &report.services);
+    let reported = servers::reports(&plan.servers).flat_map(|report| &report.services);
     let failed = reported
         .filter(|(_, report)| report.state == LoadState::Failed)
         .map(|(name, _)| name.as_str());
@@ -247,14 +285,11 @@ fn services(plan: &Plan) -> Judged {
     )
 }
 
-fn server(plan: &Plan) -> ServerStatus {
-    let report = plan.report.as_ref();
+fn server(plan: &Plan, server: &Server) -> ServerStatus {
+    let report = server.report.as_ref();
     ServerStatus {
-        name: names::server_pod(&plan.name, 0),
-        ready: plan
-            .stateful_set
-            .as_ref()
-            .is_some_and(|set| plan.is_current() && ready_replicas(set) > 0),
+        name: server.name.clone(),
+        ready: plan.is_current_server(server) && plan.is_up(server),
         phase: report.map(|report| format!("{:?}", report.phase)),
         revision: report
             .map(|r| r.index_revision.clone())

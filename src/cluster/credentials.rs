@@ -52,6 +52,7 @@ pub async fn ensure(
     namespace: &str,
     cluster: &str,
     uid: &str,
+    database: Kept<'_>,
     context: &Context,
 ) -> Result<Fingerprint, Error> {
     let name = names::credentials(cluster);
@@ -77,15 +78,31 @@ pub async fn ensure(
     }
     // Not in the cache: new, or made by hand without our labels.
     let api = Api::<Secret>::namespaced(context.client.clone(), namespace);
-    let secret = if has_claim(namespace, cluster, context).await? {
-        let claim = names::data(cluster);
-        api.get_opt(&name)
-            .await?
-            .ok_or(Error::KeyMissing { claim, secret: name })?
-    } else {
-        create(&api, cluster).await?
+    let missing = match database {
+        Kept::OnClaim if has_claim(namespace, cluster, context).await? => {
+            let claim = names::data(cluster);
+            Some(Error::KeyMissing {
+                claim,
+                secret: name.clone(),
+            })
+        }
+        Kept::Outside(Some(_)) => Some(Error::DatabaseKeyMissing { secret: name.clone() }),
+        Kept::OnClaim | Kept::Outside(None) => None,
+    };
+    let secret = match missing {
+        Some(missing) => api.get_opt(&name).await?.ok_or(missing)?,
+        None => create(&api, cluster).await?,
     };
     judge(check(&secret), secret.labels().get(labels::INSTANCE), cluster)
+}
+
+/// Where the database is that keys decrypt.
+#[derive(Clone, Copy, Debug)]
+pub enum Kept<'a> {
+    /// In a file on a volume: it may exist when the claim does.
+    OnClaim,
+    /// In a server of others: it exists when the fingerprint of its key is known.
+    Outside(Option<&'a String>),
 }
 
 /// Whether a database may exist. One without our labels is in no cache: this is the only read of a new cluster.

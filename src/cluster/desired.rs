@@ -5,6 +5,7 @@
 
 mod exchange;
 mod identity;
+mod load_balancer;
 pub mod network;
 mod pod;
 mod storage;
@@ -12,8 +13,9 @@ mod storage;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::plan::Plan;
+use super::servers::Server;
 use crate::api::zato_cluster::DeletionPolicy;
-use crate::k8s::{labels, names};
+use crate::k8s::labels;
 use crate::reconcile::child::PodState;
 use crate::reconcile::kind::{Manifest, Stage, Task};
 
@@ -45,6 +47,8 @@ pub mod paths {
     pub const PACKAGES: &str = "/packages";
     /// The credentials Secret.
     pub const CREDENTIALS: &str = "/zato/credentials";
+    /// The Secret with the user of the database.
+    pub const DATABASE: &str = "/zato/database";
     /// The index Secret.
     pub const INDEX: &str = "/zato/index";
     /// The shards, one folder each.
@@ -64,12 +68,18 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&identity::role(plan)),
         // Only when Role and account are ours.
         Manifest::owned(&identity::role_binding(plan)).at(Stage::Second),
-        Manifest::precious(&storage::claim(plan), plan.deletion_policy),
-        Manifest::owned(&network::configuration(plan)),
-        Manifest::owned(&network::servers(plan)),
-        Manifest::owned(&network::api(plan)),
     ]
     .into_iter()
+    .chain(
+        plan.storage
+            .as_ref()
+            .map(|storage| Manifest::precious(&storage::claim(plan, storage), plan.deletion_policy)),
+    )
+    .chain([
+        Manifest::owned(&load_balancer::configuration(plan)),
+        Manifest::owned(&network::servers(plan)),
+        Manifest::owned(&network::api(plan)),
+    ])
     .chain(
         (plan.is_secret_labelled && plan.deletion_policy == DeletionPolicy::Delete)
             .then(|| Manifest::precious(&identity::credentials(plan), plan.deletion_policy)),
@@ -83,29 +93,55 @@ pub fn desired(plan: &Plan) -> Vec<Manifest> {
             .as_ref()
             .map(|startup| Manifest::owned(&exchange::startup(plan, startup))),
     )
+    .chain(components(plan))
     .chain(exchange::shards(plan))
-    .chain([
-        Manifest::owned(&exchange::index(plan))
-            .at(Stage::Third)
-            .that_differs(!plan.read.shards.is_empty() && plan.read.index != plan.index),
-        Manifest::owned(&exchange::report(plan)),
-        Manifest::owned(&pod::stateful_set(plan)).at(Stage::Last),
-    ])
+    .chain([Manifest::owned(&exchange::index(plan))
+        .at(Stage::Third)
+        .that_differs(!plan.read.shards.is_empty() && plan.read.index != plan.index)])
+    .chain(exchange::reports(plan))
+    .chain([Manifest::owned(&pod::stateful_set(plan)).at(Stage::Last)])
     .chain(plan.documents.manifest(&plan.name))
     .collect()
 }
 
-/// A pod of an older template is deleted, ready or not: so a broken one never blocks its repair.
+/// What a Distributed cluster has beside its servers.
+fn components(plan: &Plan) -> Vec<Manifest> {
+    use pod::components::{dashboard, database, load_balancer, scheduler};
+    if plan.database.is_none() {
+        return vec![];
+    }
+    let scheduler = || {
+        [
+            Manifest::owned(&network::scheduler(plan)),
+            Manifest::owned(&scheduler(plan)).at(Stage::Last),
+        ]
+    };
+    [
+        Manifest::owned(&network::ready_servers(plan)),
+        Manifest::owned(&database(plan)).at(Stage::Last),
+        Manifest::owned(&load_balancer(plan)).at(Stage::Last),
+    ]
+    .into_iter()
+    .chain(plan.has_scheduler.then(scheduler).into_iter().flatten())
+    .chain(
+        plan.has_dashboard
+            .then(|| Manifest::owned(&dashboard(plan)).at(Stage::Last)),
+    )
+    .collect()
+}
+
+/// Pods of an older template are deleted one at a time.
 pub fn tasks(plan: &Plan) -> Vec<Task> {
-    let outdated = plan
-        .pod
-        .as_ref()
-        .filter(|pod| !pod.is_deleted && plan.is_outdated(pod));
-    let delete = |pod: &PodState| Task::DeletePod {
-        name: names::server_pod(&plan.name, 0),
+    let delete = |(server, pod): (&Server, &PodState)| Task::DeletePod {
+        name: server.name.clone(),
         uid: pod.uid.clone(),
     };
-    outdated.map(delete).into_iter().collect()
+    let job = plan.database.as_ref().and_then(|database| database.job.as_ref());
+    let failed = job.filter(|job| job.is_failed).map(|job| Task::DeleteJob {
+        name: job.name.clone(),
+        uid: job.uid.clone(),
+    });
+    plan.replaced().map(delete).into_iter().chain(failed).collect()
 }
 
 fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
@@ -119,7 +155,10 @@ fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::plan::tests::{plan_after, plan_of};
+    use crate::cluster::plan::tests::{distributed, done, plan_after, plan_of};
+    use crate::k8s::names;
+    use crate::reconcile::child::JobState;
+    use crate::reconcile::child::PodState;
     use crate::reconcile::kind::Ownership;
 
     #[test]
@@ -130,6 +169,39 @@ mod tests {
         )]);
         let children: Vec<_> = desired(&plan).into_iter().map(|manifest| manifest.body).collect();
         insta::assert_yaml_snapshot!(children);
+    }
+
+    /// Three servers before their database is made, and after it, when the first one does not serve yet.
+    #[test]
+    fn a_distributed_cluster() {
+        let children =
+            |plan: &Plan| -> Vec<_> { desired(plan).into_iter().map(|child| child.body).collect() };
+        let before = children(&distributed(3, None));
+        let after = children(&distributed(3, Some(done())));
+        insta::assert_yaml_snapshot!(before);
+        let changed: Vec<_> = after.iter().filter(|body| !before.contains(body)).collect();
+        let told: Vec<_> = changed
+            .iter()
+            .map(|body| (&body["metadata"]["name"], &body["spec"]["replicas"]))
+            .collect();
+        let wanted = [("demo-scheduler", 1), ("demo-dashboard", 1), ("demo-server", 1)];
+        assert_eq!(serde_json::json!(told), serde_json::json!(wanted));
+    }
+
+    /// A Job that gave up is made anew.
+    #[test]
+    fn a_job_that_gave_up_is_deleted() {
+        let failed = JobState {
+            is_complete: false,
+            is_failed: true,
+            ..done()
+        };
+        let (name, uid) = (failed.name.clone(), failed.uid.clone());
+        assert_eq!(
+            tasks(&distributed(1, Some(failed))),
+            [Task::DeleteJob { name, uid }]
+        );
+        assert_eq!(tasks(&distributed(1, Some(done()))), []);
     }
 
     /// While its code is being replaced.
@@ -234,7 +306,7 @@ mod tests {
     #[test]
     fn no_pod_runs_while_stopped() {
         let mut plan = plan_of(&[]);
-        plan.is_stopped = true;
+        plan.replicas = 0;
         assert_eq!(desired(&plan).last().unwrap().body["spec"]["replicas"], 0);
     }
 
@@ -242,7 +314,7 @@ mod tests {
     fn a_pod_of_an_older_template_is_deleted_once_its_successor_is_known() {
         let mut plan = plan_of(&[]);
         assert_eq!(tasks(&plan), []);
-        plan.pod = Some(PodState {
+        plan.servers[0].pod = Some(PodState {
             uid: "u".into(),
             revision: "old".into(),
             ..PodState::default()
@@ -261,7 +333,7 @@ mod tests {
             (2, "new", true, 0),
         ] {
             plan.stateful_set = set(generation, update);
-            plan.pod.as_mut().unwrap().is_deleted = is_deleted;
+            plan.servers[0].pod.as_mut().unwrap().is_deleted = is_deleted;
             assert_eq!(tasks(&plan).len(), count, "{generation} {update} {is_deleted}");
         }
     }
@@ -275,10 +347,10 @@ mod tests {
         plan.startups = vec!["demo-startup-old".into(), wanted];
         let dropped = |plan: &Plan| plan.dropped_startups().cloned().collect::<Vec<_>>();
         assert!(dropped(&plan).is_empty());
-        plan.is_stopped = true;
+        plan.replicas = 0;
         assert_eq!(dropped(&plan), ["demo-startup-old"]);
-        plan.is_stopped = false;
-        plan.pod = Some(PodState {
+        plan.replicas = 1;
+        plan.servers[0].pod = Some(PodState {
             uid: "u".into(),
             revision: "r".into(),
             ..PodState::default()

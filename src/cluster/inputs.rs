@@ -7,14 +7,16 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 
-use super::credentials::{self, Fingerprint};
+use super::credentials::{self, Fingerprint, Kept};
+use super::database;
 use super::put_back;
+use super::servers::Server;
 use super::startup::{self, Contents};
 use crate::api::{PublishedDocument, ZatoCluster};
-use crate::exchange::{INDEX_KEY, Index, IndexedService, Report};
+use crate::exchange::{INDEX_KEY, Index, IndexedService};
 use crate::k8s::names;
 use crate::reconcile::Error;
-use crate::reconcile::child::{Claim, PodState};
+use crate::reconcile::child::Claim;
 use crate::reconcile::engine::{Context, Settings};
 use crate::service::check::{Checked, checked};
 use crate::service::source::{self, Sourced};
@@ -32,9 +34,9 @@ pub struct Inputs {
     pub previous: Previous,
     /// Whether the credentials Secret has the operator's labels. One without them is a user's own.
     pub is_secret_labelled: bool,
-    /// The first server's pod, if there is one.
-    pub pod: Option<PodState>,
-    /// Why the API server refuses that pod, if it does.
+    /// The servers that are wanted or there, in their order.
+    pub servers: Vec<Server>,
+    /// Why the API server refuses their pods, if it does.
     pub refusal: Option<String>,
     /// The volume claim, if it exists.
     pub claim: Option<Claim>,
@@ -46,8 +48,10 @@ pub struct Inputs {
     pub kept: BTreeMap<String, BTreeMap<String, String>>,
     /// The services whose deployed revision is kept: every server had it.
     pub proven: BTreeSet<String>,
-    /// The report of the first server, if the running pod wrote one.
-    pub report: Option<Report>,
+    /// The database, if it is not a file.
+    pub database: database::Found,
+    /// The components of a Distributed cluster that have all their pods.
+    pub components: BTreeSet<&'static str>,
     /// The ConfigMaps that startup callables name.
     pub callables: Contents,
     /// The ConfigMaps of ours that pods mount, or mounted, with callables.
@@ -68,9 +72,12 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let namespace = cluster.namespace().unwrap_or_default();
     let name = cluster.name_any();
     let stores = &context.stores;
-    let pod = names::server_pod(&name, 0);
     let uid = cluster.uid().unwrap_or_default();
-    let fingerprint = credentials::ensure(&namespace, &name, &uid, context).await?;
+    let database = match &cluster.spec.database.postgresql {
+        Some(_) => Kept::Outside(database::made_with(cluster)),
+        None => Kept::OnClaim,
+    };
+    let fingerprint = credentials::ensure(&namespace, &name, &uid, database, context).await?;
     let claim = stores.claim(&namespace, &names::data(&name));
     let secrets = ApiResource::erase::<Secret>(&());
     let services = source::read(&stores.services_of(&namespace, &name), context).await?;
@@ -83,14 +90,13 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         callables.insert(reference.to_owned(), content);
     }
     let cached = stores.index(&namespace, &names::agent(&name)).unwrap_or_default();
-    let report = stores.report(&namespace, &names::report(&name, 0), &pod);
-    let kept = kept(&namespace, &cached, report.as_ref(), context).await?;
+    let servers = stores.servers(&namespace, &name, cluster.spec.replicas());
+    let kept = kept(&namespace, &cached, &servers, context).await?;
     Ok(Inputs {
         is_secret_labelled: stores
             .child(&secrets, &namespace, &names::credentials(&name))
             .is_some(),
-        pod: stores.pod(&namespace, &pod),
-        refusal: refusal(&namespace, &name, context),
+        refusal: refusal(&namespace, &name, &servers, context),
         claim,
         settings: context.settings.clone(),
         fingerprint,
@@ -103,27 +109,63 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
         } else {
             previous(&namespace, &name, context).await?
         },
+        database: found(cluster, context).await?,
+        components: components(&namespace, &name, context),
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
         documents: stores.documents_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         kept,
-        report,
+        servers,
         startups: stores.startups_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         services,
         callables,
     })
 }
 
+async fn found(cluster: &ZatoCluster, context: &Context) -> Result<database::Found, Error> {
+    let Some(address) = &cluster.spec.database.postgresql else {
+        return Ok(database::Found::default());
+    };
+    let namespace = cluster.namespace().unwrap_or_default();
+    let secret = &address.credentials_secret_ref.name;
+    let references = &context.references;
+    let owner = cluster.controller_owner_ref(&()).unwrap_or_default();
+    let (job, said) = context.stores.job_of(&namespace, &owner).unzip();
+    Ok(database::Found {
+        secret: references
+            .database_secret(&context.client, &namespace, secret)
+            .await?,
+        said: said.flatten(),
+        job,
+    })
+}
+
+fn components(namespace: &str, cluster: &str, context: &Context) -> BTreeSet<&'static str> {
+    let stores = &context.stores;
+    let scheduler = stores.is_set(namespace, &names::scheduler(cluster));
+    let all = [
+        ("scheduler", scheduler),
+        (
+            "dashboard",
+            stores.is_deployed(namespace, &names::dashboard(cluster)),
+        ),
+        (
+            "load balancer",
+            stores.is_deployed(namespace, &names::load_balancer(cluster)),
+        ),
+    ];
+    all.into_iter()
+        .filter_map(|(name, is_there)| is_there.then_some(name))
+        .collect()
+}
+
 /// Of the StatefulSet that is there now.
-fn refusal(namespace: &str, cluster: &str, context: &Context) -> Option<String> {
+fn refusal(namespace: &str, cluster: &str, servers: &[Server], context: &Context) -> Option<String> {
     let resource = ApiResource::erase::<StatefulSet>(&());
     let owner = context
         .stores
         .child(&resource, namespace, &names::server(cluster))?;
-    let has_pod = context
-        .stores
-        .pod(namespace, &names::server_pod(cluster, 0))
-        .is_some();
-    context.refusals.of(&owner.uid, has_pod)
+    let has_pods = servers.iter().all(|server| server.pod.is_some());
+    context.refusals.of(&owner.uid, has_pods)
 }
 
 /// Whether an index says exactly what the services want.
@@ -146,11 +188,11 @@ fn is_deployed(services: &[Sourced], index: &Index) -> bool {
 async fn kept(
     namespace: &str,
     index: &Index,
-    report: Option<&Report>,
+    servers: &[Server],
     context: &Context,
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>, Error> {
     let mut found = BTreeMap::new();
-    for (service, failed, good) in put_back::failed(index, report) {
+    for (service, failed, good) in put_back::failed(index, servers) {
         if source::kept(namespace, service, failed, context).await?.is_some() {
             continue;
         }

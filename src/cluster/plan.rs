@@ -4,20 +4,23 @@ mod contents;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetStatus};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::credentials::Fingerprint;
+use super::database::{self, Database};
 use super::desired::network;
 use super::inputs::{Inputs, Previous};
+use super::servers::{self, Server};
 use super::settings;
 use super::startup::{self, Startup};
 use super::trouble::{self, Trouble};
 use crate::api::ZatoCluster;
-use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, Storage};
+use crate::api::topology::Storage;
+use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy};
 use crate::documents::{self, Publication, Wsdl};
-use crate::exchange::{Index, LoadState, Report};
+use crate::exchange::{Index, LoadState, Phase, Report};
 use crate::k8s::names;
 use crate::openapi::model::{Api, Channel};
 use crate::reconcile::Error;
@@ -44,8 +47,14 @@ pub struct Plan {
     pub pull_secrets: Vec<String>,
     /// The agent's image.
     pub agent_image: String,
-    /// The volume of the database.
-    pub storage: Storage,
+    /// The volume of the database, if that is SQLite.
+    pub storage: Option<Storage>,
+    /// The database of a Distributed cluster.
+    pub database: Option<Database>,
+    /// How many load balancers run.
+    pub load_balancers: i32,
+    /// The components of a Distributed cluster that have all their pods.
+    pub components: BTreeSet<&'static str>,
     /// Whether a scheduler runs.
     pub has_scheduler: bool,
     /// Whether a dashboard runs.
@@ -56,10 +65,12 @@ pub struct Plan {
     pub deletion_policy: DeletionPolicy,
     /// Whether the credentials Secret is the operator's, and not a user's own.
     pub is_secret_labelled: bool,
-    /// The pod, if there is one.
-    pub pod: Option<PodState>,
-    /// What keeps it from running.
-    pub trouble: Option<Trouble>,
+    /// How many servers are wanted.
+    pub replicas: usize,
+    /// The servers that are wanted or there, in their order.
+    pub servers: Vec<Server>,
+    /// Why the API server refuses their pods, if it does.
+    pub refusal: Option<String>,
     /// When a claim was made that is older than the cluster: its data are those of an earlier one.
     pub adopted: Option<Timestamp>,
     /// The fingerprint of the key.
@@ -78,8 +89,6 @@ pub struct Plan {
     pub revisions: BTreeMap<String, Option<String>>,
     /// The StatefulSet as it was when this began.
     pub stateful_set: Option<StatefulSet>,
-    /// The server's report.
-    pub report: Option<Report>,
     /// The OpenAPI documents of all services.
     pub documents: Publication,
     /// What runs while a server starts.
@@ -107,7 +116,7 @@ impl Plan {
             .startup
             .as_ref()
             .map(|startup| names::startup(&self.name, &startup.hash()));
-        let is_settled = self.is_stopped || self.is_current();
+        let is_settled = self.replicas == 0 || self.is_current();
         let is_gone = move |name: &&String| is_settled && Some(*name) != wanted.as_ref();
         self.startups.iter().filter(is_gone)
     }
@@ -120,11 +129,69 @@ impl Plan {
         set.metadata.generation = set.metadata.generation.max(generation);
     }
 
-    /// Whether the pod that runs is the one that is wanted.
+    /// How many servers may have a pod now. The first one starts alone, until it serves: two that meet a new database, or new
+    /// services, for the first time can end each other.
+    pub fn started(&self) -> usize {
+        let is_distributed = self.database.is_some();
+        let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
+        let there = status.map_or(0, |status| usize::try_from(status.replicas).unwrap_or_default());
+        let serves = |server: &Server| server.phase() == Some(Phase::Serving);
+        match &self.database {
+            Some(database) if !database.is_made => 0,
+            _ if is_distributed && there <= 1 && !self.servers.iter().any(serves) => self.replicas.min(1),
+            _ => self.replicas,
+        }
+    }
+
+    /// The servers that are wanted.
+    pub fn wanted(&self) -> &[Server] {
+        self.servers.get(..self.replicas).unwrap_or(&self.servers)
+    }
+
+    /// Whether the pods that run are those that are wanted.
     pub fn is_current(&self) -> bool {
+        self.wanted().iter().all(|server| self.is_current_server(server))
+    }
+
+    /// Whether the pod of a server is the one that is wanted.
+    pub fn is_current_server(&self, server: &Server) -> bool {
         let is_observed = self.stateful_set.as_ref().is_some_and(is_observed);
-        let pod = self.pod.as_ref();
+        let pod = server.pod.as_ref();
         is_observed && pod.is_some_and(|pod| !pod.is_deleted && !self.is_outdated(pod))
+    }
+
+    /// Whether a server takes requests.
+    pub fn is_up(&self, server: &Server) -> bool {
+        let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
+        // The controller may know it before the cache of pods does.
+        let are_all = |status: &StatefulSetStatus| {
+            status.replicas > 0 && status.ready_replicas.unwrap_or_default() >= status.replicas
+        };
+        server.is_ready() || status.is_some_and(are_all)
+    }
+
+    /// What keeps a server from running, if anything does.
+    pub fn trouble(&self, server: &Server) -> Option<Trouble> {
+        trouble::told(server.pod.as_ref(), self.refusal.as_deref())
+    }
+
+    /// The pod of an older template that is deleted next. One that does not work first, so that a broken template never
+    /// blocks its repair; one that works only when all others do.
+    pub fn replaced(&self) -> Option<(&Server, &PodState)> {
+        let there = self
+            .servers
+            .iter()
+            .filter_map(|server| Some((server, server.pod.as_ref()?)));
+        let outdated = there.filter(|(_, pod)| !pod.is_deleted && self.is_outdated(pod));
+        let all: Vec<_> = outdated.collect();
+        let broken = all.iter().find(|(server, _)| !self.is_up(server));
+        let others_work = |of: &Server| {
+            let mut others = self.wanted().iter().filter(|server| server.name != of.name);
+            others.all(|server| server.is_there() && self.is_up(server))
+        };
+        // The last one first: the first one does what is done once for all.
+        let working = || all.iter().rev().find(|(server, _)| others_work(server));
+        broken.or_else(working).copied()
     }
 }
 
@@ -139,6 +206,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let name = cluster.name_any();
     let image = image(cluster, &inputs)?;
     check_key(cluster, &inputs)?;
+    let database = outside(cluster, &inputs)?;
     let refused = |(field, why): (String, &str)| Error::Invalid {
         field,
         why: why.into(),
@@ -146,7 +214,12 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let variables = settings::variables(&cluster.spec.config).map_err(refused)?;
     let startup = callables(cluster, &inputs)?;
     let services = checked(&inputs.services, &inputs.previous.index);
-    let (index, shards) = index(&name, &services, &inputs);
+    let (mut index, shards) = index(&name, &services, &inputs);
+    if database.is_some() {
+        let wanted = inputs.servers.iter().take(cluster.spec.replicas());
+        index.servers = wanted.map(|server| server.name.clone()).collect();
+        index.keeper = servers::keeper(&inputs.previous.index.keeper, &inputs.servers);
+    }
     let revisions = services
         .iter()
         .map(|s| (s.name.clone(), wanted(s, &index)))
@@ -162,14 +235,18 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
             .map(|s| s.name.clone())
             .collect(),
         agent_image: inputs.settings.agent_image,
-        storage: cluster.spec.database.sqlite.storage.clone(),
+        storage: storage(cluster),
+        database,
+        load_balancers: cluster.spec.load_balancer.replicas,
+        components: inputs.components,
         has_scheduler: cluster.spec.scheduler.enabled,
         has_dashboard: cluster.spec.dashboard.enabled,
         is_stopped: cluster.spec.stopped,
         deletion_policy: cluster.spec.deletion_policy,
         is_secret_labelled: inputs.is_secret_labelled,
-        trouble: trouble::told(inputs.pod.as_ref(), inputs.refusal.as_deref()),
-        pod: inputs.pod,
+        replicas: cluster.spec.replicas(),
+        servers: inputs.servers,
+        refusal: inputs.refusal,
         adopted: adopted(cluster, inputs.claim.as_ref()),
         fingerprint: inputs.fingerprint,
         index,
@@ -181,10 +258,26 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         startups: inputs.startups,
         revisions,
         stateful_set: inputs.stateful_set,
-        report: inputs.report,
         namespace: cluster.namespace().unwrap_or_default(),
         name,
     })
+}
+
+/// The volume of a cluster that keeps its data in a file.
+fn storage(cluster: &ZatoCluster) -> Option<Storage> {
+    let database = &cluster.spec.database;
+    let is_file = database.postgresql.is_none();
+    is_file.then(|| database.sqlite.clone().unwrap_or_default().storage)
+}
+
+/// The database of a cluster that has one of a server.
+fn outside(cluster: &ZatoCluster, inputs: &Inputs) -> Result<Option<Database>, Error> {
+    let Some(address) = &cluster.spec.database.postgresql else {
+        return Ok(None);
+    };
+    let status = inputs.stateful_set.as_ref().and_then(|set| set.status.as_ref());
+    let has_servers = status.is_some_and(|status| status.replicas > 0);
+    Database::of(address, &inputs.database, has_servers).map(Some)
 }
 
 fn image(cluster: &ZatoCluster, inputs: &Inputs) -> Result<String, Error> {
@@ -230,6 +323,14 @@ fn check_key(cluster: &ZatoCluster, inputs: &Inputs) -> Result<(), Error> {
         .as_ref()
         .and_then(|claim| claim.made_with.as_ref().or(told));
     let found = &inputs.fingerprint.0;
+    let outside = database::made_with(cluster).filter(|made_with| *made_with != found);
+    if let Some(made_with) = outside {
+        return Err(Error::DatabaseKeyChanged {
+            secret: names::credentials(&cluster.name_any()),
+            found: found.clone(),
+            made_with: made_with.clone(),
+        });
+    }
     match made_with.filter(|made_with| *made_with != found) {
         None => Ok(()),
         Some(made_with) => Err(Error::KeyChanged {
@@ -252,12 +353,13 @@ fn documents(
     inputs: &Inputs,
 ) -> Publication {
     let history = inputs.documents.clone();
-    let is_loaded = |report: &Report| {
+    let is_loaded = |report: &&Report| {
         let of = |name: &String| report.services.get(name).map(|found| found.state);
         let mut services = index.services.keys();
         report.index_revision == index.revision && services.all(|name| of(name) == Some(LoadState::Loaded))
     };
-    if !inputs.report.as_ref().is_some_and(is_loaded) {
+    let running = servers::running(servers::reports(&inputs.servers));
+    if running.is_empty() || !running.iter().all(is_loaded) {
         return Publication::waiting(history);
     }
     let texts = shards.values().flatten();
@@ -270,7 +372,7 @@ fn documents(
         }
     }
     let mut api = Api {
-        channels: active_channels(index, inputs.report.as_ref()),
+        channels: active_channels(index, servers::keepers_report(index, &inputs.servers)),
         ..Api::default()
     };
     for (tags, files) in by_tags {

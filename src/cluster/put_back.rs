@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::inputs::Inputs;
 use super::plan::{Texts, previous, with_belongings};
+use super::servers::{Server, reports};
 use crate::exchange::{
     FailedRevision, GoodRevision, Index, IndexedService, LoadState, Report, ServiceReport, short_hash,
 };
@@ -14,15 +15,25 @@ use crate::service::check::{Checked, indexed};
 /// this very index: a file may wait for another one that was not there before.
 pub fn failed<'a>(
     index: &'a Index,
-    report: Option<&'a Report>,
+    servers: &'a [Server],
 ) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
-    let report = report.filter(|report| report.index_seen == index.revision);
     index.services.iter().filter_map(move |(name, version)| {
-        let found = of(name, version, report?)?;
+        failure(name, version, index, servers)?;
         let good = version.good.as_ref()?;
-        let told = (name.as_str(), version.revision.as_str(), good.revision.as_str());
-        (found.state == LoadState::Failed).then_some(told)
+        Some((name.as_str(), version.revision.as_str(), good.revision.as_str()))
     })
+}
+
+/// What a server says that could not load the version of a service.
+fn failure<'a>(
+    name: &str,
+    version: &IndexedService,
+    index: &Index,
+    servers: &'a [Server],
+) -> Option<&'a ServiceReport> {
+    let of_this = reports(servers).filter(|report| report.index_seen == index.revision);
+    let mut found = of_this.filter_map(|report| of(name, version, report));
+    found.find(|found| found.state == LoadState::Failed)
 }
 
 fn of<'a>(name: &str, version: &IndexedService, report: &'a Report) -> Option<&'a ServiceReport> {
@@ -33,9 +44,11 @@ fn of<'a>(name: &str, version: &IndexedService, report: &'a Report) -> Option<&'
 /// What is put back should the next revision of a service fail: what is deployed, if every server has had it.
 pub fn good(name: &str, next: &IndexedService, inputs: &Inputs) -> Option<GoodRevision> {
     let deployed = inputs.previous.index.services.get(name)?;
-    let report = inputs.report.as_ref();
-    let is_loaded =
-        || report.is_some_and(|report| report.services.get(name).is_some_and(|found| found.has(deployed)));
+    let has_it = |report: &Report| report.services.get(name).is_some_and(|found| found.has(deployed));
+    let is_loaded = || {
+        let mut all = reports(&inputs.servers).peekable();
+        all.peek().is_some() && all.all(has_it)
+    };
     // What was put back is good, whatever is known of it now.
     let is_good = || deployed.failed.is_some() || inputs.proven.contains(name) || is_loaded();
     if deployed.revision != next.revision && is_good() {
@@ -68,7 +81,7 @@ pub fn version(
         return Some(with_belongings(version, service));
     }
     let (kept, good) = (inputs.kept.get(&service.name)?, deployed.good.as_ref()?);
-    let report = of(&service.name, deployed, inputs.report.as_ref()?)?;
+    let report = failure(&service.name, deployed, &inputs.previous.index, &inputs.servers)?;
     let mut version = indexed(kept.iter().map(|(file, text)| (file.as_str(), text.as_str()))).ok()?;
     let is_current = deployed.revision == wanted.revision && good.revision == version.revision;
     if !is_current || meets_others(service, all, inputs, &version) {

@@ -64,6 +64,20 @@ pub fn of(pod: &Pod) -> Option<Trouble> {
     all.into_iter().flatten().flatten().find_map(container)
 }
 
+/// What the last container said that failed in a pod which does not start it again. Agents write there what a person can
+/// read: never a secret.
+pub fn last_words(pod: &Pod) -> Option<String> {
+    let status = pod
+        .status
+        .as_ref()
+        .filter(|status| status.phase.as_deref() == Some("Failed"))?;
+    let all = [&status.container_statuses, &status.init_container_statuses];
+    let ended = |found: &ContainerStatus| found.state.as_ref()?.terminated.clone();
+    let mut failed = all.into_iter().flatten().flatten().rev().filter_map(ended);
+    let failed = failed.find(|ended| ended.exit_code != 0)?;
+    Some(failed.message.unwrap_or_default().trim().to_owned()).filter(|words| !words.is_empty())
+}
+
 const VOLUME: &str = " (kubectl describe the claim: it names what its class lacks)";
 const NODE: &str = " (free resources, or add a node)";
 

@@ -37,6 +37,9 @@ pub fn managed_selector() -> String {
 /// The annotation of a claim that says with which key its database was made.
 pub const KEY_FINGERPRINT: &str = "zato.io/key-fingerprint";
 
+/// The annotation of pods that says which version of the Secret with the database's user they have.
+pub const DATABASE_USER: &str = "zato.io/database-user";
+
 /// The annotation of a document that says which version it is.
 pub const DOCUMENT_VERSION: &str = "zato.io/document-version";
 /// The annotation of a document that says its hash.

@@ -53,7 +53,19 @@ pub fn service_document(service: &str, version: i64) -> String {
 pub fn revision(service: &str, revision: &str) -> String {
     format!("{service}-revision-{revision}")
 }
-/// The configuration of the load balancer.
+/// The Job that makes Zato's tables in a database, by the hash of what it does.
+pub fn database(cluster: &str, hash: &str) -> String {
+    format!("{cluster}-database-{hash}")
+}
+/// The Service that lists the servers which are ready, one by one.
+pub fn ready_servers(cluster: &str) -> String {
+    format!("{cluster}-servers")
+}
+/// The StatefulSet and the Service of the scheduler.
+pub fn scheduler(cluster: &str) -> String {
+    format!("{cluster}-scheduler")
+}
+/// The configuration of the load balancer, and its Deployment.
 pub fn load_balancer(cluster: &str) -> String {
     format!("{cluster}-load-balancer")
 }
@@ -61,7 +73,7 @@ pub fn load_balancer(cluster: &str) -> String {
 pub fn startup(cluster: &str, hash: &str) -> String {
     format!("{cluster}-startup-{hash}")
 }
-/// The Service of the dashboard.
+/// The Service of the dashboard, and its Deployment.
 pub fn dashboard(cluster: &str) -> String {
     format!("{cluster}-dashboard")
 }

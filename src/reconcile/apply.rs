@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ApiResource, DeleteParams, Patch, PatchParams, Preconditions};
@@ -126,13 +127,26 @@ pub async fn apply<K: Kind>(
 /// Does what is to be done beside.
 pub async fn perform<K: Kind>(owner: &K, tasks: Vec<Task>, context: &Context) -> Result<(), Error> {
     let namespace = owner.namespace().unwrap_or_default();
-    for Task::DeletePod { name, uid } in tasks {
-        tracing::info!(
-            pod = name,
-            namespace,
-            "the pod is of an older template and is deleted"
-        );
-        delete(&ApiResource::erase::<Pod>(&()), &namespace, &name, uid, context).await?;
+    for task in tasks {
+        let (resource, name, uid) = match task {
+            Task::DeletePod { name, uid } => {
+                tracing::info!(
+                    pod = name,
+                    namespace,
+                    "the pod is of an older template and is deleted"
+                );
+                (ApiResource::erase::<Pod>(&()), name, uid)
+            }
+            Task::DeleteJob { name, uid } => {
+                tracing::info!(
+                    job = name,
+                    namespace,
+                    "the Job gave up and is deleted, to be made anew"
+                );
+                (ApiResource::erase::<Job>(&()), name, uid)
+            }
+        };
+        delete(&resource, &namespace, &name, uid, context).await?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::apps::v1::StatefulSetStatus;
+use k8s_openapi::api::apps::v1::{DeploymentStatus, StatefulSetStatus};
+use k8s_openapi::api::batch::v1::JobStatus;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
@@ -49,6 +50,10 @@ pub enum Content {
     None,
     /// The generation of a StatefulSet, and its status.
     StatefulSet(Option<i64>, Option<Box<StatefulSetStatus>>),
+    /// The generation of a Deployment, and its status.
+    Deployment(Option<i64>, Option<Box<DeploymentStatus>>),
+    /// How far a Job is.
+    Job(JobState),
     /// An agent's report.
     Report(Box<Report>),
     /// What the servers of a cluster were told last.
@@ -76,7 +81,38 @@ pub struct Claim {
     pub created: Option<Timestamp>,
 }
 
-/// A pod of a StatefulSet.
+/// A Job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobState {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Whether it did its work.
+    pub is_complete: bool,
+    /// Whether it gave up.
+    pub is_failed: bool,
+}
+
+impl JobState {
+    fn of(mut whole: Value) -> Self {
+        let text = |field: &str| whole["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let (name, uid) = (text("name"), text("uid"));
+        let status: JobStatus = parse(whole["status"].take()).unwrap_or_default();
+        let has = |kind: &str| {
+            let mut conditions = status.conditions.iter().flatten();
+            conditions.any(|found| found.type_ == kind && found.status == "True")
+        };
+        Self {
+            name,
+            uid,
+            is_complete: has("Complete"),
+            is_failed: has("Failed"),
+        }
+    }
+}
+
+/// A pod of a StatefulSet, or of a Job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodState {
     /// Its UID.
@@ -85,8 +121,12 @@ pub struct PodState {
     pub revision: String,
     /// Whether it is on its way out.
     pub is_deleted: bool,
+    /// Whether Kubernetes sends requests to it.
+    pub is_ready: bool,
     /// What keeps it from running, if anything does.
     pub trouble: Option<Trouble>,
+    /// What its last container said that failed, if the pod is of a Job, and when it was made.
+    pub said: Option<(Timestamp, String)>,
 }
 
 impl PodState {
@@ -98,6 +138,7 @@ impl PodState {
             text(&metadata["labels"]["controller-revision-hash"]),
         );
         let is_deleted = metadata["deletionTimestamp"].is_string();
+        let created = parse(metadata["creationTimestamp"].clone());
         let pod = Pod {
             status: parse(whole["status"].take()),
             ..Pod::default()
@@ -106,9 +147,19 @@ impl PodState {
             uid,
             revision,
             is_deleted,
+            is_ready: is_ready(&pod),
+            said: trouble::last_words(&pod).and_then(|words| Some((created?, words))),
             trouble: trouble::of(&pod),
         }
     }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let mut conditions = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// An object as the API server sent it, without what is only compared: see [`owned::digest`].
@@ -218,6 +269,11 @@ impl Content {
                 whole["metadata"]["generation"].as_i64(),
                 parse(whole["status"].take()),
             ),
+            "Deployment" => Self::Deployment(
+                whole["metadata"]["generation"].as_i64(),
+                parse(whole["status"].take()),
+            ),
+            "Job" => Self::Job(JobState::of(whole)),
             "Pod" => Self::Pod(Box::new(PodState::of(whole))),
             "PersistentVolumeClaim" => {
                 let metadata = &mut whole["metadata"];

@@ -70,6 +70,34 @@ pub enum Error {
         /// Which key, and what is wrong with it.
         why: String,
     },
+    /// The Secret with the user of the database is missing.
+    #[error(
+        "Secret {secret} of spec.database.postgresql.credentialsSecretRef does not exist: create it with the keys username and password"
+    )]
+    DatabaseSecretNotFound {
+        /// The Secret's name.
+        secret: String,
+    },
+    /// The database holds a cluster, the key that decrypts it does not exist.
+    #[error(
+        "the database holds this cluster, but Secret {secret} with its key is gone: restore the Secret, or empty the database and make a new cluster"
+    )]
+    DatabaseKeyMissing {
+        /// The Secret's name.
+        secret: String,
+    },
+    /// The key is not the one that the database was made with.
+    #[error(
+        "Secret {secret} has another key1 (fingerprint {found}) than the database was made with ({made_with}): restore the old key"
+    )]
+    DatabaseKeyChanged {
+        /// The Secret's name.
+        secret: String,
+        /// The fingerprint of its key.
+        found: String,
+        /// The fingerprint of the key that the database was made with.
+        made_with: String,
+    },
     /// The API server refused a child.
     #[error("{kind} {name}: {}", .reason.advise(&message(.source)))]
     Child {
@@ -127,8 +155,9 @@ impl Error {
         match self {
             Self::Unparseable(_) | Self::Invalid { .. } => Reason::InvalidSpec,
             Self::Foreign { .. } => Reason::NameTaken,
-            Self::KeyMissing { .. } => Reason::KeyMissing,
-            Self::KeyChanged { .. } => Reason::KeyChanged,
+            Self::KeyMissing { .. } | Self::DatabaseKeyMissing { .. } => Reason::KeyMissing,
+            Self::KeyChanged { .. } | Self::DatabaseKeyChanged { .. } => Reason::KeyChanged,
+            Self::DatabaseSecretNotFound { .. } => Reason::SecretNotFound,
             Self::Credentials { .. } => Reason::CredentialsInvalid,
             Self::ConfigMap { reason, .. } | Self::Child { reason, .. } => *reason,
             Self::Api(error) => reason(error),
@@ -144,9 +173,13 @@ impl Error {
             | Self::Invalid { .. }
             | Self::ConfigMap { .. }
             | Self::KeyChanged { .. }
+            | Self::DatabaseKeyChanged { .. }
+            | Self::DatabaseSecretNotFound { .. }
             | Self::Credentials { .. } => None,
             // No watch sees an object that is not ours, such as a claim that somebody made by hand.
-            Self::Foreign { .. } | Self::KeyMissing { .. } => Some(Duration::from_secs(30)),
+            Self::Foreign { .. } | Self::KeyMissing { .. } | Self::DatabaseKeyMissing { .. } => {
+                Some(Duration::from_secs(30))
+            }
             // Who mends a quota, a right or a policy does not want to wait.
             Self::Child { .. } => Some(backoff(Duration::from_secs(30))),
             Self::Api(_) => Some(backoff(Duration::from_mins(5))),

@@ -108,6 +108,13 @@ pub enum Task {
         /// Its UID.
         uid: String,
     },
+    /// Delete a Job that gave up, with its pods: it is made anew.
+    DeleteJob {
+        /// Its name.
+        name: String,
+        /// Its UID.
+        uid: String,
+    },
 }
 
 /// How the steps before `assess` went.

@@ -46,9 +46,15 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         group: "apps",
-        resources: &["statefulsets"],
+        resources: &["statefulsets", "deployments"],
         verbs: CHILD,
         because: "children",
+    },
+    Rule {
+        group: "batch",
+        resources: &["jobs"],
+        verbs: CHILD,
+        because: "the Job that makes Zato's tables in a database",
     },
     Rule {
         group: "rbac.authorization.k8s.io",

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::stores::Scope;
 use super::waker::Waker;
+use crate::cluster::database::DatabaseSecret;
 use crate::git::login::GitSecret;
 use crate::k8s::{labels, names};
 use crate::service::channels::secret::CallerSecret;
@@ -28,6 +29,7 @@ pub struct References {
     config_maps: Arc<Known<Content>>,
     secrets: Arc<Known<CallerSecret>>,
     git_secrets: Arc<Known<GitSecret>>,
+    database_secrets: Arc<Known<DatabaseSecret>>,
 }
 
 /// Objects of one kind that were read.
@@ -173,6 +175,18 @@ impl References {
         self.git_secrets.get(&api, key, GitSecret::of).await
     }
 
+    /// What is known of the Secret with a database's user; none: it does not exist.
+    pub async fn database_secret(
+        &self,
+        client: &Client,
+        namespace: &str,
+        name: &str,
+    ) -> kube::Result<Option<Arc<DatabaseSecret>>> {
+        let api = Api::<Secret>::namespaced(client.clone(), namespace);
+        let key = (namespace.to_owned(), name.to_owned());
+        self.database_secrets.get(&api, key, DatabaseSecret::of).await
+    }
+
     fn note_config_map(&self, event: watcher::Result<Event<PartialObjectMeta<ConfigMap>>>, waker: &Waker) {
         let Ok(event) = event else { return };
         if let Some((namespace, name)) = self.config_maps.note(&event) {
@@ -187,7 +201,8 @@ impl References {
     fn note_secret(&self, event: watcher::Result<Event<PartialObjectMeta<Secret>>>, waker: &Waker) {
         let Ok(event) = event else { return };
         let (of_channels, of_git) = (self.secrets.note(&event), self.git_secrets.note(&event));
-        if let Some((namespace, name)) = of_channels.or(of_git) {
+        let of_database = self.database_secrets.note(&event);
+        if let Some((namespace, name)) = of_channels.or(of_git).or(of_database) {
             waker.for_secret(&namespace, &name);
         }
         let secret = match event {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -21,15 +22,16 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::cache::Cache;
-use super::child::{Child, Claim, Content, Full, PodState};
+use super::child::{Child, Claim, Content, Full, JobState, PodState};
 use super::references::{self, References};
 use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
 use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService};
+use crate::cluster::servers::Server;
 use crate::exchange::{Index, Report};
 use crate::git::memory::Git;
 use crate::git::poll::{self, Permits};
-use crate::k8s::labels;
+use crate::k8s::{labels, names};
 
 /// Objects of one answer to a list: they are read in full, and only one page of them is in memory.
 const PAGE: u32 = 100;
@@ -48,6 +50,8 @@ pub fn child_kinds() -> Vec<ApiResource> {
         ApiResource::erase::<PersistentVolumeClaim>(&()),
         ApiResource::erase::<Service>(&()),
         ApiResource::erase::<StatefulSet>(&()),
+        ApiResource::erase::<Deployment>(&()),
+        ApiResource::erase::<Job>(&()),
     ]
 }
 
@@ -142,6 +146,72 @@ impl Stores {
             spec: None,
             status: status.map(|status| *status),
         })
+    }
+
+    /// The servers of a cluster, in their order: as many as are wanted, and those that are there still.
+    pub fn servers(&self, namespace: &str, cluster: &str, wanted: usize) -> Vec<Server> {
+        let set = self.stateful_set(namespace, &names::server(cluster));
+        let there = set.and_then(|set| set.status).map_or(0, |status| status.replicas);
+        let count = wanted.max(usize::try_from(there).unwrap_or_default());
+        // The first one is told of even where none is wanted.
+        let all = 0..count.max(1);
+        let known = |ordinal| {
+            let server = Server::of(cluster, ordinal);
+            Server {
+                pod: self.pod(namespace, &server.name),
+                report: self.report(namespace, &names::report(cluster, ordinal), &server.name),
+                ..server
+            }
+        };
+        all.map(known).collect()
+    }
+
+    /// Whether a Deployment has all the pods that it is to have.
+    pub fn is_deployed(&self, namespace: &str, name: &str) -> bool {
+        let found = self.child(&ApiResource::erase::<Deployment>(&()), namespace, name);
+        let Some(Content::Deployment(generation, Some(status))) = found.map(|found| found.content) else {
+            return false;
+        };
+        let wanted = status.replicas.unwrap_or_default();
+        let has = |count: Option<i32>| count.unwrap_or_default() >= wanted;
+        status.observed_generation >= generation
+            && wanted > 0
+            && has(status.updated_replicas)
+            && has(status.available_replicas)
+    }
+
+    /// Whether a StatefulSet has all the pods that it is to have.
+    pub fn is_set(&self, namespace: &str, name: &str) -> bool {
+        let found = self.stateful_set(namespace, name);
+        let generation = found.as_ref().and_then(|set| set.metadata.generation);
+        let Some(status) = found.and_then(|set| set.status) else {
+            return false;
+        };
+        let has = |count: Option<i32>| count.unwrap_or_default() >= status.replicas;
+        status.observed_generation >= generation
+            && status.replicas > 0
+            && has(status.updated_replicas)
+            && has(status.ready_replicas)
+    }
+
+    /// The Job of an owner, and what its newest pod said that failed. While one follows another there may be two: one that
+    /// is not done counts.
+    pub fn job_of(&self, namespace: &str, owner: &OwnerReference) -> Option<(JobState, Option<String>)> {
+        let jobs = self.children.get("Job")?.beginning_with(namespace, &owner.name);
+        let owned = |child: &&Arc<Child>| child.controller.as_ref() == Some(&owner.uid) && !child.is_deleted;
+        let state = |child: &Arc<Child>| match &child.content {
+            Content::Job(state) => Some(state.clone()),
+            _ => None,
+        };
+        let mut found: Vec<_> = jobs.iter().filter(owned).filter_map(state).collect();
+        found.sort_by_key(|state| state.is_complete);
+        let state = found.into_iter().next()?;
+        let pods = self.children.get("Pod")?.beginning_with(namespace, &state.name);
+        let said = pods.iter().filter_map(|pod| match &pod.content {
+            Content::Pod(pod) => pod.said.clone(),
+            _ => None,
+        });
+        Some((state, said.max().map(|(_, words)| words)))
     }
 
     /// A report, if the pod that wrote it is the one that runs.

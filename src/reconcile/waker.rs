@@ -145,6 +145,14 @@ impl Waker {
 
     /// A Secret of a user concerns the services whose channels or git source name it, and their clusters.
     pub fn for_secret(&self, namespace: &str, name: &str) {
+        for guard in self.clusters.state() {
+            let Ok(cluster) = guard.0.as_ref() else { continue };
+            let database = cluster.spec.database.postgresql.as_ref();
+            let is_named = database.is_some_and(|database| database.credentials_secret_ref.name == name);
+            if is_named && cluster.metadata.namespace.as_deref() == Some(namespace) {
+                self.cluster(namespace, &cluster.name_any());
+            }
+        }
         for guard in self.services.state() {
             let Ok(service) = guard.0.as_ref() else { continue };
             let is_there = service.metadata.namespace.as_deref() == Some(namespace);

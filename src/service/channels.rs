@@ -219,9 +219,16 @@ pub fn claims(services: &[Sourced], deployed: &Index) -> BTreeMap<String, Vec<Cl
     all
 }
 
+/// A server that starts opens its ports before anybody can look whether they are as they should be.
+const WEB_SOCKETS: &str =
+    "WebSocket channels are for Quickstart clusters only, so far: take another kind of channel";
+
 fn claim(channel: &Channel, service: &Sourced, before: Option<&IndexedService>, taken: &mut Taken) -> Claim {
     let (wanted, security) = wanted(channel);
+    let elsewhere = || Problem::Invalid(WEB_SOCKETS.into());
+    let is_out_of_place = service.is_distributed && wanted.kind == ChannelKind::WebSocket;
     let security = security
+        .and_then(|security| (!is_out_of_place).then_some(security).ok_or_else(elsewhere))
         .and_then(|security| secret::security(security, service))
         .and_then(|security| secret::one_of_its_name(security, &mut taken.users))
         .map(|security| security.map(|security| secret::unchanged(security, &taken.securities)));

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::source::Sourced;
 use crate::agent::{cache, code, packages, soap};
 use crate::api::zato_service::BreakingChangePolicy;
-use crate::cluster::shards;
+use crate::cluster::{servers, shards};
 use crate::documents;
 use crate::exchange::{Index, IndexedFile, IndexedService, Report, hash, revision};
 use crate::python::modules::{is_in_package, is_package_of};
@@ -58,27 +58,30 @@ impl Checked<'_> {
         let Ok(version) = &self.result else {
             return false;
         };
-        let mut running = reports
-            .iter()
-            .filter_map(|(_, report)| report.as_ref())
-            .peekable();
-        let has_it = |report: &Report| {
+        let running = servers::running(reports.iter().filter_map(|(_, report)| report.as_ref()));
+        let has_it = |report: &&Report| {
             report
                 .services
                 .get(&self.name)
                 .is_some_and(|found| found.has(version))
         };
-        running.peek().is_some() && running.all(has_it)
+        !running.is_empty() && running.iter().all(has_it)
     }
 
-    /// The channels that answer on every server that runs; none: a server is not done with them.
+    /// The channels that answer, by what the servers say that keep them; none: one is not done with them.
     pub(super) fn active_channels(
         &self,
         reports: &[(String, Option<Report>)],
+        keeper: &str,
     ) -> Option<documents::Channels> {
         let wanted = &self.result.as_ref().ok()?.channels;
         let mut active = wanted.clone();
-        for report in reports.iter().filter_map(|(_, report)| report.as_ref()) {
+        let keeps = |(pod, _): &&(String, _)| keeper.is_empty() || pod == keeper;
+        for report in reports
+            .iter()
+            .filter(keeps)
+            .filter_map(|(_, report)| report.as_ref())
+        {
             let on_server = channels::active(&self.name, wanted, report)?;
             active.retain(|name, _| on_server.contains_key(name));
         }

@@ -37,6 +37,8 @@ pub struct Plan {
     pub named: usize,
     /// What each server reports.
     pub reports: Vec<(String, Option<Report>)>,
+    /// The server that keeps channels and jobs for all; empty: each does.
+    pub keeper: String,
     /// What the version that is deployed did to callers, if one is deployed.
     pub change: Option<Change>,
     /// Its OpenAPI documents.
@@ -183,6 +185,7 @@ pub fn plan(service: &ZatoService, inputs: Inputs) -> Plan {
         cluster_name: service.spec.cluster_ref.name.clone(),
         cluster: ClusterState::of(inputs.cluster.as_ref()),
         reports: inputs.reports,
+        keeper: inputs.deployed.keeper,
     }
 }
 
@@ -318,7 +321,7 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs, addres
     {
         return Publication::waiting(history);
     }
-    let Some(channels) = own.active_channels(&inputs.reports) else {
+    let Some(channels) = own.active_channels(&inputs.reports, &inputs.deployed.keeper) else {
         return Publication::waiting(history);
     };
     let mut api = documents::services(&project, Some(files), &service.spec.openapi.tags);

@@ -14,6 +14,7 @@ use super::git::{self, Told};
 use super::refusal::Refusal;
 use crate::api::channels::Channel;
 use crate::api::jobs::Job;
+use crate::api::topology::Topology;
 use crate::api::{OpenApi, ZatoService};
 use crate::exchange::revision;
 use crate::k8s::names;
@@ -43,6 +44,8 @@ pub struct Sourced {
     pub read: Timestamp,
     /// The Secrets that channels name; none: it does not exist.
     pub secrets: BTreeMap<String, Option<Arc<CallerSecret>>>,
+    /// Whether its cluster has several servers.
+    pub is_distributed: bool,
 }
 
 /// Reads the files of services. ConfigMaps are read once for each change of them.
@@ -66,9 +69,16 @@ pub async fn read(services: &[ZatoService], context: &Context) -> Result<Vec<Sou
             jobs: service.spec.jobs.clone(),
             read: Timestamp::now(),
             secrets: secrets(service, context).await?,
+            is_distributed: is_distributed(service, context),
         });
     }
     Ok(sourced)
+}
+
+fn is_distributed(service: &ZatoService, context: &Context) -> bool {
+    let namespace = service.namespace().unwrap_or_default();
+    let cluster = context.stores.cluster(&namespace, &service.spec.cluster_ref.name);
+    cluster.is_some_and(|cluster| cluster.spec.topology == Topology::Distributed)
 }
 
 async fn secrets(

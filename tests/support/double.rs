@@ -53,6 +53,7 @@ async fn play(pods: Api<Pod>, way: Client, kills: watch::Receiver<usize>) {
                 pod: POD.into(),
                 pod_uid: uid.clone(),
                 components: vec![],
+                database: None,
             };
             agent = Some((uid, Task::start(identity, way.clone(), kills.clone())));
         }

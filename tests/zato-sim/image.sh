@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the container image registry.local/zato-sim:dev as an OCI archive, from Debian packages alone.
+# Builds the container image registry.local/zato-sim:dev as an OCI archive, from Debian packages and a few wheels.
 #   image.sh OUT.tar
 # Two layers: a Debian with Python and haproxy, kept in the cache for as long as its inputs stay the same, and the
 # stand-in. Nothing is done when OUT.tar is up to date. Needs root (debootstrap, chroot).
@@ -26,12 +26,23 @@ compile() { # root, directories...
   chroot "$root" python3 -m compileall -q -f --invalidation-mode unchecked-hash "$@"
 }
 
+add_wheels() { # folder
+  # Pure Python, so that no compiler is needed: Debian's driver for PostgreSQL is too old for passwords with SCRAM.
+  local venv
+  venv=$(mktemp -d)
+  python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --no-compile \
+    --target "$1" -r "$here/requirements-wheels.txt"
+  rm -rf "$venv"
+}
+
 build_base() { # root
   local root=$1 mirror
-  "$dev/packages.sh" debootstrap
+  "$dev/packages.sh" debootstrap python3-venv
   mirror=$(apt-get indextargets --format '$(REPO_URI)' | head -1)
   debootstrap --variant=minbase --include="$packages" "$release" "$root" "$mirror" >"$root.log" 2>&1 || { tail "$root.log" >&2; exit 1; }
   (cd "$root" && rm -rf $stripped dev && mkdir -p dev var/log var/cache/apt var/lib/apt/lists/partial)
+  add_wheels "$root/usr/lib/python3/dist-packages"
   find "$root/usr/lib/python3" "$root/usr/lib/python3.11" -name __pycache__ -prune -exec rm -rf {} +
   compile "$root" /usr/lib/python3 /usr/lib/python3.11
   echo 'zato:x:1000:1000:zato:/opt/zato:/bin/sh' >>"$root/etc/passwd"
@@ -55,7 +66,7 @@ build_layer() { # root, layer
   rm -rf "$root/opt/zato"
 }
 
-base_key=$(printf '%s' "$release $packages $stripped $(declare -f build_base compile)" | key_of)
+base_key=$(printf '%s' "$release $packages $stripped $(declare -f add_wheels build_base compile) $(cat "$here/requirements-wheels.txt")" | key_of)
 key=$( { echo "$base_key"; cat "$0" "$dev/images/ocitar.py" "$here/copy.sh"; cd "$here"
   find bin src -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum; } | key_of)
 if [ -e "$out" ] && [ "$(cat "$out.key" 2>/dev/null)" = "$key" ]; then

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 current=$(realpath -m "$1")/current
 
 # The stamps are removed first and written last: an interrupted run is done again.
-dependencies=$( (cat "$here/requirements.txt"; python3 --version) | sha256sum | cut -d' ' -f1)
+dependencies=$( (cat "$here"/requirements*.txt; python3 --version) | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$current/.dependencies" 2>/dev/null)" != "$dependencies" ]; then
   rm -rf "$current"
   python3 -m venv "$current" || { echo "install.sh: needs the Debian package python3-venv" >&2; exit 1; }

@@ -44,7 +44,7 @@ fn what_the_scheduler_has_had_is_noted() {
 #[tokio::test]
 async fn without_a_scheduler_jobs_are_refused() {
     let wanted = wanted(&[("a", job(Schedule::Interval(60)))]);
-    let server = Server::new(String::new(), String::new());
+    let server = Server::new(String::new(), String::new(), None);
     let mut jobs = Jobs::new(false);
     assert!(jobs.step(&wanted, &loaded(LoadState::Loaded), &server).await);
     assert_eq!(jobs.reports()["s"]["a"].error.as_deref(), Some(NO_SCHEDULER));

@@ -123,6 +123,16 @@ pub struct Definition {
     pub kind: SecurityKind,
 }
 
+/// A server in the database of its cluster.
+#[derive(serde::Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct ServerRow {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+}
+
 /// From where the server loaded a service.
 #[derive(serde::Deserialize, Debug)]
 pub struct Source {

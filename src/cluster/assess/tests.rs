@@ -1,15 +1,16 @@
 //! Truth tables, and whole statuses.
 
 use super::*;
-use crate::cluster::plan::tests::{plan_after, plan_of};
+use crate::cluster::plan::tests::{distributed, done, plan_after, plan_of};
 use crate::exchange::{CallableOutcome, CallableState};
+use crate::reconcile::child::{JobState, PodState};
 use rstest::rstest;
 
 /// With the pod's revision and the one that is wanted.
 fn set(plan: &mut Plan, ready: i32, revision: &str, update: &str) {
-    plan.pod = Some(crate::reconcile::child::PodState {
+    plan.servers[0].pod = Some(PodState {
         revision: revision.into(),
-        trouble: plan.trouble.clone(),
+        trouble: plan.servers[0].pod.take().and_then(|pod| pod.trouble),
         ..Default::default()
     });
     plan.stateful_set = Some(stateful_set(ready, update));
@@ -111,12 +112,15 @@ fn truth_table(
     #[case] message: &str,
 ) {
     let mut plan = plan_of(&[]);
-    plan.report = report;
+    plan.servers[0].report = report;
     if let Some((ready, revision, update)) = pod {
         set(&mut plan, ready, revision, update);
     }
     assert_eq!(is_ready(&plan), (ready, reason, message.to_owned()));
-    assert_eq!(server(&plan).ready, pod.is_some_and(|pod| pod == (1, "a", "a")));
+    assert_eq!(
+        server(&plan, &plan.servers[0]).ready,
+        pod.is_some_and(|pod| pod == (1, "a", "a"))
+    );
 }
 
 fn outcome(name: &str, outcome: CallableState) -> CallableOutcome {
@@ -151,8 +155,8 @@ fn callables_that_pass_and_fail(
     ]});
     let mut plan = plan_after(spec, &[], &plan_of(&[]));
     set(&mut plan, 1, "a", "a");
-    plan.report = Some(report(Phase::Serving, None));
-    plan.report.as_mut().unwrap().callables = outcomes.to_vec();
+    plan.servers[0].report = Some(report(Phase::Serving, None));
+    plan.servers[0].report.as_mut().unwrap().callables = outcomes.to_vec();
     assert_eq!(
         callables::judged(&plan),
         Some((passed, reason, message.to_owned()))
@@ -160,8 +164,11 @@ fn callables_that_pass_and_fail(
     let told = is_ready(&plan);
     assert_eq!((told.0, told.1), (ready == Reason::Running, ready));
     assert!(told.0 || told.2 == format!("pod demo-server-0: {message}"));
-    assert_eq!(server(&plan).startup_callables.len(), outcomes.len());
-    plan.is_stopped = true;
+    assert_eq!(
+        server(&plan, &plan.servers[0]).startup_callables.len(),
+        outcomes.len()
+    );
+    (plan.is_stopped, plan.replicas) = (true, 0);
     assert_eq!(callables::judged(&plan), None);
 }
 
@@ -172,8 +179,8 @@ fn callables_of_a_server_that_starts() {
     let mut plan = plan_after(spec, &[], &plan_of(&[]));
     set(&mut plan, 0, "a", "a");
     let mut told = |state| {
-        plan.report = Some(report(Phase::Starting, None));
-        plan.report.as_mut().unwrap().callables = vec![outcome("m.may", state)];
+        plan.servers[0].report = Some(report(Phase::Starting, None));
+        plan.servers[0].report.as_mut().unwrap().callables = vec![outcome("m.may", state)];
         is_ready(&plan)
     };
     let (ready, reason, message) = told(CallableState::Failed);
@@ -222,24 +229,27 @@ fn a_changed_stateful_set_counts_when_its_controller_has_seen_the_change() {
 #[test]
 fn a_server_is_told_with_what_it_reports() {
     let mut plan = plan_of(&[]);
-    assert_eq!(server(&plan).phase, None);
-    plan.report = Some(report(Phase::Serving, Some("x")));
-    let told = server(&plan);
+    assert_eq!(server(&plan, &plan.servers[0]).phase, None);
+    plan.servers[0].report = Some(report(Phase::Serving, Some("x")));
+    let told = server(&plan, &plan.servers[0]);
     assert_eq!(
         (told.phase.as_deref(), told.revision, told.last_error.as_deref()),
         (Some("Serving"), None, Some("x"))
     );
-    plan.report.as_mut().unwrap().index_revision = "r".into();
-    assert_eq!(server(&plan).revision.as_deref(), Some("r"));
+    plan.servers[0].report.as_mut().unwrap().index_revision = "r".into();
+    assert_eq!(server(&plan, &plan.servers[0]).revision.as_deref(), Some("r"));
 }
 
 #[test]
 fn trouble_of_the_pod_is_told_until_it_is_ready() {
     let mut plan = plan_of(&[]);
     let message = "image x cannot be pulled".to_owned();
-    plan.trouble = Some(Trouble {
-        reason: Reason::ImagePullFailed,
-        message,
+    plan.servers[0].pod = Some(PodState {
+        trouble: Some(Trouble {
+            reason: Reason::ImagePullFailed,
+            message,
+        }),
+        ..PodState::default()
     });
     set(&mut plan, 0, "a", "b");
     assert!(!adopted(&plan).0);
@@ -256,6 +266,92 @@ fn trouble_of_the_pod_is_told_until_it_is_ready() {
     assert_eq!(is_ready(&plan).1, Reason::Running);
     plan.is_stopped = true;
     assert_eq!(is_ready(&plan).1, Reason::Stopped);
+}
+
+/// What the Job's pods say, what stays of it while a new Job looks, and what else must be there.
+#[rstest]
+#[case(None, None, None, Reason::DatabasePending, false)]
+#[case(
+    None,
+    Some("DatabaseUnreachable: pg:5432: refused"),
+    None,
+    Reason::DatabaseUnreachable,
+    false
+)]
+#[case(None, Some("DatabaseRefused: x"), None, Reason::DatabaseRefused, false)]
+#[case(None, Some("DatabaseForeign: x"), None, Reason::DatabaseForeign, false)]
+#[case(None, Some("KeyChanged: x"), None, Reason::KeyChanged, false)]
+#[case(None, Some("CredentialsInvalid: x"), None, Reason::CredentialsInvalid, false)]
+#[case(None, Some("CreationFailed: x"), None, Reason::CreationFailed, false)]
+#[case(None, Some("something else"), None, Reason::CreationFailed, false)]
+#[case(None, None, Some(("False", "DatabaseRefused")), Reason::DatabaseRefused, false)]
+#[case(None, None, Some(("False", "DatabasePending")), Reason::DatabasePending, false)]
+#[case(Some(done()), Some("DatabaseRefused: before"), Some(("False", "DatabaseRefused")), Reason::DatabaseMade, true)]
+fn truth_table_of_databases(
+    #[case] job: Option<JobState>,
+    #[case] said: Option<&str>,
+    #[case] old: Option<(&str, &str)>,
+    #[case] reason: Reason,
+    #[case] is_made: bool,
+) {
+    let mut plan = distributed(2, job);
+    plan.database.as_mut().unwrap().said = said.map(Into::into);
+    let old: Vec<Condition> = old
+        .iter()
+        .map(|(status, reason)| {
+            let condition = serde_json::json!({
+                "type": "DatabaseReady", "status": status, "reason": reason, "message": "of before",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            });
+            serde_json::from_value(condition).unwrap()
+        })
+        .collect();
+    let judged = database::judged(&plan, &old).unwrap();
+    assert_eq!((judged.0, judged.1), (is_made, reason));
+    // No word that people need not see, and Ready says the same.
+    assert!(!judged.2.starts_with("Database"), "{}", judged.2);
+    let status = applied(&plan, &old, Some(1));
+    let ready = &status.conditions[0];
+    assert!(is_made || (ready.reason == reason.to_string() && ready.message == judged.2));
+    assert_eq!(status.key_fingerprint.is_some(), is_made);
+}
+
+/// Servers, then what stands beside them.
+#[test]
+fn a_distributed_cluster_is_ready_with_all_its_parts() {
+    let mut plan = distributed(2, Some(done()));
+    let told = |plan: &Plan| {
+        let (ready, reason, message) = is_ready(plan);
+        assert_eq!(ready, reason == Reason::Running);
+        message
+    };
+    assert_eq!(told(&plan), "children are being created");
+    plan.stateful_set = Some(stateful_set(1, "a"));
+    let pod = |is_ready| {
+        Some(PodState {
+            revision: "a".into(),
+            is_ready,
+            ..PodState::default()
+        })
+    };
+    plan.servers[0].pod = pod(true);
+    assert_eq!(told(&plan), "pod demo-server-1 is being made");
+    plan.servers[1].pod = pod(true);
+    assert_eq!(told(&plan), "the scheduler is being started or changed");
+    plan.components = ["scheduler", "dashboard"].into();
+    assert_eq!(told(&plan), "the load balancer is being started or changed");
+    plan.components.insert("load balancer");
+    assert_eq!(told(&plan), "all components run");
+    let status = applied(&plan, &[], Some(1));
+    let ready: Vec<_> = status.servers.iter().map(|server| server.ready).collect();
+    assert_eq!((ready, status.replicas), (vec![true, true], Some(2)));
+    let selector = "app.kubernetes.io/component=server,app.kubernetes.io/instance=demo";
+    assert_eq!(status.selector.as_deref(), Some(selector));
+    plan.replicas = 0;
+    assert_eq!(
+        told(&plan),
+        "no server is wanted: set spec.servers.replicas to have some"
+    );
 }
 
 #[test]
@@ -286,7 +382,7 @@ fn whole_statuses() {
     let mut plan = plan_of(&[("s", "x = 1\n")]);
     plan.adopted = Some(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
     let revision = plan.revisions["s"].clone().unwrap();
-    plan.report = Some(Report {
+    plan.servers[0].report = Some(Report {
         phase: Phase::Serving,
         index_revision: plan.index.revision.clone(),
         ..reported(&[("s", &revision, LoadState::Loaded)])
@@ -321,7 +417,7 @@ fn services_are_counted_by_their_current_revision() {
         (now.as_str(), LoadState::Failed, 0),
         ("older", LoadState::Loaded, 0),
     ] {
-        plan.report = Some(reported(&[("good", revision, state)]));
+        plan.servers[0].report = Some(reported(&[("good", revision, state)]));
         assert_eq!(counts(&plan).loaded, loaded, "{revision} {state:?}");
     }
 }
@@ -351,7 +447,7 @@ fn what_failed_is_named_and_what_is_on_its_way_is_not() {
         let revisions = plan.revisions.clone();
         let now = |name: &str| revisions[name].as_deref().unwrap_or_default();
         let services: Vec<_> = names.iter().zip(states).map(|(n, s)| (*n, now(n), s)).collect();
-        plan.report = Some(reported(&services));
+        plan.servers[0].report = Some(reported(&services));
         let (is_loaded, reason, message) = super::services(&plan);
         assert_eq!(is_loaded, reason == Reason::AllLoaded);
         message

@@ -64,9 +64,13 @@ pub(super) fn startup(plan: &Plan, startup: &Startup) -> ConfigMap {
     }
 }
 
-/// Made empty; the agent owns its data.
-pub(super) fn report(plan: &Plan) -> ConfigMap {
-    let mut metadata = metadata(plan, names::report(&plan.name, 0), "report");
+/// One for each server, also while none is wanted: made empty; the server's agent owns its data.
+pub(super) fn reports(plan: &Plan) -> impl Iterator<Item = Manifest> {
+    (0..plan.servers.len()).map(|ordinal| Manifest::owned(&report(plan, ordinal)))
+}
+
+fn report(plan: &Plan, ordinal: usize) -> ConfigMap {
+    let mut metadata = metadata(plan, names::report(&plan.name, ordinal), "report");
     metadata
         .labels
         .get_or_insert_default()

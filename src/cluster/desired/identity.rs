@@ -31,6 +31,9 @@ pub(super) fn role(plan: &Plan) -> Role {
         verbs: verbs.iter().map(|&verb| verb.into()).collect(),
         ..PolicyRule::default()
     };
+    let reports = (0..plan.servers.len())
+        .map(|ordinal| names::report(&plan.name, ordinal))
+        .collect();
     Role {
         metadata: metadata(plan, names::agent(&plan.name), labels::AGENT),
         rules: Some(vec![
@@ -40,7 +43,7 @@ pub(super) fn role(plan: &Plan) -> Role {
                 &["get", "list", "watch"],
             ),
             rule("configmaps", names::shards(&plan.name).collect(), &["get"]),
-            rule("configmaps", vec![names::report(&plan.name, 0)], &["patch"]),
+            rule("configmaps", reports, &["patch"]),
         ]),
     }
 }

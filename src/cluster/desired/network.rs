@@ -1,8 +1,8 @@
-//! How a cluster is reached: Services, and the rules of the load balancer.
+//! How a cluster is reached: its Services.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{metadata, ports};
@@ -10,62 +10,13 @@ use crate::cluster::plan::Plan;
 use crate::exchange::IndexedService;
 use crate::k8s::{labels, names};
 
-/// The file's name in its ConfigMap.
-pub(super) const CONFIGURATION_FILE: &str = "haproxy.cfg";
-
-/// Of Zato's own paths only ping and the invoke path pass, and of all others those that channels can have, in their plain
-/// form: nothing that is doubled or dotted, and encoded only what must be, so that a path is what it looks like. No colon: Zato
-/// looks for a path behind three of them, wherever they stand.
-const HAPROXY: &str = "\
-global
-    maxconn 1000
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-    option forwardfor
-    # The server closes idle connections without notice: one that breaks before a byte came back is tried anew.
-    retry-on conn-failure empty-response
-    retries 3
-frontend api
-    bind :11223
-    monitor-uri /zato-lb-alive
-    acl is_ping path /zato/ping
-    acl is_invoke path_reg ^/zato/api/invoke/[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$
-    acl is_of_zato path_reg -i ^/(zato|ide-deploy)(/|$)
-    acl is_plain path_reg -i ^(/([a-z0-9._~$=-]|%(2[0-46-9a-c]|3[b-f]|40|5[bde]|60|7[b-d]|[89a-f][0-9a-f]))+)+$
-    acl is_dotted path_reg /[.]{1,2}(/|$)
-    http-request return status 404 content-type text/plain string \"Not found\" unless is_ping || is_invoke || is_plain !is_of_zato !is_dotted
-    # A name in the query string would count in place of the one in the path, which tells who may call. What cannot be decoded
-    # here is not known to have none.
-    acl has_query query -m found
-    acl is_decodable query,url_dec(1) -m found
-    acl names_another query,url_dec(1) -m reg (^|[&;])service_name=
-    http-request return status 400 content-type text/plain string \"service_name in the query string: call the path of that service\" if is_invoke names_another
-    http-request return status 400 content-type text/plain string \"the query string has a percent sign without two hexadecimal digits\" if is_invoke has_query !is_decodable
-    http-request set-var(txn.is_invoke) bool(true) if is_invoke
-    acl was_invoke var(txn.is_invoke) -m bool
-    acl is_text res.hdr(Content-Type) -m beg text/plain
-    # What services answer on this path is JSON, and Zato calls it text.
-    http-response set-header Content-Type application/json if was_invoke is_text { status 200 }
-    default_backend servers
-backend servers
-    server server-0 127.0.0.1:17010
-";
-
-pub(super) fn configuration(plan: &Plan) -> ConfigMap {
-    ConfigMap {
-        metadata: metadata(plan, names::load_balancer(&plan.name), "load-balancer"),
-        data: Some(BTreeMap::from([(CONFIGURATION_FILE.into(), HAPROXY.into())])),
-        ..ConfigMap::default()
-    }
-}
-
 /// Gives the servers their stable names.
 pub(super) fn servers(plan: &Plan) -> Service {
     let mut service = service(plan, names::server(&plan.name), "server", "http", ports::SERVER);
-    service.spec.get_or_insert_default().cluster_ip = Some("None".into());
+    let spec = service.spec.get_or_insert_default();
+    spec.cluster_ip = Some("None".into());
+    // They find each other before they are ready.
+    spec.publish_not_ready_addresses = Some(true);
     service
 }
 
@@ -109,14 +60,40 @@ pub(super) fn dashboard(plan: &Plan) -> Service {
     )
 }
 
-/// All of them lead to the one pod, also while it is not ready: there is no other server, and a broken dashboard must
-/// not close the API.
+/// The scheduler of a Distributed cluster, where servers find it.
+pub(super) fn scheduler(plan: &Plan) -> Service {
+    service(
+        plan,
+        names::scheduler(&plan.name),
+        "scheduler",
+        "http",
+        ports::SCHEDULER,
+    )
+}
+
+/// The servers that are ready, one by one: the load balancers ask for them, scheduler and dashboard call one of them.
+pub(super) fn ready_servers(plan: &Plan) -> Service {
+    let mut service = service(
+        plan,
+        names::ready_servers(&plan.name),
+        "server",
+        "http",
+        ports::SERVER,
+    );
+    service.spec.get_or_insert_default().cluster_ip = Some("None".into());
+    service
+}
+
+/// In a Quickstart cluster all of them lead to the one pod, also while it is not ready: there is no other server, and a broken
+/// dashboard must not close the API.
 fn service(plan: &Plan, name: String, component: &str, port: &str, number: i32) -> Service {
+    let is_quickstart = plan.database.is_none();
+    let pods = if is_quickstart { "server" } else { component };
     Service {
         metadata: metadata(plan, name, component),
         spec: Some(ServiceSpec {
-            selector: Some(labels::selector(&plan.name, "server")),
-            publish_not_ready_addresses: Some(true),
+            selector: Some(labels::selector(&plan.name, pods)),
+            publish_not_ready_addresses: is_quickstart.then_some(true),
             ports: Some(vec![self::port(port, number)]),
             ..ServiceSpec::default()
         }),

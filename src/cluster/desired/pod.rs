@@ -1,11 +1,15 @@
-//! The StatefulSet of a Quickstart cluster: one pod with every component in a container of its own.
+//! The pods of the servers: in a Quickstart cluster one pod with every component in a container of its own.
 //!
 //! Containers with Zato's image run Zato's own programs and `/bin/sh`; containers with ours run the agent. They share
 //! volumes. Every Zato process is the first process of its container and ends on SIGTERM.
 
+pub(super) mod components;
 mod containers;
 mod environment;
+mod scripts;
 mod volumes;
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
@@ -26,7 +30,7 @@ pub(super) fn stateful_set(plan: &Plan) -> StatefulSet {
     StatefulSet {
         metadata: metadata(plan, names::server(&plan.name), "server"),
         spec: Some(StatefulSetSpec {
-            replicas: Some(i32::from(!plan.is_stopped)),
+            replicas: Some(i32::try_from(plan.started()).unwrap_or(i32::MAX)),
             service_name: Some(names::server(&plan.name)),
             pod_management_policy: Some("Parallel".into()),
             // The operator deletes pods of an older template itself.
@@ -38,19 +42,49 @@ pub(super) fn stateful_set(plan: &Plan) -> StatefulSet {
                 match_labels: Some(labels::selector(&plan.name, "server")),
                 ..LabelSelector::default()
             },
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels::child(&plan.name, "server")),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod(plan)),
-            },
+            template: template(plan, "server", servers(plan)),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
     }
 }
 
+/// A pod of this cluster. Another user of the database is another template.
+fn template(plan: &Plan, component: &str, spec: PodSpec) -> PodTemplateSpec {
+    let version = plan.database.as_ref().map(|database| database.version.clone());
+    let annotation = |version| BTreeMap::from([(labels::DATABASE_USER.to_owned(), version)]);
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels::child(&plan.name, component)),
+            annotations: version.map(annotation),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(spec),
+    }
+}
+
+fn servers(plan: &Plan) -> PodSpec {
+    let is_quickstart = plan.database.is_none();
+    let beside = |is_there: bool| is_there && is_quickstart;
+    PodSpec {
+        service_account_name: Some(names::agent(&plan.name)),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        init_containers: Some(vec![
+            containers::agent(plan),
+            containers::create(plan),
+            containers::harden(plan, "server"),
+        ]),
+        containers: std::iter::once(containers::server(plan))
+            .chain(beside(plan.has_scheduler).then(|| containers::scheduler(plan)))
+            .chain(beside(plan.has_dashboard).then(|| containers::dashboard(plan)))
+            .chain(is_quickstart.then(|| containers::load_balancer(plan)))
+            .collect(),
+        volumes: Some(volumes::volumes(plan)),
+        ..pod(plan)
+    }
+}
+
+/// What all pods have.
 fn pod(plan: &Plan) -> PodSpec {
     let pull_secrets: Vec<_> = plan
         .pull_secrets
@@ -58,10 +92,8 @@ fn pod(plan: &Plan) -> PodSpec {
         .map(|n| LocalObjectReference { name: n.clone() })
         .collect();
     PodSpec {
-        service_account_name: Some(names::agent(&plan.name)),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
-        termination_grace_period_seconds: Some(GRACE_SECONDS),
         image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
@@ -74,17 +106,6 @@ fn pod(plan: &Plan) -> PodSpec {
             }),
             ..PodSecurityContext::default()
         }),
-        init_containers: Some(vec![
-            containers::agent(plan),
-            containers::create(plan),
-            containers::harden(plan),
-        ]),
-        containers: std::iter::once(containers::server(plan))
-            .chain(plan.has_scheduler.then(|| containers::scheduler(plan)))
-            .chain(plan.has_dashboard.then(|| containers::dashboard(plan)))
-            .chain([containers::load_balancer(plan)])
-            .collect(),
-        volumes: Some(volumes::volumes(plan)),
         ..PodSpec::default()
     }
 }

@@ -9,10 +9,11 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::metadata;
+use crate::api::topology::Storage;
 use crate::cluster::plan::Plan;
 use crate::k8s::{labels, names};
 
-pub(super) fn claim(plan: &Plan) -> PersistentVolumeClaim {
+pub(super) fn claim(plan: &Plan, storage: &Storage) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: ObjectMeta {
             // As long as the volume: another key is noticed.
@@ -24,11 +25,11 @@ pub(super) fn claim(plan: &Plan) -> PersistentVolumeClaim {
         },
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".into()]),
-            storage_class_name: plan.storage.storage_class_name.clone(),
+            storage_class_name: storage.storage_class_name.clone(),
             resources: Some(VolumeResourceRequirements {
                 requests: Some(BTreeMap::from([(
                     "storage".into(),
-                    Quantity(plan.storage.size.clone()),
+                    Quantity(storage.size.clone()),
                 )])),
                 ..VolumeResourceRequirements::default()
             }),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Texts;
 use crate::cluster::gate::{Gate, Judged};
 use crate::cluster::inputs::{Inputs, Previous};
+use crate::cluster::servers::keepers_report;
 use crate::cluster::{put_back, shards};
 use crate::documents;
 use crate::exchange::{Index, IndexedFile, IndexedService, hash};
@@ -52,7 +53,10 @@ pub(super) fn index(
         }
     }
     channels::rotate(&mut indexed, services.iter().flat_map(|service| &service.claims));
-    jobs::note_made(&mut indexed, inputs.report.as_ref());
+    jobs::note_made(
+        &mut indexed,
+        keepers_report(&inputs.previous.index, &inputs.servers),
+    );
     shards::assign(cluster, &mut indexed, &inputs.previous.index);
     let index = Index::sealed(indexed);
     // The first one always exists.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::OpenApi;
 use crate::api::zato_service::BreakingChangePolicy;
+use crate::reconcile::child::JobState;
 use crate::reconcile::engine::Settings;
 use crate::service::source::Sourced;
 use rstest::rstest;
@@ -26,6 +27,7 @@ fn service(name: &str, file: &str, text: &str) -> Sourced {
         jobs: vec![],
         read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         secrets: BTreeMap::new(),
+        is_distributed: false,
     }
 }
 
@@ -44,16 +46,48 @@ pub(crate) fn inputs(services: &[(&str, &str)]) -> Inputs {
             .collect(),
         previous: Previous::default(),
         is_secret_labelled: true,
-        pod: None,
+        servers: vec![Server::of("demo", 0)],
         refusal: None,
         claim: None,
         stateful_set: None,
+        database: database::Found::default(),
+        components: BTreeSet::new(),
         documents: vec![],
-        report: None,
         kept: BTreeMap::new(),
         proven: std::collections::BTreeSet::new(),
         callables: BTreeMap::new(),
         startups: vec![],
+    }
+}
+
+/// A cluster of several servers, whose Job is where `job` says.
+pub(crate) fn distributed(servers: i32, job: Option<JobState>) -> Plan {
+    let spec = serde_json::json!({
+        "topology": "Distributed", "servers": {"replicas": servers}, "loadBalancer": {"replicas": 2},
+        "database": {"postgresql": {"host": "pg.db.svc", "database": "zato", "credentialsSecretRef": {"name": "pg"}}},
+    });
+    let mut inputs = inputs(&[("accounts", "x = 1\n")]);
+    let count = usize::try_from(servers.max(1)).unwrap();
+    inputs.servers = (0..count).map(|ordinal| Server::of("demo", ordinal)).collect();
+    let secret = serde_json::json!({
+        "metadata": {"name": "pg", "resourceVersion": "7"}, "data": {"username": "dQ==", "password": "cA=="},
+    });
+    let secret = database::DatabaseSecret::of(serde_json::from_value(secret).unwrap());
+    inputs.database = database::Found {
+        secret: Some(secret.into()),
+        job,
+        said: None,
+    };
+    plan(&cluster(spec), inputs).unwrap()
+}
+
+/// A Job that did its work.
+pub(crate) fn done() -> JobState {
+    JobState {
+        name: "demo-database-1".into(),
+        uid: "u".into(),
+        is_complete: true,
+        is_failed: false,
     }
 }
 
@@ -96,7 +130,8 @@ pub(crate) fn plan_reported(
         index: before.index.clone(),
         shards: before.shards.clone(),
     };
-    (inputs.report, inputs.kept) = (report, kept);
+    inputs.servers[0].report = report;
+    inputs.kept = kept;
     plan(&cluster(serde_json::json!({})), inputs).unwrap()
 }
 
@@ -339,7 +374,7 @@ fn the_document_of_a_cluster_is_of_what_is_loaded() {
     let planned = |report: Option<Report>| {
         let mut inputs = inputs(&services);
         inputs.services[1].openapi.tags = vec!["inner".into()];
-        inputs.report = report;
+        inputs.servers[0].report = report;
         plan(&cluster(serde_json::json!({})), inputs).unwrap()
     };
     let found = planned(Some(reported(&index, LoadState::Loaded)));
@@ -399,4 +434,100 @@ fn what_is_not_known_yet_stays(
     // What no server has is on its way, and no failure.
     let told = |name: &str| found.revisions[name].clone();
     assert_eq!((told("s"), told("new")), (None, of_new));
+}
+
+/// Nothing starts before the tables are there, and the first server starts alone until it serves.
+#[test]
+fn servers_start_one_after_another() {
+    let started = |plan: &Plan| plan.started();
+    assert_eq!(started(&distributed(3, None)), 0);
+    let mut plan = distributed(3, Some(done()));
+    assert_eq!(started(&plan), 1);
+    let set = |replicas: i32| {
+        let set = serde_json::json!({"status": {"observedGeneration": 1, "replicas": replicas}});
+        serde_json::from_value(set).ok()
+    };
+    plan.stateful_set = set(1);
+    plan.servers[0].report = Some(Report::default());
+    assert_eq!(started(&plan), 1);
+    plan.servers[0].report.as_mut().unwrap().phase = Phase::Serving;
+    assert_eq!(started(&plan), 3);
+    // All of them are in trouble: none is taken away for that.
+    plan.servers[0].report = None;
+    plan.stateful_set = set(3);
+    assert_eq!(started(&plan), 3);
+    // Servers that run are not stopped while a new Job looks at the database.
+    let database = plan.database.as_mut().unwrap();
+    (database.job, database.is_made) = (None, true);
+    assert_eq!(started(&plan), 3);
+    plan.replicas = 0;
+    assert_eq!(started(&plan), 0);
+}
+
+#[test]
+fn what_all_servers_share_is_one_servers_work() {
+    let plan = distributed(2, Some(done()));
+    assert_eq!(plan.index.keeper, "demo-server-0");
+    let servers: Vec<_> = plan.index.servers.iter().map(String::as_str).collect();
+    assert_eq!(servers, ["demo-server-0", "demo-server-1"]);
+    let alone = plan_of(&[]);
+    assert_eq!((alone.index.keeper.as_str(), alone.index.servers.len()), ("", 0));
+}
+
+/// One that does not work first, else the last one, and only while all others work.
+#[test]
+fn pods_of_an_older_template_go_one_by_one() {
+    let pod = |revision: &str, is_ready: bool| {
+        Some(PodState {
+            revision: revision.into(),
+            is_ready,
+            ..PodState::default()
+        })
+    };
+    let replaced = |pods: [Option<PodState>; 3]| {
+        let mut plan = distributed(3, Some(done()));
+        plan.stateful_set = stateful_set(4, 3);
+        for (server, pod) in plan.servers.iter_mut().zip(pods) {
+            server.pod = pod;
+        }
+        plan.replaced().map(|(server, _)| server.name.clone())
+    };
+    let name = |ordinal: usize| Some(format!("demo-server-{ordinal}"));
+    let (old, new) = (|ready| pod("old", ready), |ready| pod("new", ready));
+    for (pods, found) in [
+        ([new(true), new(true), new(true)], None),
+        ([old(true), old(true), old(true)], name(2)),
+        ([old(true), old(true), new(true)], name(1)),
+        ([old(true), old(true), new(false)], None),
+        ([old(true), old(false), old(true)], name(1)),
+        ([old(true), old(true), None], None),
+        ([old(true), new(true), new(true)], name(0)),
+    ] {
+        assert_eq!(replaced(pods.clone()), found, "{pods:?}");
+    }
+}
+
+fn stateful_set(replicas: i32, ready: i32) -> Option<StatefulSet> {
+    let set = serde_json::json!({
+        "metadata": {"generation": 1},
+        "status": {"observedGeneration": 1, "replicas": replicas, "readyReplicas": ready, "updateRevision": "new"},
+    });
+    serde_json::from_value(set).ok()
+}
+
+/// Another key than the one that was told with the tables, a Secret that is not there, or is of no use.
+#[test]
+fn what_is_wrong_with_the_way_into_the_database() {
+    let spec = |cluster: &mut ZatoCluster, fingerprint: Option<&str>| {
+        let status = serde_json::json!({"keyFingerprint": fingerprint});
+        cluster.status = serde_json::from_value(status).ok();
+    };
+    let database = serde_json::json!({"postgresql": {"host": "h", "database": "d", "credentialsSecretRef": {"name": "pg"}}});
+    let mut cluster = cluster(serde_json::json!({"topology": "Distributed", "database": database}));
+    let error = |cluster: &ZatoCluster| plan(cluster, inputs(&[])).unwrap_err();
+    assert!(matches!(error(&cluster), Error::DatabaseSecretNotFound { secret } if secret == "pg"));
+    spec(&mut cluster, Some("another"));
+    assert!(matches!(error(&cluster), Error::DatabaseKeyChanged { made_with, .. } if made_with == "another"));
+    spec(&mut cluster, Some("0123456789abcdef"));
+    assert!(matches!(error(&cluster), Error::DatabaseSecretNotFound { .. }));
 }

@@ -95,7 +95,11 @@ fn what_failed_gives_its_place_back() {
 }
 
 fn failed_of(plan: &Plan, report: &Report) -> Vec<(String, String)> {
-    let found = super::failed(&plan.index, Some(report));
+    let servers = [Server {
+        report: Some(report.clone()),
+        ..Server::of("demo", 0)
+    }];
+    let found = super::failed(&plan.index, &servers);
     found
         .map(|(name, _, good)| (name.to_owned(), good.to_owned()))
         .collect()
@@ -114,7 +118,7 @@ fn a_failure_counts_when_nothing_is_on_its_way() {
     assert_eq!(failed_of(&second, &other), []);
     let first = plan_of(&[("s", &code("a.one", "no_such_name"))]);
     assert_eq!(failed_of(&first, &report(&first, LoadState::Failed)), []);
-    assert_eq!(super::failed(&second.index, None).count(), 0);
+    assert_eq!(super::failed(&second.index, &[]).count(), 0);
 }
 
 /// What it failed for may be there by now.
@@ -171,7 +175,7 @@ fn planned(text: &str, before: Option<(&Plan, LoadState)>, change: impl FnOnce(&
     if let Some((before, state)) = before {
         inputs.previous.index = before.index.clone();
         inputs.previous.shards = before.shards.clone();
-        inputs.report = Some(report(before, state));
+        inputs.servers[0].report = Some(report(before, state));
         inputs.kept = kept(&code("a.one", ""));
     }
     change(&mut inputs.services[0]);

@@ -7,7 +7,7 @@ use crate::service::plan::Plan;
 
 /// Where one part is.
 pub enum State {
-    /// Every server that runs has it.
+    /// The servers that keep it have it.
     Active,
     /// A server does not have it yet.
     Pending,
@@ -32,14 +32,19 @@ impl State {
         (state.to_owned(), error)
     }
 
-    /// By what the servers that run report `of` it; reports of another revision say nothing. `failed`: the reason of an error.
+    /// By what the servers that keep it, and run, report `of` it; reports of another revision say nothing. `failed`: the reason of an error.
     pub fn on_servers<'a>(
         plan: &'a Plan,
         revision: Option<&String>,
         failed: Reason,
         of: impl Fn(&'a Report) -> Option<&'a PartReport>,
     ) -> Self {
-        let reports = plan.reports.iter().filter_map(|(_, report)| report.as_ref());
+        let keeps = |(pod, _): &&(String, _)| plan.keeper.is_empty() || *pod == plan.keeper;
+        let reports = plan
+            .reports
+            .iter()
+            .filter(keeps)
+            .filter_map(|(_, report)| report.as_ref());
         let running = reports.filter(|report| matches!(report.phase, Phase::Loading | Phase::Serving));
         let is_it = |found: &&PartReport| Some(&found.revision) == revision;
         let found: Vec<_> = running.map(|report| of(report).filter(is_it)).collect();

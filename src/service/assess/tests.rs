@@ -16,6 +16,7 @@ pub fn planned() -> Plan {
         cluster: ClusterState::Active,
         named: 1,
         reports: vec![],
+        keeper: String::new(),
         change: None,
         documents: Publication::default(),
         expected: std::collections::BTreeSet::new(),

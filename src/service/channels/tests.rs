@@ -32,7 +32,23 @@ fn service(name: &str, channels: &[(&str, Value)], secrets: &[(&str, Option<Call
         jobs: vec![],
         read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         secrets: secrets.iter().map(secret).collect(),
+        is_distributed: false,
     }
+}
+
+/// Each server opens the port for itself, and which of them has the right row is not known when it starts.
+#[test]
+fn a_distributed_cluster_has_no_web_sockets() {
+    let socket = json!({"service": "a.one", "path": "/feed", "port": 7001, "security": {"none": {}}});
+    let mut service = service("s", &[("feed", socket)], &[]);
+    let problem = |service: &Sourced| {
+        let found = claims(std::slice::from_ref(service), &Index::default());
+        found["s"][0].problem.clone()
+    };
+    assert_eq!(problem(&service), None);
+    service.is_distributed = true;
+    let told = problem(&service).unwrap().to_string();
+    assert!(told.contains("Quickstart"), "{told}");
 }
 
 fn rest(path: &str, methods: &[&str], security: Value) -> Value {

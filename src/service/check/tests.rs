@@ -17,6 +17,7 @@ pub(in crate::service) fn service(name: &str, files: &[(&str, &str)]) -> Sourced
         jobs: vec![],
         read: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         secrets: BTreeMap::new(),
+        is_distributed: false,
     }
 }
 

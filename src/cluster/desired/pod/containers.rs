@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, Probe,
+    Capabilities, Container, EnvVar, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, Probe,
     ResourceRequirements, SecurityContext, SleepAction, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::environment::{self, env, field, salt};
-use super::volumes;
-use crate::cluster::desired::{network, paths, ports};
+use super::{scripts, volumes};
+use crate::cluster::desired::{load_balancer, paths, ports};
 use crate::cluster::plan::Plan;
 use crate::cluster::startup::Startup;
+use crate::k8s::names;
 
 /// How long a server goes on serving while the load balancers forget it.
 pub(super) const PRE_STOP_SECONDS: i64 = 5;
@@ -79,13 +80,16 @@ fn drain() -> String {
 pub(super) fn agent(plan: &Plan) -> Container {
     let mut container = ours(plan, "agent", &["agent", "run"]);
     container.restart_policy = Some("Always".into());
-    container.env = Some(vec![
-        env("CLUSTER", &plan.name),
-        field("POD_NAME", "metadata.name"),
-        field("POD_UID", "metadata.uid"),
-        field("POD_NAMESPACE", "metadata.namespace"),
-        env("COMPONENTS", &components(plan)),
-    ]);
+    let scheduler = plan.database.iter().filter(|_| plan.has_scheduler).map(|_| {
+        let host = format!("{}.{}.svc", names::scheduler(&plan.name), plan.namespace);
+        env("SCHEDULER", &format!("{host}:{}", ports::SCHEDULER))
+    });
+    container.env = Some(
+        identity(plan, &components(plan))
+            .into_iter()
+            .chain(scheduler)
+            .collect(),
+    );
     container.startup_probe = Some(Probe {
         failure_threshold: Some(120),
         ..get("/prepared", ports::AGENT, 1)
@@ -101,7 +105,51 @@ pub(super) fn agent(plan: &Plan) -> Container {
     container
 }
 
+/// Who a container of ours is, and which database it has.
+fn identity(plan: &Plan, components: &str) -> Vec<EnvVar> {
+    let database = plan.database.iter().flat_map(|database| {
+        let address = &database.address;
+        [
+            env("DATABASE_HOST", &address.host),
+            env("DATABASE_PORT", &address.port.to_string()),
+            env("DATABASE_NAME", &address.database),
+            env("DATABASE_SCHEMA", &address.schema),
+        ]
+    });
+    let identity = [
+        env("CLUSTER", &plan.name),
+        field("POD_NAME", "metadata.name"),
+        field("POD_UID", "metadata.uid"),
+        field("POD_NAMESPACE", "metadata.namespace"),
+        env("COMPONENTS", components),
+    ];
+    identity.into_iter().chain(database).collect()
+}
+
+/// Writes what a component is created from, and ends.
+pub(super) fn prepare(plan: &Plan, component: &str) -> Container {
+    let mut container = ours(plan, "prepare", &["agent", "prepare"]);
+    container.env = Some(identity(plan, component));
+    container.volume_mounts = Some(vec![
+        volumes::credentials(),
+        volumes::database(),
+        volumes::create(),
+    ]);
+    container
+}
+
+/// Judges what the Job made, and closes what Zato leaves open.
+pub(super) fn database(plan: &Plan) -> Container {
+    let mut container = ours(plan, "database", &["agent", "database"]);
+    container.env = Some(identity(plan, "database"));
+    container.volume_mounts = Some(vec![volumes::credentials(), volumes::database()]);
+    container
+}
+
 fn components(plan: &Plan) -> String {
+    if plan.database.is_some() {
+        return "server".into();
+    }
     let scheduler = plan.has_scheduler.then_some("scheduler");
     let dashboard = plan.has_dashboard.then_some("dashboard");
     ["server"]
@@ -113,24 +161,44 @@ fn components(plan: &Plan) -> String {
 }
 
 pub(super) fn create(plan: &Plan) -> Container {
+    let is_quickstart = plan.database.is_none();
+    let script = if is_quickstart { CREATE } else { scripts::CREATE };
     let mut container = zato(
         plan,
         "create",
-        vec!["/bin/sh".into(), "-c".into(), CREATE.into()],
+        vec!["/bin/sh".into(), "-c".into(), script.into()],
         "128Mi",
     );
-    container.volume_mounts = Some(mounts(
-        "create",
-        [volumes::environment(), volumes::data(), volumes::create()],
-    ));
+    let shared = [volumes::environment(), volumes::create()];
+    container.volume_mounts = Some(with_data(plan, mounts("create", shared)));
     container
 }
 
+/// With the file of the database, if that is what the cluster has: in its place of before, else pods would be replaced.
+fn with_data(plan: &Plan, mut mounts: Vec<VolumeMount>) -> Vec<VolumeMount> {
+    if plan.storage.is_some() {
+        mounts.insert(1, volumes::data());
+    }
+    mounts
+}
+
 /// Checks what was created, puts the server's token in step with the database, closes what Zato leaves open.
-pub(super) fn harden(plan: &Plan) -> Container {
+pub(super) fn harden(plan: &Plan, component: &str) -> Container {
     let mut container = ours(plan, "harden", &["agent", "harden"]);
-    container.env = Some(vec![field("POD_NAME", "metadata.name"), salt(plan)]);
-    container.volume_mounts = Some(vec![volumes::environment(), volumes::data(), volumes::create()]);
+    let shared = [volumes::environment(), volumes::create()];
+    if plan.database.is_some() {
+        container.env = Some(
+            identity(plan, component)
+                .into_iter()
+                .chain([salt(plan)])
+                .collect(),
+        );
+        let secrets = [volumes::credentials(), volumes::database()];
+        container.volume_mounts = Some(shared.into_iter().chain(secrets).collect());
+    } else {
+        container.env = Some(vec![field("POD_NAME", "metadata.name"), salt(plan)]);
+        container.volume_mounts = Some(with_data(plan, shared.into()));
+    }
     container
 }
 
@@ -146,11 +214,11 @@ pub(super) fn server(plan: &Plan) -> Container {
         "server",
         [
             volumes::environment(),
-            volumes::data(),
             volumes::hot(),
             volumes::read_only(volumes::packages()),
         ],
     );
+    let mounts = with_data(plan, mounts);
     let callables = volumes::callables(plan, true);
     container.volume_mounts = Some(mounts.into_iter().chain(callables).collect());
     // The agent answers: it knows when the code is loaded. The kubelet asks anew at each start of the server.
@@ -202,7 +270,7 @@ fn component(plan: &Plan, name: &str, module: &str, memory: &str, probe: Probe) 
     let command = vec![PYTHON.into(), "-c".into(), with_sigterm(module), OPTIONS.into()];
     let mut container = zato(plan, name, command, memory);
     container.working_dir = Some(format!("{}/{name}", paths::ENVIRONMENT));
-    container.volume_mounts = Some(mounts(name, [volumes::environment(), volumes::data()]));
+    container.volume_mounts = Some(with_data(plan, mounts(name, [volumes::environment()])));
     container.startup_probe = Some(Probe {
         failure_threshold: Some(120),
         ..probe.clone()
@@ -217,8 +285,12 @@ fn component(plan: &Plan, name: &str, module: &str, memory: &str, probe: Probe) 
 }
 
 pub(super) fn load_balancer(plan: &Plan) -> Container {
-    let file = format!("{}/{}", paths::LOAD_BALANCER, network::CONFIGURATION_FILE);
-    let command = ["haproxy", "-W", "-db", "-f", &file].map(Into::into).to_vec();
+    let file = format!("{}/{}", paths::LOAD_BALANCER, load_balancer::CONFIGURATION_FILE);
+    let beside = || ["haproxy", "-W", "-db", "-f", &file].map(Into::into).to_vec();
+    let command = match plan.database {
+        Some(_) => vec!["/bin/sh".into(), "-c".into(), load_balancer::start(plan, &file)],
+        None => beside(),
+    };
     let mut container = zato(plan, "load-balancer", command, "16Mi");
     container.volume_mounts = Some(mounts("load-balancer", [volumes::load_balancer()]));
     container.lifecycle = Some(Lifecycle {

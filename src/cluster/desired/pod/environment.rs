@@ -25,7 +25,7 @@ pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
             "main_gunicorn_graceful_timeout",
             &GRACEFUL_TIMEOUT_SECONDS.to_string(),
         ),
-        setting("preferred_address_address", "127.0.0.1"),
+        setting("preferred_address_address", &address(plan)),
         setting("misc_return_tracebacks", "False"),
         // pubapi may call services of users only; any name that is no channel does it.
         setting("misc_service_invoker_allow_internal", "none"),
@@ -39,6 +39,14 @@ pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
     });
     let of_user = plan.variables.iter().map(|(name, value)| env(name, value));
     ours.into_iter().chain(startup).chain(of_user).collect()
+}
+
+/// Where the other servers find this one.
+fn address(plan: &Plan) -> String {
+    match plan.database {
+        Some(_) => format!("$(POD_NAME).{}.{}.svc", names::server(&plan.name), plan.namespace),
+        None => "127.0.0.1".into(),
+    }
 }
 
 pub(super) fn env(name: &str, value: &str) -> EnvVar {

@@ -19,15 +19,8 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const SECRET_MODE: i32 = 0o440;
 
 pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
+    let data = plan.storage.iter().map(|_| claim(plan));
     let volumes = vec![
-        Volume {
-            name: "data".into(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: names::data(&plan.name),
-                ..PersistentVolumeClaimVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
         empty("environment", None),
         empty("create", Some("Memory")),
         empty("hot", None),
@@ -35,9 +28,8 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
         empty("tmp", None),
         secret("credentials", names::credentials(&plan.name)),
         secret("index", names::agent(&plan.name)),
-        config_map("load-balancer", names::load_balancer(&plan.name), None),
-        token(),
     ];
+    let beside = plan.database.is_none().then(|| configuration(plan));
     // All that there can ever be: another one must not change the pod.
     let shards = names::shards(&plan.name).enumerate();
     let shards = shards.map(|(shard, name)| config_map(&format!("code-{shard}"), name, Some(true)));
@@ -45,7 +37,50 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Volume> {
         .startup
         .iter()
         .flat_map(|found| [startup(plan, found), empty("startup-state", None)]);
-    volumes.into_iter().chain(shards).chain(startup).collect()
+    data.chain(volumes)
+        .chain(beside)
+        .chain([token()])
+        .chain(user(plan))
+        .chain(shards)
+        .chain(startup)
+        .collect()
+}
+
+/// Of a component in a pod of its own.
+pub(super) fn of_component(plan: &Plan) -> Vec<Volume> {
+    let volumes = [
+        empty("environment", None),
+        empty("create", Some("Memory")),
+        empty("tmp", None),
+        secret("credentials", names::credentials(&plan.name)),
+    ];
+    volumes.into_iter().chain(user(plan)).collect()
+}
+
+/// Of a load balancer in a pod of its own.
+pub(super) fn of_load_balancer(plan: &Plan) -> Vec<Volume> {
+    vec![empty("tmp", None), configuration(plan)]
+}
+
+fn claim(plan: &Plan) -> Volume {
+    Volume {
+        name: "data".into(),
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: names::data(&plan.name),
+            ..PersistentVolumeClaimVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn configuration(plan: &Plan) -> Volume {
+    config_map("load-balancer", names::load_balancer(&plan.name), None)
+}
+
+/// The user of the database, if that is not a file.
+fn user(plan: &Plan) -> Option<Volume> {
+    let reference = &plan.database.as_ref()?.address.credentials_secret_ref;
+    Some(secret("database", reference.name.clone()))
 }
 
 /// The wrapper alone is where Python looks first: no module of a user may hide one of Python's or of Zato's.
@@ -120,6 +155,10 @@ pub(super) fn credentials() -> VolumeMount {
     read_only(mount("credentials", paths::CREDENTIALS))
 }
 
+pub(super) fn database() -> VolumeMount {
+    read_only(mount("database", paths::DATABASE))
+}
+
 /// What only the agent sees.
 pub(super) fn agent(plan: &Plan) -> Vec<VolumeMount> {
     let shard = |(shard, name)| mount(&format!("code-{shard}"), &format!("{}/{name}", paths::CODE));
@@ -128,6 +167,7 @@ pub(super) fn agent(plan: &Plan) -> Vec<VolumeMount> {
     let inputs = inputs.into_iter().chain(shards).map(read_only);
     inputs
         .chain([credentials()])
+        .chain(plan.database.iter().map(|_| database()))
         .chain(callables(plan, false))
         .collect()
 }

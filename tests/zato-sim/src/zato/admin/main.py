@@ -81,10 +81,10 @@ class Dashboard(ThreadingHTTPServer):
 
     def __init__(self, settings):
         super().__init__((settings['host'], settings['port']), Handler)
-        self.odb = odb.SqliteOdb(settings['DATABASE_NAME'])
+        self.odb = odb.from_dashboard(settings)
 
     def is_user(self, username, password):
-        row = self.odb.row('select password from auth_user where username=? and is_active=1', username)
+        row = self.odb.row('select password from auth_user where username=? and is_active', username)
         return bool(row) and crypto.verify_password(password, row.password)
 
     def new_session(self):
@@ -95,7 +95,7 @@ class Dashboard(ThreadingHTTPServer):
 
     def has_session(self, key):
         return bool(key) and bool(self.odb.row(
-            "select 1 as found from django_session where session_key=? and expire_date > datetime('now')", key))
+            'select 1 as found from django_session where session_key=? and expire_date > ?', key, odb.now()))
 
 
 def main():

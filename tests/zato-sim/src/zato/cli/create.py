@@ -1,7 +1,6 @@
 """The `create` commands. Each takes its arguments as attributes and returns the exit code."""
 
 import os
-import sqlite3
 
 from zato.cli import files
 from zato.cli.prompt import password_of
@@ -22,10 +21,12 @@ def secret_key(_arguments):
 def odb_(arguments):
     """Fails when the tables are there, with --skip-if-exists as well."""
     password_of(arguments, 'odb_password')
-    database = odb.from_path(arguments.odb_type, arguments.sqlite_path or arguments.odb_db_name)
-    with database.transaction(create=True) as connection:
-        for statement in odb_schema.CLUSTER_TABLES + odb_schema.SSO_TABLES:
-            connection.execute(statement)
+    database = odb.from_arguments_of_odb(arguments)
+    if database.has_table('install_state'):
+        # Only alembic gives it the row with the version that the message would tell.
+        raise LookupError('No row was found for one()')
+    database.create(odb_schema.SEQUENCES.values(),
+                    odb_schema.CLUSTER_TABLES + odb_schema.SSO_TABLES + odb_schema.UNUSED_TABLES)
     print('OK')
     return OK
 
@@ -42,8 +43,8 @@ def cluster(arguments):
     password = option(arguments, 'admin_invoke_password') or crypto.encrypt_password(key, crypto.random_password())
     with database.transaction() as connection:
         cluster_id = odb_rows.add_cluster(
-            connection, arguments.cluster_name, option(arguments, 'lb_host') or '127.0.0.1',
-            int(option(arguments, 'lb_port') or 11223), int(option(arguments, 'lb_agent_port') or 20151), database.path)
+            connection, database, arguments.cluster_name, option(arguments, 'lb_host') or '127.0.0.1',
+            int(option(arguments, 'lb_port') or 11223), int(option(arguments, 'lb_agent_port') or 20151))
         definition_ids = odb_rows.add_definitions(connection, cluster_id, key, password)
         odb_rows.add_channels(connection, cluster_id, definition_ids)
         odb_rows.add_caches(connection, cluster_id)
@@ -64,21 +65,21 @@ def server(arguments):
         print('Cluster `%s` does not exist' % arguments.cluster_name)
         return NO_SUCH_CLUSTER
     # The directory is written first: it stays complete if the name turns out to be taken.
-    token = files.write_server(path, server_settings(arguments, database.path, odb_password))
+    token = files.write_server(path, server_settings(arguments, database, odb_password))
     try:
         with database.transaction() as connection:
             odb.insert(connection, 'server', name=arguments.server_name, token=token, last_join_status='accepted',
                        last_join_mod_date=odb.now(), last_join_mod_by='zato-sim', cluster_id=cluster_row.id)
-    except sqlite3.IntegrityError:
+    except odb.IntegrityError:
         print('Server `%s` already exists' % arguments.server_name)
         return SERVER_NAME_EXISTS
     print('OK')
     return OK
 
 
-def server_settings(arguments, odb_path, odb_password):
+def server_settings(arguments, database, odb_password):
     return Bunch(
-        odb_path=odb_path, odb_password=odb_password, cluster_name=arguments.cluster_name,
+        odb=database, odb_password=odb_password, cluster_name=arguments.cluster_name,
         server_name=arguments.server_name, workers=option(arguments, 'threads') or 1,
         http_port=option(arguments, 'http_port') or 17010, ipc_port_start=option(arguments, 'ipc_port_start') or 17050,
         key=option(arguments, 'secret_key') or crypto.new_key(),
@@ -101,7 +102,7 @@ def scheduler(arguments):
         print('Cluster `%s` does not exist' % arguments.cluster_name)
         return NO_SUCH_CLUSTER
     files.write_scheduler(path, Bunch(
-        cluster_id=cluster_row.id, odb_path=database.path, key=option(arguments, 'secret_key') or crypto.new_key(),
+        cluster_id=cluster_row.id, odb=database, odb_password=arguments.odb_password, key=option(arguments, 'secret_key') or crypto.new_key(),
         bind_host=option(arguments, 'bind_host') or '0.0.0.0', bind_port=option(arguments, 'bind_port') or 31530, server_address=arguments.server_address_for_scheduler,
         server_username=arguments.server_api_client_for_scheduler_username,
         server_password=arguments.server_api_client_for_scheduler_password,
@@ -121,14 +122,13 @@ def web_admin(arguments):
     if not files.is_empty(path):
         print('Directory %s is not empty' % path)
         return NOT_EMPTY
+    database.create((), odb_schema.DASHBOARD_TABLES)
     with database.transaction() as connection:
-        for statement in odb_schema.DASHBOARD_TABLES:
-            connection.execute(statement)
         if not connection.execute("select 1 from auth_user where username='admin'").fetchone():
             odb.insert(connection, 'auth_user', username='admin', is_superuser=True, is_staff=True, is_active=True,
                        password=crypto.hash_password(crypto.random_password()), first_name='', last_name='',
                        email='admin@invalid.example.com', date_joined=odb.now())
-    files.write_web_admin(path, database.path, crypto.new_key(), admin_invoke_password)
+    files.write_web_admin(path, database, arguments.odb_password, crypto.new_key(), admin_invoke_password)
     print('OK')
     return OK
 

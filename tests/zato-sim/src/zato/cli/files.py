@@ -66,11 +66,12 @@ def write_scheduler(path, settings):
     component.write_info(path, 'SCHEDULER')
 
 
-def write_web_admin(path, odb_path, key, admin_invoke_password):
+def write_web_admin(path, database, odb_password, key, admin_invoke_password):
     prepare(path)
     write_json(path, 'web-admin.conf', {
-        'host': '0.0.0.0', 'port': 8183, 'DATABASE_ENGINE': 'django.db.backends.sqlite3', 'DATABASE_NAME': odb_path,
-        'zato_secret_key': key, 'ADMIN_INVOKE_NAME': 'admin.invoke', 'ADMIN_INVOKE_PASSWORD': admin_invoke_password,
+        'host': '0.0.0.0', 'port': 8183, 'db_type': database.kind, 'DATABASE_NAME': database.db_name,
+        'DATABASE_USER': database.username, 'DATABASE_PASSWORD': crypto.encrypt(key, odb_password or ''),
+        'DATABASE_HOST': database.host, 'DATABASE_PORT': database.port, 'zato_secret_key': key, 'ADMIN_INVOKE_NAME': 'admin.invoke', 'ADMIN_INVOKE_PASSWORD': admin_invoke_password,
         'ADMIN_INVOKE_PATH': '/zato/admin/invoke', 'TIME_ZONE': 'America/New_York'})
     component.write_info(path, 'WEB_ADMIN')
 

@@ -12,11 +12,11 @@ token=zato+secret://zato.server_conf.main.token
 debugger_enabled=False
 
 [odb]
-engine=sqlite
-host=
-port=
-username=
-db_name={odb_path}
+engine={odb.engine}
+host={odb.host}
+port={odb.port}
+username={odb.username}
+db_name={odb.db_name}
 password=zato+secret://zato.server_conf.odb.password
 pool_size=60
 extra=echo=False
@@ -184,8 +184,12 @@ server_prefer_odb_config=False
 initial_sleep_time=0.1
 
 [odb]
-engine=sqlite
-db_name={odb_path}
+engine={odb.engine}
+db_name={odb.db_name}
+host={odb.host}
+port={odb.port}
+username={odb.username}
+password={odb_password}
 
 [secret_keys]
 key1={key}

@@ -54,8 +54,9 @@ ROLE_CHANNELS = {'admin.ide-deploy.create': 'ide_publisher'}
 CACHES = (('default', True), ('zato.bearer.token', False))
 
 
-def add_cluster(connection, name, lb_host, lb_port, lb_agent_port, odb_path):
-    return insert(connection, 'cluster', name=name, odb_type='sqlite', odb_db_name=odb_path,
+def add_cluster(connection, database, name, lb_host, lb_port, lb_agent_port):
+    return insert(connection, 'cluster', name=name, odb_type=database.kind, odb_host=database.host or None,
+                  odb_port=database.port or None, odb_user=database.username or None, odb_db_name=database.db_name,
                   broker_host='broker-host-unused', broker_port=998877, lb_host=lb_host, lb_port=lb_port,
                   lb_agent_port=lb_agent_port)
 

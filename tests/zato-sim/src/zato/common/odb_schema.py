@@ -1,4 +1,5 @@
-"""The tables of the ODB: those that the commands, the servers and the dashboard use here, with their real columns."""
+"""The tables of the ODB: those that the commands, the servers and the dashboard use here, with their real columns; of the
+others there is the name alone. Written as SQLite has it; PostgreSQL has the names of some types otherwise."""
 
 CLUSTER_TABLES = (
     """create table install_state (
@@ -88,6 +89,19 @@ CLUSTER_TABLES = (
     job_id INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE)""",
 )
 
+# Tables that nothing uses here.
+UNUSED_NAMES = """
+    alembic_version aws_s3 cache_memcached channel_amqp channel_stomp channel_wmq channel_zmq conn_def_amqp
+    conn_def_cassandra conn_def_wmq deployment_package deployment_status email_imap email_smtp generic_conn
+    generic_conn_client generic_conn_def generic_conn_def_sec generic_conn_sec generic_object kv_data msg_json_pointer
+    msg_ns msg_xpath notif notif_os_swift notif_sql os_swift out_amqp out_ftp out_odoo out_sap out_stomp out_wmq out_zmq
+    pubsub_channel pubsub_endp_msg_q_inter pubsub_endp_msg_queue pubsub_endp_topic pubsub_endpoint pubsub_message
+    pubsub_sub pubsub_topic query_cassandra rate_limit_state rbac_client_role rbac_perm rbac_role rbac_role_perm
+    search_es search_solr sec_aws sec_jwt sec_multi sec_ntlm sec_oauth sec_openstack sec_tls_ca_cert sec_tls_channel
+    sec_tls_key_cert sec_vault_conn sec_wss_def sec_xpath sms_twilio sql_pool web_socket_cli_ps_keys web_socket_client
+    web_socket_sub"""
+UNUSED_TABLES = tuple('create table %s (id INTEGER PRIMARY KEY)' % name for name in UNUSED_NAMES.split())
+
 SSO_TABLES = (
     """create table zato_sso_user (
     id INTEGER PRIMARY KEY, user_id VARCHAR(191) NOT NULL, is_active BOOLEAN NOT NULL, is_internal BOOLEAN NOT NULL,
@@ -168,3 +182,12 @@ DASHBOARD_TABLES = (
     """create table if not exists django_session (
     session_key VARCHAR(40) PRIMARY KEY, session_data TEXT NOT NULL, expire_date DATETIME NOT NULL)""",
 )
+
+# PostgreSQL: where ids come from. No column has one of these for its default, so that whoever writes rows has to count on.
+SEQUENCES = {
+    'install_state': 'install_state_seq', 'cluster': 'cluster_id_seq', 'server': 'server_id_seq', 'sec_base': 'sec_base_seq',
+    'service': 'service_id_seq', 'http_soap': 'http_soap_seq', 'channel_web_socket': 'web_socket_chan_seq',
+    'cache': 'cache_builtin_seq', 'job': 'job_id_seq', 'job_interval_based': 'job_intrvl_seq',
+    'job_cron_style': 'job_cron_seq', 'zato_sso_user': 'zato_sso_user_id_seq', 'zato_sso_group': 'zato_sso_group_id_seq',
+    'zato_sso_user_group': 'zato_sso_ug_seq', 'zato_sso_session': 'zato_sso_sid_seq', 'zato_sso_attr': 'zato_sso_attr_seq',
+    'zato_sso_linked_auth': 'zato_sso_linked_auth_seq', 'zato_sso_password_reset': 'zato_sso_flow_prt_seq'}

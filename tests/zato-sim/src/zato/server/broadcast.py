@@ -51,7 +51,12 @@ class Broadcast:
     def send_changes(self):
         """Apart from the changes here: a server that is gone may take its time."""
         while True:
-            self.send(self.sent.get())
+            message = self.sent.get()
+            try:
+                self.send(message)
+            except Exception:
+                # Where the others are the database knows, which may be gone.
+                error_logger.exception('Could not send broker message: `%s`', message['action'])
 
     def send(self, message):
         self.send_to_workers(message)

@@ -70,8 +70,16 @@ class Observer(threading.Thread):
             current = snapshot(self.directory)
             for path, status in current.items():
                 if self.baseline.get(path) != status:
-                    self.on_change(path)
+                    self.tell(path)
             self.baseline = current
+
+
+    def tell(self, path):
+        """What fails, because the database is gone for instance, does not end the observer."""
+        try:
+            self.on_change(path)
+        except Exception:
+            observer_logger.exception('Could not handle `%s`', path)
 
 
 class HotDeploy:
@@ -101,6 +109,18 @@ class HotDeploy:
                 loaded = self.store.load_file(path)
                 services += loaded.services if loaded else []
         return services
+
+    def fetch_missing(self):
+        """What was deployed on other servers while this one was down or not there yet. Modules that seem to import it are
+        touched here as well, but what cannot be touched keeps the server from starting: a defect of the real thing. At the
+        next start the files are there, and nothing is fetched."""
+        missing = self.store.missing()
+        if missing:
+            logger.info('Found extra services to deploy: %s', ', '.join(sorted(row.name for row in missing.values())))
+        for name, row in missing.items():
+            path = self.write_current(name, row.source)
+            if self.load(path):
+                self.touch_importers(path, None, must_work=True)
 
     def observe(self):
         if SNAPSHOTS_VARIABLE not in os.environ:
@@ -163,7 +183,7 @@ class HotDeploy:
             else:
                 self.store.load_file(path)
 
-    def touch_importers(self, path, previous):
+    def touch_importers(self, path, previous, must_work=False):
         """Sets the times of every module that seems to import this one, so that it is loaded again. The test is plain
         text: some line holds `import` and the module's name. It hits files of the installation as well, which is
         harmless where they cannot be written. A file that was only touched itself touches no other."""
@@ -179,6 +199,8 @@ class HotDeploy:
                     Path(other).touch()
             except OSError as error:
                 logger.error('%s: %s: `%s`', type(error).__name__, error.strerror, other)
+                if must_work:
+                    raise
 
 
 def seems_to_import(path, name):

@@ -2,8 +2,6 @@
 
 Nothing is kept in memory: rows that somebody else writes count at once."""
 
-import sqlite3
-
 from zato.common import config
 from zato.common.exception import BadRequest
 from zato.common.sso import codes, totp, values
@@ -11,7 +9,7 @@ from zato.common.sso.codes import Refused
 from zato.common.sso.sessions import Sessions
 from zato.common.sso.users import APPROVED, CONFIRMED, Users
 from zato.server.service import Service
-from zato.server.service.internal import IntegrityError
+from zato.server.service.internal import constraints
 
 # What accounts can be linked to.
 LINKED_TYPES = ('zato.basic_auth', 'zato.jwt')
@@ -42,10 +40,8 @@ class SSO:
             self.users.set_password(user.user_id, given.new_password)
         elif self.is_about_to_expire(user):
             warning = codes.PASSWORD_ABOUT_TO_EXPIRE
-        try:
+        with constraints():
             session = self.sessions.begin(user, remote_addr, user_agent)
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError('(sqlite3.IntegrityError) %s' % error) from None
         return warning, self.sessions.token_of(session['ust'])
 
     def admitted(self, given):

@@ -90,17 +90,28 @@ class Store:
         return found
 
     def record(self, services):
-        """Writes the rows of what was just loaded."""
-        with self.server.odb.transaction() as connection:
-            for info in services:
-                self.record_one(connection, info)
+        """Writes the rows of what was just loaded. Another server may write those of the same services at this moment."""
+        for is_last in (False, True):
+            try:
+                with self.server.odb.transaction() as connection:
+                    self.record_all(connection, services)
+                return
+            except odb_module.IntegrityError:
+                if is_last:
+                    raise
+
+    def record_all(self, connection, services):
+        """In one order on all servers: they wait for one another."""
+        for info in sorted(services, key=lambda item: item.name):
+            self.record_one(connection, info)
 
     def record_one(self, connection, info):
-        row = connection.execute('select id from service where name=? and cluster_id=?',
+        row = connection.execute('select id, impl_name from service where name=? and cluster_id=?',
                                  (info.name, self.server.cluster_id)).fetchone()
         if row:
             service_id = row.id
-            connection.execute('update service set impl_name=? where id=?', (info.impl_name, service_id))
+            if row.impl_name != info.impl_name:
+                connection.execute('update service set impl_name=? where id=?', (info.impl_name, service_id))
         else:
             # Internal services are no exception: only those that `create cluster` knows have is_internal set.
             service_id = odb_module.insert(connection, 'service', name=info.name, is_active=True, is_internal=False,
@@ -117,13 +128,29 @@ class Store:
                           source_path=info.path, source_hash=hashlib.sha256(source).hexdigest(),
                           source_hash_method='SHA-256', server_id=self.server.id, service_id=service_id)
 
+    def missing(self):
+        """Path and source of what other servers deployed and this one does not have, by file name. Asked is whether another
+        server is said to run, which one that was stopped is, too; taken is what any server has."""
+        odb = self.server.odb
+        if not odb.row("select 1 from server where cluster_id=? and id != ? and up_status='running'", self.server.cluster_id,
+                       self.server.id):
+            return {}
+        rows = odb.rows("""select s.name, d.source_path, d.source from deployed_service d join service s on s.id = d.service_id
+            join server v on v.id = d.server_id where s.cluster_id=? and not s.is_internal order by d.server_id, s.name""",
+                        self.server.cluster_id)
+        found = {}
+        for row in rows:
+            if row.name not in self:
+                found.setdefault(os.path.basename(row.source_path), row)
+        return found
+
     def record_boot(self, services):
-        """At boot this server's rows are written anew; services that no server has any longer lose their row."""
+        """At boot this server's rows are written anew; services that no server has any longer lose their row. Of two servers
+        that boot at once with new services one fails: a defect of the real thing."""
         with self.server.odb.transaction() as connection:
             connection.execute('delete from deployed_service where server_id=?', (self.server.id,))
-            for info in services:
-                self.record_one(connection, info)
-            delete_services(connection, """select id from service where is_internal = 0 and id not in
+            self.record_all(connection, services)
+            delete_services(connection, """select id from service where not is_internal and id not in
                 (select service_id from deployed_service)""")
 
 

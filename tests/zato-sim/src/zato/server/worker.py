@@ -64,6 +64,7 @@ class Server:
         self.cache.load()
         services = self.store.load_internal() + self.hot_deploy.boot(self.is_first_start)
         self.store.record_boot(services)
+        self.hot_deploy.fetch_missing()
         self.channels.load()
         self.sso.load()
         self.web_sockets.load()
@@ -78,7 +79,7 @@ class Server:
         preferred = self.config.preferred_address.get('address') or (host if host != '0.0.0.0' else own_address())
         self.odb.execute(
             "update server set up_status='running', up_mod_date=?, bind_host=?, bind_port=?, preferred_address=?, "
-            "crypto_use_tls=0, host=? where id=?", odb.now(), host, port, preferred, socket.gethostname(), self.id)
+            "crypto_use_tls=false, host=? where id=?", odb.now(), host, port, preferred, socket.gethostname(), self.id)
 
     def invoke(self, name, payload=None):
         """For startup callables: the answer of a service, the element around it included."""

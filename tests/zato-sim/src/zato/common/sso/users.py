@@ -1,5 +1,5 @@
 """Rows of zato_sso_user. Passwords, e-mails and what belongs to one-time codes are Fernet tokens of key1; SQLite keeps them
-as BLOBs, because bytes are what is written."""
+as BLOBs, because bytes are what is written, and PostgreSQL as what its bytea_output makes of them."""
 
 from cryptography.fernet import Fernet
 
@@ -43,7 +43,12 @@ class Users:
             raise Refused(codes.PASSWORD_KNOWN)
 
     def is_password(self, user, password):
-        return hashes.matches(password or '', self.open(user.password))
+        return hashes.matches(password or '', self.hash_of(user.password))
+
+    def hash_of(self, stored):
+        """What PostgreSQL makes of bytes where nobody told it otherwise is no token, and no hash either: the error is that of
+        the hash."""
+        return stored if isinstance(stored, str) and stored.startswith('\\x') else self.open(stored)
 
     def password_columns(self, password, now):
         hashed = hashes.make(password, int(self.settings.hash_secret.rounds))

@@ -1,8 +1,8 @@
 """The internal services: those that commands, the dashboard and other servers call."""
 
-import sqlite3
 from contextlib import contextmanager
 
+from zato.common import odb
 from zato.server.service import Service
 
 # How the names of internal services begin.
@@ -20,8 +20,13 @@ class IntegrityError(Exception):
     pass
 
 
+class ProgrammingError(Exception):
+    pass
+
+
 # The last line of a traceback has the full names of the real ones.
-NoResultFound.__module__, IntegrityError.__module__ = 'sqlalchemy.orm.exc', 'sqlalchemy.exc'
+NoResultFound.__module__ = 'sqlalchemy.orm.exc'
+IntegrityError.__module__ = ProgrammingError.__module__ = 'sqlalchemy.exc'
 
 
 @contextmanager
@@ -29,9 +34,9 @@ def constraints():
     """Around changes that the database may refuse."""
     try:
         yield
-    except sqlite3.IntegrityError as error:
-        raise IntegrityError('(sqlite3.IntegrityError) %s\n(Background on this error at: http://sqlalche.me/e/13/gkpj)'
-                             % error) from None
+    except odb.StatementError as error:
+        class_, code = (IntegrityError, 'gkpj') if isinstance(error, odb.IntegrityError) else (ProgrammingError, 'f405')
+        raise class_('%s\n(Background on this error at: http://sqlalche.me/e/13/%s)' % (error, code)) from None
 
 
 class AdminService(Service):

@@ -43,7 +43,7 @@ class Create(AdminService):
     @staticmethod
     def insert(connection, given):
         if given.is_default:
-            connection.execute('update cache set is_default=0')
+            connection.execute('update cache set is_default=false')
         cache_id = odb.insert(connection, 'cache', name=given.name, is_active=given.is_active, is_default=given.is_default,
                               cache_type=TYPE, opaque1='{}', cluster_id=given.cluster_id)
         odb.insert(connection, 'cache_builtin', cache_id=cache_id, max_size=given.max_size,

@@ -25,13 +25,15 @@ class GetList(AdminService):
 
 
 class GetByName(AdminService):
-    """Works on SQLite, and only there."""
+    """Works on SQLite, and only there: a defect of the real thing."""
     name = 'zato.service.get-by-name'
     element = 'zato_service_get_by_name_response'
     input = 'cluster_id', 'name'
 
     def handle(self):
         given = self.request.input
+        if self.server.odb.kind == 'postgresql':
+            raise TypeError("'NoneType' object is not iterable")
         self.answer(as_listed(self.one('select * from service where cluster_id=? and name=?', given.cluster_id, given.name)))
 
 

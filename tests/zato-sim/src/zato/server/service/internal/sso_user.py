@@ -30,6 +30,10 @@ def told(row, names):
     return out
 
 
+def as_text(stored):
+    return stored.decode() if isinstance(stored, bytes) else stored
+
+
 class Login(SSOService):
     name = 'zato.sso.user.login'
     required = ('current_app', 'password', 'username')
@@ -79,7 +83,7 @@ class User(SSOService):
             given.get('username'), given.get('password'), caller.owner_id, config.is_true(given.get('auto_approve')),
             rate_limit_type='EXACT', sign_up_confirm_token=values.new_token(), **columns)
         email = {'email': given.email} if given.get('email') else {}
-        return dict(told(user, STATE), totp_label=user.totp_label.decode(), **email)
+        return dict(told(user, STATE), totp_label=as_text(user.totp_label), **email)
 
     def on_PATCH(self, given):
         caller = self.caller(given.ust)

@@ -1,0 +1,71 @@
+//! Pure: what a user sees of the database of a Distributed cluster, and of the pods beside its servers.
+
+use std::str::FromStr;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::Judged;
+use crate::api::conditions::{ConditionType, Reason};
+use crate::cluster::plan::Plan;
+use crate::exchange::database::Cause;
+
+/// Whether Zato's tables are in the database; none: it is a file. While a new Job has said nothing yet, what the last one said
+/// stays.
+pub fn judged(plan: &Plan, old: &[Condition]) -> Option<Judged> {
+    let database = plan.database.as_ref()?;
+    if database.job.as_ref().is_some_and(|job| job.is_complete) {
+        let name = &database.address.database;
+        let host = &database.address.host;
+        let message = format!("Zato's tables are in database {name} on {host}");
+        return Some((true, Reason::DatabaseMade, message));
+    }
+    if let Some(words) = &database.said {
+        return Some(told(words));
+    }
+    let kind = ConditionType::DatabaseReady.to_string();
+    let mut old = old.iter().filter(|condition| condition.type_ == kind);
+    let reason = |condition: &Condition| {
+        let mut all = Reason::ALL
+            .iter()
+            .filter(|reason| **reason != Reason::DatabasePending);
+        all.find(|reason| reason.to_string() == condition.reason).copied()
+    };
+    if let Some((condition, reason)) = old.find_map(|condition| Some((condition, reason(condition)?))) {
+        return Some((condition.status == "True", reason, condition.message.clone()));
+    }
+    let message = "the database is being looked at, and Zato's tables are made where there are none";
+    Some((false, Reason::DatabasePending, message.into()))
+}
+
+/// What an agent said at its end: a cause in one word, then what it means.
+fn told(words: &str) -> Judged {
+    let (cause, message) = words.split_once(": ").unwrap_or(("", words));
+    let reason = match Cause::from_str(cause) {
+        Ok(Cause::DatabaseUnreachable) => Reason::DatabaseUnreachable,
+        Ok(Cause::DatabaseRefused) => Reason::DatabaseRefused,
+        Ok(Cause::DatabaseForeign) => Reason::DatabaseForeign,
+        Ok(Cause::KeyChanged) => Reason::KeyChanged,
+        Ok(Cause::CredentialsInvalid) => Reason::CredentialsInvalid,
+        Ok(Cause::CreationFailed) => Reason::CreationFailed,
+        Err(_) => return (false, Reason::CreationFailed, words.to_owned()),
+    };
+    (false, reason, message.to_owned())
+}
+
+/// What keeps a Distributed cluster from being ready beside its servers; none: nothing, or it is Quickstart.
+pub fn waits(plan: &Plan) -> Option<Judged> {
+    plan.database.as_ref()?;
+    let wanted = [
+        (plan.has_scheduler, "scheduler"),
+        (plan.has_dashboard, "dashboard"),
+        (true, "load balancer"),
+    ];
+    let missing = wanted.into_iter().filter(|(is_wanted, _)| *is_wanted);
+    let mut missing = missing.filter(|(_, name)| !plan.components.contains(name));
+    let (_, name) = missing.next()?;
+    Some((
+        false,
+        Reason::Starting,
+        format!("the {name} is being started or changed"),
+    ))
+}
