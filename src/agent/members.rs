@@ -176,14 +176,10 @@ mod tests {
         let server = server(rows.clone()).await;
         let mut members = Members::default();
         assert!(
-                    !members
-        <<<<<<< HEAD
-                        .step("r", "demo", "demo-server-0", &BTreeSet::new(), &server)
-        =======
-                        .step("demo", "demo-server-0", &BTreeSet::new(), &server)
-        >>>>>>> agentdb
-                        .await
-                );
+            !members
+                .step("demo", "demo-server-0", &BTreeSet::new(), &server)
+                .await
+        );
         assert_eq!(*rows.lock().unwrap(), [(4, "demo-server-4")]);
     }
 }
