@@ -25,14 +25,15 @@ if [ "${1:-}" != node ]; then
   alone admission alone drift git leader
 fi
 start_node
-dev/packages.sh postgresql
-dev/cluster/load.sh $(dev/images/base/build.sh other-user postgresql)
+dev/packages.sh git lighttpd lighttpd-mod-openssl openssl postgresql
+mapfile -t images < <(dev/images/base/build.sh other-user postgresql)
+dev/cluster/load.sh "${images[@]}"
 install_operator registry.local/zato-sim:dev
 step "the stories"
 CHECKERS=$(dev/openapi/tools.sh)
 export CHECKERS
 # They wait more than they work.
-RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test documents --test pods --test lifecycle --test trouble --test startup --test channels --test web_sockets --test jobs --test revisions --test distributed
+RUST_TEST_THREADS=6 cargo test --locked --features e2e --test api --test documents --test pods --test lifecycle --test trouble --test startup --test channels --test web_sockets --test jobs --test revisions --test repositories --test distributed
 # These end operators: one at a time, after all others.
 RUST_TEST_THREADS=1 cargo test --locked --features e2e --test many --test operator
 [ "${FAULTS:-}" = node ] || exit 0

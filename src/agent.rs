@@ -6,11 +6,13 @@
 //! * `agent prepare`, `agent database`: before and after Zato's commands in pods that have no sidecar: the Job that makes the
 //!   database of a Distributed cluster, its scheduler and its dashboard.
 
+pub mod cache;
 pub mod channels;
 pub mod code;
 pub mod creation;
 pub mod database;
 pub mod doubt;
+pub mod gate;
 pub mod harden;
 pub mod importers;
 pub mod imports;

@@ -413,3 +413,41 @@ async fn web_sockets_of_a_schema() {
     assert_eq!((made.ping_interval_seconds, made.token_seconds), (30, 3600));
     space.delete().await;
 }
+
+/// A cache is for reading alone, and for a time that somebody can wait for.
+#[tokio::test]
+async fn caches_of_a_schema() {
+    install_definitions().await;
+    let space = Namespace::new("caches").await;
+    let with = |methods: Value, cache: Value| {
+        let rest = json!({"service": "api.a", "urlPath": "/a", "methods": methods, "security": {"none": {}}, "cache": cache});
+        let mut object = service("ok", "c", &[("a.py", GOOD)]);
+        object["spec"]["channels"] = json!([{"name": "c", "rest": rest}]);
+        object
+    };
+    let seconds = |seconds: i32| json!({"seconds": seconds});
+    let get_alone = "a cache is for channels whose only method is GET";
+    for (methods, cache, why) in [
+        (json!(["GET", "POST"]), seconds(5), get_alone),
+        (json!(["POST"]), seconds(5), get_alone),
+        (json!(["GET"]), seconds(0), "should be greater than or equal to 1"),
+        (
+            json!(["GET"]),
+            seconds(86_401),
+            "should be less than or equal to 86400",
+        ),
+        (json!(["GET"]), json!({}), "seconds"),
+    ] {
+        let object = with(methods.clone(), cache.clone());
+        let error = space.create::<ZatoService>(&object).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{methods} {cache}: {error}");
+    }
+    space
+        .create::<ZatoService>(&with(json!(["GET"]), seconds(5)))
+        .await
+        .unwrap();
+    let patch = json!({"spec": {"channels": with(json!(["GET", "PUT"]), seconds(5))["spec"]["channels"]}});
+    let error = space.merge::<ZatoService>("ok", &patch).await.unwrap_err();
+    assert!(error.to_string().contains(get_alone), "{error}");
+    space.delete().await;
+}

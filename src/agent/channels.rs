@@ -8,12 +8,14 @@ mod web_sockets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cache::{self, Cache};
 use super::code::Wanted;
+use super::gate::State;
 use super::look::{self, Done, Pace, Reports, Told};
-use super::soap::{Soap, State};
+use super::soap::Soap;
 use super::zato::{Definition, Error, Row, Server};
 use crate::exchange::{ChannelKind, IndexedSecurity, SecurityKind, ServiceReport};
-pub use rows::PREFIX;
+pub use rows::{PREFIX, row_name};
 use rows::{Step, WantedRow, definition, fields, securities, steps, wanted_rows};
 use web_sockets::{WantedSocket, wanted_sockets};
 
@@ -47,6 +49,8 @@ pub struct Channels {
     made: BTreeSet<String>,
     /// What channels for SOAP lead to.
     soap: Soap,
+    /// What channels with a cache lead to.
+    cache: Cache,
     reports: Reports,
 }
 
@@ -60,6 +64,7 @@ impl Channels {
     pub fn forget(&mut self) {
         self.pace.forget();
         self.soap.forget();
+        self.cache.forget();
     }
 
     /// Another server keeps them now.
@@ -69,8 +74,22 @@ impl Channels {
     }
 
     /// Writes what the server must have loaded before rows lead to it.
-    pub fn prepare(&mut self, wanted: &Wanted) -> Result<(), super::Error> {
-        self.soap.write(wanted)
+    pub fn prepare(
+        &mut self,
+        wanted: &Wanted,
+        services: &BTreeMap<String, ServiceReport>,
+    ) -> Result<(), super::Error> {
+        self.soap.write(wanted)?;
+        self.cache.write(wanted, services)
+    }
+
+    /// Writes what depends on the code that the server has by now.
+    pub fn follow(
+        &mut self,
+        wanted: &Wanted,
+        services: &BTreeMap<String, ServiceReport>,
+    ) -> Result<(), super::Error> {
+        self.cache.write(wanted, services)
     }
 
     /// Makes the database as the index says, each channel when its service is loaded; whether nothing is left to do now.
@@ -103,6 +122,7 @@ impl Channels {
         let state = self.soap.state(wanted, server).await?;
         let left_out = |owner: &str| self.soap.left_out(wanted, owner);
         hold_back(&mut all.rows, &state, left_out, &mut done);
+        hold_back_cached(&mut all.rows, &self.cache.state(server).await?, &mut done);
         let all = &*all;
         let mut definitions = definitions(server).await?;
         let needed = all.securities();
@@ -143,6 +163,7 @@ impl Channels {
                 done.note(&unused.name, server.delete_definition(unused).await);
             }
             self.soap.clear(wanted);
+            self.cache.clear();
         }
         self.reports = reports(all, &done);
         Ok(done)
@@ -210,6 +231,19 @@ fn hold_back(
             (None, State::Failed(why)) => drop(done.failed.insert(name, why.clone())),
             (None, State::Loading) => drop(done.early.insert(name)),
             (None, State::Loaded) => continue,
+        }
+        row.is_early = true;
+    }
+}
+
+/// Rows with a cache wait until the server has what they lead to, and the code that makes the answers.
+fn hold_back_cached(rows: &mut [WantedRow<'_>], state: &State, done: &mut Done) {
+    let with_cache = |row: &&mut WantedRow<'_>| cache::is_cached(row.channel);
+    for row in rows.iter_mut().filter(with_cache) {
+        match state {
+            State::Failed(why) => drop(done.failed.insert(row.name.clone(), why.clone())),
+            State::Loaded if !row.is_early => continue,
+            State::Loading | State::Loaded => drop(done.early.insert(row.name.clone())),
         }
         row.is_early = true;
     }

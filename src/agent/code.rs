@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Error, packages, removal, soap};
+use super::{Error, cache, packages, removal, soap};
 use crate::cluster::desired::paths;
 use crate::exchange::{INDEX_KEY, Index, hash};
 use crate::python::modules::is_in_package;
@@ -16,7 +16,7 @@ use crate::python::modules::is_in_package;
 /// More than any file of ours has.
 const MOST_BYTES: u64 = 1024 * 1024;
 /// Files in the folder that are no user's.
-pub const OURS: [&str; 2] = [removal::FILE, soap::FILE];
+pub const OURS: [&str; 3] = [removal::FILE, soap::FILE, cache::FILE];
 
 /// An index with all contents that it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

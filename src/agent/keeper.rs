@@ -109,7 +109,7 @@ impl Keeper {
     async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
         self.removal.release(wanted)?;
         self.loading.write(wanted)?;
-        self.channels.prepare(wanted)?;
+        self.channels.prepare(wanted, self.loading.services())?;
         self.probes.prepared.store(true, Ordering::Relaxed);
         self.loading.read_log();
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
@@ -136,6 +136,7 @@ impl Keeper {
         if is_loaded && self.startup.is_passed(&self.callables) {
             self.probes.open.store(true, Ordering::Relaxed);
         }
+        self.channels.follow(wanted, self.loading.services())?;
         let (has_channels, has_jobs) = self.keep(wanted).await;
         // Whatever a scheduler does that does not answer.
         let is_removed = is_loaded && has_channels && self.remove(wanted).await;

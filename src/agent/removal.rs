@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::code::{self, Wanted};
 use super::zato::{self, Server, Source};
-use super::{Error, loading, soap};
+use super::{Error, cache, loading, soap};
 use crate::exchange::{LoadState, ServiceReport};
 use crate::python;
 
@@ -156,9 +156,10 @@ impl Removal {
             returned: BTreeSet::new(),
         };
         for service in server.services().await? {
+            let is_ours = [soap::SERVICE, cache::SERVICE].contains(&service.as_str());
             let is_zatos = service.starts_with("zato.") || service.starts_with("pub.zato.");
-            // Without a row that leads to it, that one answers nobody.
-            if names.contains(&service) || is_zatos || service == soap::SERVICE {
+            // Without a row that leads to it, one of ours answers nobody.
+            if names.contains(&service) || is_zatos || is_ours {
                 continue;
             }
             let Some(source) = server.source(&service).await? else {

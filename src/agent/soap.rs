@@ -4,17 +4,15 @@
 //! Never decides who may call: the rows of channels do, and none leads here before the server has the present file.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::code::{self, Wanted};
+use super::Error;
+use super::code::Wanted;
+use super::gate::{Gate, State, UNTOLD, filled};
 use super::zato::{self, Server};
-use super::{Error, loading};
-use crate::cluster::desired::paths;
 use crate::documents;
-use crate::exchange::{ChannelKind, IndexedChannel, IndexedService, hash};
+use crate::exchange::{ChannelKind, IndexedChannel, IndexedService};
 use crate::openapi::project::Project;
 use crate::openapi::soap::{Shapes, operations};
 
@@ -22,110 +20,51 @@ use crate::openapi::soap::{Shapes, operations};
 pub const FILE: &str = "zato_operator_soap.py";
 /// The service. No user's service may have this name.
 pub const SERVICE: &str = "zato-operator.soap";
-/// What the file says before it is told of channels, and where.
-const SOURCE: (&str, &str) = (include_str!("soap.py"), "TABLE = json.loads('{}')");
+/// What the file says before it is told of channels.
+const SOURCE: &str = include_str!("soap.py");
 /// What may describe the messages of one `ZatoService`, and of all: with its escapes the file stays below what is read of one.
 const OWNER_BYTES: usize = 150_000;
 const TOTAL_BYTES: usize = 600_000;
-/// How often the file is written before it is told that the server does not load it.
-const TRIES: u32 = 5;
-
-/// What the server has of the file.
-#[derive(Debug, PartialEq, Eq)]
-pub enum State {
-    /// The present one, or none is wanted.
-    Loaded,
-    /// Not yet.
-    Loading,
-    /// Nothing that could be used, for this reason.
-    Failed(String),
-}
 
 /// Keeps the file.
 pub struct Soap {
-    folder: PathBuf,
+    gate: Gate,
     /// The file for a revision of the index.
     wish: Option<(String, Wish)>,
-    written: Option<Instant>,
-    tries: u32,
 }
 
 impl Default for Soap {
     fn default() -> Self {
-        Self::new(Path::new(paths::HOT))
+        Self {
+            gate: Gate::new(FILE, SERVICE, "opens envelopes"),
+            wish: None,
+        }
     }
 }
 
 impl Soap {
-    /// Knows nothing yet.
-    fn new(folder: &Path) -> Self {
-        Self {
-            folder: folder.into(),
-            wish: None,
-            written: None,
-            tries: 0,
-        }
-    }
-
     /// The server starts anew, with the file.
     pub fn forget(&mut self) {
-        (self.written, self.tries) = (None, 0);
+        self.gate.forget();
     }
 
     /// Writes the file if a channel needs it and it is not as it should be.
     pub fn write(&mut self, wanted: &Wanted) -> Result<(), Error> {
-        let Some(text) = self.wanted(wanted) else {
-            return Ok(());
-        };
-        let path = self.folder.join(FILE);
-        if code::read(&path).as_ref() == Some(&text) {
-            return Ok(());
-        }
-        code::replace(&path, &text)?;
-        (self.written, self.tries) = (Some(Instant::now()), 0);
-        Ok(())
+        let text = self.wanted(wanted);
+        self.gate.write(text.as_deref())
     }
 
-    /// Asks the server. A file that it may have missed is written again.
+    /// What the server has of it.
     pub async fn state(&mut self, wanted: &Wanted, server: &Server) -> Result<State, zato::Error> {
-        let Some(text) = self.wanted(wanted) else {
-            return Ok(State::Loaded);
-        };
-        let source = server.source(SERVICE).await?;
-        if source.is_some_and(|source| source.hash == hash(text.as_bytes())) {
-            self.tries = 0;
-            return Ok(State::Loaded);
-        }
-        if self.written.get_or_insert_with(Instant::now).elapsed() > loading::SEEN {
-            self.write_again(&text);
-        }
-        let why = format!("the server does not load {FILE}, which opens envelopes: its log says why");
-        Ok(if self.tries > TRIES {
-            State::Failed(why)
-        } else {
-            State::Loading
-        })
+        let text = self.wanted(wanted);
+        self.gate.state(text.as_deref(), server).await
     }
 
     /// Takes the file away if no channel needs it: after their rows.
     pub fn clear(&mut self, wanted: &Wanted) {
-        if self.wanted(wanted).is_none()
-            && let Err(error) = code::remove(&self.folder.join(FILE))
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "{FILE} stays");
+        if self.wanted(wanted).is_none() {
+            self.gate.clear();
         }
-    }
-
-    fn write_again(&mut self, text: &str) {
-        tracing::info!(file = FILE, "not loaded yet: written once more");
-        if let Err(error) = code::replace(&self.folder.join(FILE), text) {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "{FILE} could not be written"
-            );
-        }
-        self.written = Some(Instant::now());
-        self.tries += 1;
     }
 
     /// What the file must be; none: no channel needs it.
@@ -182,10 +121,7 @@ pub fn wish(wanted: &Wanted) -> Wish {
         table.add(own);
     }
     let is_needed = !table.channels.is_empty() || !left_out.is_empty();
-    let (source, place) = SOURCE;
-    // A text in JSON is one in Python, too.
-    let literal = || Value::from(table.json().to_string()).to_string();
-    let text = is_needed.then(|| source.replacen(place, &format!("TABLE = json.loads({})", literal()), 1));
+    let text = is_needed.then(|| filled(SOURCE, UNTOLD, &table.json()));
     Wish { text, left_out }
 }
 
@@ -277,7 +213,7 @@ mod tests {
         );
         assert_eq!(service["output"], "any");
         let text = wish(&wanted(&["/a"])).text.unwrap();
-        assert!(text.contains("TABLE = json.loads(\"{") && !text.contains(SOURCE.1));
+        assert!(text.contains("TABLE = json.loads(\"{") && !text.contains(UNTOLD));
         assert!(crate::python::check(FILE, &text).unwrap().contains(SERVICE));
     }
 
@@ -307,32 +243,26 @@ mod tests {
         assert_eq!(found.left_out.keys().collect::<Vec<_>>(), ["before"]);
         let text = found.text.unwrap();
         assert!(text.contains("/a") && !text.contains("field_199"));
-        let mut soap = Soap::new(Path::new("none"));
+        let mut soap = Soap::default();
         let why = soap.left_out(&all, "before").unwrap();
         assert!(why.ends_with("name fewer services in the channel"), "{why}");
         assert_eq!(soap.left_out(&all, "s"), None);
     }
 
-    /// It is there while a channel needs it, and goes when it is told to.
+    /// Not before their rows.
     #[test]
     fn the_file_comes_and_goes_with_channels() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        let mut soap = Soap::new(folder.path());
-        soap.write(&wanted(&[])).unwrap();
-        assert!(!path.exists());
+        let mut soap = Soap::default();
+        soap.gate = soap.gate.inside(folder.path());
         soap.write(&wanted(&["/a"])).unwrap();
         let first = std::fs::read_to_string(&path).unwrap();
         soap.clear(&wanted(&["/a"]));
-        code::write(folder.path(), &wanted(&["/a"])).unwrap();
+        super::super::code::write(folder.path(), &wanted(&["/a"])).unwrap();
         assert!(path.exists());
-        std::fs::write(&path, "changed").unwrap();
-        soap.write(&wanted(&["/a"])).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
         soap.write(&wanted(&["/b"])).unwrap();
         assert_ne!(std::fs::read_to_string(&path).unwrap(), first);
-        soap.write(&wanted(&[])).unwrap();
-        assert!(path.exists(), "rows go first");
         soap.clear(&wanted(&[]));
         assert!(!path.exists());
     }

@@ -70,6 +70,7 @@ pub struct DirectInvocation {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.urlPath.matches('^/[A-Za-z0-9_~-]+(/([A-Za-z0-9_~-]+|[{][A-Za-z_][A-Za-z0-9_]*[}]))*$')").message("urlPath begins with a slash and does not end with one; each part has letters, digits, _ ~ - only, or is one parameter such as {account_id}; the first part is no parameter").field_path(".urlPath"))]
 #[x_kube(validation = Rule::new("!self.urlPath.matches('(?i)^/(zato|zato-lb-alive|ide-deploy)(/|$)')").message("/zato, /zato-lb-alive, /ide-deploy and what is below them are Zato's own: choose another path").field_path(".urlPath"))]
+#[x_kube(validation = Rule::new("!has(self.cache) || self.methods == ['GET']").message("a cache is for channels whose only method is GET: give the other methods a channel of their own").field_path(".cache"))]
 pub struct RestChannel {
     /// The service, one that the files of this `ZatoService` define.
     #[schemars(length(min = 1, max = 200))]
@@ -87,6 +88,18 @@ pub struct RestChannel {
     /// How many requests it answers. Default: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    /// How long answers are kept for others who ask the same. Default: each request is answered anew. For channels whose
+    /// only method is GET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+}
+
+/// How long answers are kept, in the memory of each server. Who may call is checked before.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// No answer is older than that, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub seconds: i32,
 }
 
 /// How many requests a channel answers, all callers together; the others get status 429.

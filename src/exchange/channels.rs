@@ -40,9 +40,17 @@ pub struct IndexedChannel {
     /// How many requests it answers, as Zato reads it; empty: all of them.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub rate_limit: String,
+    /// For how many seconds an answer is good; 0: each request is answered anew.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_seconds: u32,
     /// Where WebSocket clients connect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web_socket: Option<IndexedWebSocket>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Where WebSocket clients connect, and how long they are given.

@@ -6,7 +6,7 @@ use super::channels::{self, Claim};
 use super::jobs::{self, Wish};
 use super::refusal::Refusal;
 use super::source::Sourced;
-use crate::agent::{code, packages, soap};
+use crate::agent::{cache, code, packages, soap};
 use crate::api::zato_service::BreakingChangePolicy;
 use crate::cluster::{servers, shards};
 use crate::documents;
@@ -245,8 +245,9 @@ impl Taken {
 
     /// `before`: the file of the same service that defines the name already.
     fn check_name(&self, owner: &str, file: &str, name: &str, before: Option<&str>) -> Result<(), Refusal> {
+        let is_ours = [soap::SERVICE, cache::SERVICE].contains(&name);
         let (file, name) = (file.to_owned(), name.to_owned());
-        if name.starts_with("zato.") || name.starts_with("pub.zato.") || name == soap::SERVICE {
+        if name.starts_with("zato.") || name.starts_with("pub.zato.") || is_ours {
             return Err(Refusal::InternalName { file, name });
         }
         let other = match (before, self.services.get(&name)) {

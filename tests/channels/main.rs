@@ -3,6 +3,7 @@
 // Helpers of tests are tests, too; a story may be as long as it is. Not every story uses every word.
 #![allow(clippy::unwrap_used, clippy::too_many_lines, dead_code)]
 
+mod cached;
 mod direct;
 mod soap;
 #[path = "../support/mod.rs"]

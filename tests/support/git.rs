@@ -13,9 +13,22 @@ pub const USER: &str = "ada";
 /// Their password.
 pub const PASSWORD: &str = "token-of-ada-1234";
 
+/// Where a server listens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Host {
+    /// On this machine, for operators that are processes of it.
+    Machine,
+    /// On the node of dev/cluster, for pods.
+    Node,
+}
+
+/// The node's address, which its pods reach.
+const NODE: &str = "10.123.0.1";
+
 /// A server. It ends when it is dropped.
 pub struct Server {
     folder: TempDir,
+    host: Host,
     port: u16,
     child: Option<Child>,
     /// Who signed its certificate, in PEM.
@@ -35,7 +48,7 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A CA of its own, and a certificate that it signed: for `localhost` and 127.0.0.1.
+/// A CA of its own, and a certificate that it signed: for `localhost`, 127.0.0.1 and the node.
 fn certificates(folder: &Path) -> String {
     let openssl = |arguments: &str| {
         let words = arguments.split(' ');
@@ -49,7 +62,7 @@ fn certificates(folder: &Path) -> String {
     );
     fs::write(
         folder.join("names"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
+        format!("subjectAltName=DNS:localhost,IP:127.0.0.1,IP:{NODE}\n"),
     )
     .unwrap();
     openssl(
@@ -61,6 +74,15 @@ fn certificates(folder: &Path) -> String {
 impl Server {
     /// Starts a server without repositories.
     pub async fn start() -> Self {
+        Self::start_on(Host::Machine).await
+    }
+
+    /// The same for pods of the node.
+    pub async fn start_for_pods() -> Self {
+        Self::start_on(Host::Node).await
+    }
+
+    async fn start_on(host: Host) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["git/private", "www"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
@@ -71,11 +93,12 @@ impl Server {
         let port = free_port();
         fs::write(
             folder.path().join("lighttpd.conf"),
-            configuration(folder.path(), port),
+            configuration(folder.path(), host.address(), port),
         )
         .unwrap();
         let mut server = Self {
             folder,
+            host,
             port,
             child: None,
             authority,
@@ -86,15 +109,20 @@ impl Server {
 
     /// Starts it again, on the same port.
     pub async fn resume(&mut self) {
-        let child = Command::new("/usr/sbin/lighttpd")
+        let child = self
+            .host
+            .command("/usr/sbin/lighttpd")
             .args(["-D", "-f"])
             .arg(self.folder.path().join("lighttpd.conf"))
             .stdin(Stdio::null())
             .spawn()
             .expect("lighttpd is there: run dev/e2e.sh");
         self.child = Some(child);
+        let page = self.url("page");
         until("the git server", || async {
-            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            let mut curl = self.host.command("curl");
+            let arguments = ["--silent", "--insecure", "--fail", "--output", "/dev/null"];
+            curl.args(arguments).arg(&page).status().unwrap().success()
         })
         .await;
     }
@@ -109,7 +137,11 @@ impl Server {
 
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}/{path}", self.port)
+        let host = match self.host {
+            Host::Machine => "localhost",
+            Host::Node => NODE,
+        };
+        format!("https://{host}:{}/{path}", self.port)
     }
 
     /// A line for each request: the credentials, what was asked, and the status.
@@ -136,12 +168,32 @@ impl Server {
     }
 }
 
-fn configuration(folder: &Path, port: u16) -> String {
+impl Host {
+    fn address(self) -> &'static str {
+        match self {
+            Self::Machine => "127.0.0.1",
+            Self::Node => NODE,
+        }
+    }
+
+    /// A program that runs there.
+    fn command(self, program: &str) -> Command {
+        if self == Self::Machine {
+            return Command::new(program);
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/cluster/exec.sh");
+        let mut command = Command::new(script);
+        command.args(["--network", program]);
+        command
+    }
+}
+
+fn configuration(folder: &Path, address: &str, port: u16) -> String {
     let folder = folder.display();
     format!(
         r#"
 server.modules = ("mod_openssl", "mod_auth", "mod_authn_file", "mod_setenv", "mod_redirect", "mod_alias", "mod_accesslog", "mod_cgi")
-server.bind = "127.0.0.1"
+server.bind = "{address}"
 server.port = {port}
 server.document-root = "{folder}/www"
 server.errorlog = "{folder}/error.log"

@@ -97,6 +97,23 @@ impl Way {
         (answer.status().as_u16(), answer.text().await.unwrap_or_default())
     }
 
+    /// Status, the header `Age` and body of a GET of a channel.
+    pub async fn aged(&self, path: &str, login: (&str, &str)) -> (u16, Option<String>, String) {
+        let request = self.http.get(format!("{}{path}", self.url()));
+        let Ok(answer) = request.basic_auth(login.0, Some(login.1)).send().await else {
+            return (0, None, String::new());
+        };
+        let age = answer
+            .headers()
+            .get("Age")
+            .map(|age| age.to_str().unwrap().to_owned());
+        (
+            answer.status().as_u16(),
+            age,
+            answer.text().await.unwrap_or_default(),
+        )
+    }
+
     /// Status and body of a call of a channel.
     pub async fn call(&self, method: &str, path: &str, login: Login<'_>) -> (u16, String) {
         let url = format!("{}{path}", self.url());

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from zc import lib  # noqa: E402
 from zc import cases_create, cases_cluster, cases_single, cases_sso, cases_channels  # noqa: E402,F401
-from zc import cases_peers, cases_soap, cases_web_sockets, cases_jobs, cases_mysql  # noqa: E402,F401
+from zc import cases_cache, cases_peers, cases_soap, cases_web_sockets, cases_jobs, cases_mysql  # noqa: E402,F401
 
 
 def held_ids(path, cases):

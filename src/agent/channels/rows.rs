@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::agent::code::Wanted;
-use crate::agent::soap;
 use crate::agent::zato::Row;
+use crate::agent::{cache, soap};
 use crate::exchange::{
     ChannelKind, IndexedChannel, IndexedSecurity, IndexedService, LoadState, SecurityKind, ServiceReport,
 };
@@ -96,14 +96,12 @@ fn addresses<'a>(
     match channel.kind {
         ChannelKind::Rest => {
             let methods = channel.methods.iter();
-            let of = |method: &'a String| {
-                (
-                    row_name(method, path),
-                    method.as_str(),
-                    path.clone(),
-                    channel.service.as_str(),
-                )
+            let service = if cache::is_cached(channel) {
+                cache::SERVICE
+            } else {
+                channel.service.as_str()
             };
+            let of = |method: &'a String| (row_name(method, path), method.as_str(), path.clone(), service);
             methods.map(of).collect()
         }
         ChannelKind::Soap => vec![(row_name("POST", path), "POST", path.clone(), soap::SERVICE)],
@@ -122,7 +120,7 @@ fn addresses<'a>(
 
 /// A row's name tells what it is, so that it changes only with that. Zato takes the first one by name of several that match
 /// a path: literal parts (0) come before parameters (1).
-fn row_name(method: &str, path: &str) -> String {
+pub fn row_name(method: &str, path: &str) -> String {
     let plain = without_names(path);
     let order = plain
         .split('/')

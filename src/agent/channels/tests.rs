@@ -81,6 +81,42 @@ fn rows_for_soap_wait_for_what_they_lead_to() {
     assert_eq!(told(&State::Failed("why".into())), (vec![false, true], why));
 }
 
+/// What leads to a service that is not there would answer with an error, and what it kept of old code is not to be told as new.
+#[test]
+fn rows_with_a_cache_wait_for_the_file_and_for_the_code() {
+    let cached = IndexedChannel {
+        cache_seconds: 5,
+        ..channel("/c", &["GET"], None)
+    };
+    let wanted = wanted(&[("cached", cached), ("rest", channel("/a", &["GET"], None))]);
+    let told = |load, state: &State| {
+        let mut rows = wanted_rows(&wanted, &loaded(load));
+        let mut done = Done::default();
+        hold_back_cached(&mut rows, state, &mut done);
+        let early: Vec<_> = rows.iter().map(|row| row.is_early).collect();
+        let all = All {
+            rows,
+            sockets: vec![],
+        };
+        let error = reports(&all, &done).remove("s").unwrap().remove("cached");
+        (early, error.map(|report| report.error))
+    };
+    assert_eq!(
+        told(LoadState::Loaded, &State::Loaded),
+        (vec![false, false], Some(None))
+    );
+    assert_eq!(
+        told(LoadState::Loaded, &State::Loading),
+        (vec![false, true], None)
+    );
+    assert_eq!(told(LoadState::Loading, &State::Loaded), (vec![true, true], None));
+    let why = Some(Some("GET /c: why".to_owned()));
+    assert_eq!(
+        told(LoadState::Loaded, &State::Failed("why".into())),
+        (vec![false, true], why)
+    );
+}
+
 /// One definition of ours for a user name, by whatever Secret it came; API keys have none.
 #[test]
 fn a_user_name_has_one_holder() {

@@ -106,6 +106,18 @@ fn limits_are_written_as_zato_reads_them() {
 }
 
 #[test]
+fn a_cache_is_told_in_seconds() {
+    let mut cached = open("/a");
+    cached["cache"] = json!({"seconds": 30});
+    let channels = [("cached", cached), ("plain", open("/b"))];
+    let all = claims(&[service("s", &channels, &[])], &Index::default());
+    let seconds = all["s"]
+        .iter()
+        .map(|claim| claim.told.as_ref().unwrap().cache_seconds);
+    assert_eq!(seconds.collect::<Vec<_>>(), [30, 0]);
+}
+
+#[test]
 fn the_older_of_two_has_the_path() {
     let services = [
         service(

@@ -30,6 +30,7 @@ pub fn of_rest(rest: &RestChannel) -> IndexedChannel {
         url_path: rest.url_path.clone(),
         methods: methods.collect(),
         rate_limit: rest.rate_limit.map(definition).unwrap_or_default(),
+        cache_seconds: rest.cache.map_or(0, |cache| cache.seconds.unsigned_abs()),
         ..IndexedChannel::default()
     }
 }

@@ -151,20 +151,23 @@ fn a_file_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn the_service_of_the_agent_is_not_for_users() {
-    let services = [service("s", &[("a.py", &named(soap::SERVICE))])];
-    let refusal = checked(&services, &Index::default())[0].result.clone().err();
-    let internal = Refusal::InternalName {
-        file: "a.py".into(),
-        name: soap::SERVICE.into(),
-    };
-    assert_eq!(refusal, Some(internal));
+fn services_of_the_agent_are_not_for_users() {
+    for name in [soap::SERVICE, cache::SERVICE] {
+        let services = [service("s", &[("a.py", &named(name))])];
+        let refusal = checked(&services, &Index::default())[0].result.clone().err();
+        let internal = Refusal::InternalName {
+            file: "a.py".into(),
+            name: name.into(),
+        };
+        assert_eq!(refusal, Some(internal));
+    }
 }
 
 #[rstest]
 #[case(removal::FILE)]
 #[case(packages::FILE)]
 #[case(soap::FILE)]
+#[case(cache::FILE)]
 #[case("zato.extra.py")]
 fn files_of_the_agent_and_of_zato_are_not_for_users(#[case] file: &str) {
     let services = [service("s", &[(file, "x = 1\n")])];

@@ -149,6 +149,26 @@ fn a_path_for_soap_leads_to_our_service() {
     assert!(matches!(steps(&rows, &before, &ids())[..], [Step::Edit(..)]));
 }
 
+/// A row keeps its name with a cache and without, and only its service changes.
+#[test]
+fn a_channel_with_a_cache_leads_to_our_service() {
+    let with = |cache_seconds: u32| {
+        let cached = IndexedChannel {
+            cache_seconds,
+            ..channel("/a/{b}", &["GET"], Some("client"))
+        };
+        wanted(&[("cached", cached)])
+    };
+    let (cached, plain) = (with(5), with(0));
+    let row_of = |wanted| wanted_rows(wanted, &loaded(LoadState::Loaded)).remove(0);
+    let (cached, plain) = (row_of(&cached), row_of(&plain));
+    assert_eq!((cached.service, plain.service), ("zato-operator.cache", "a.one"));
+    assert_eq!(cached.name, plain.name);
+    let (before, cached) = ([row(1, &plain, Some(5))], [cached]);
+    assert!(matches!(steps(&cached, &before, &ids())[..], [Step::Edit(..)]));
+    assert_eq!(steps(&cached, &[row(1, &cached[0], Some(5))], &ids()), []);
+}
+
 #[test]
 fn rows_become_what_is_wanted_and_others_are_left_alone() {
     let wanted = wanted(&[

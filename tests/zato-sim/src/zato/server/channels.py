@@ -107,6 +107,10 @@ class Channels:
         if definition is not None:
             security.check(definition, headers, cid)
 
+    def username_of(self, channel):
+        definition = self.guards[channel.target]
+        return definition and definition.username
+
     def guarded_by(self, sec_type, name):
         return [target for target, guard in self.guards.items()
                 if guard is not None and (guard.sec_type, guard.name) == (sec_type, name)]

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 from zato.common import config
 from zato.common.exception import HTTPException, NotFound
 from zato.server import matching, responses
-from zato.server.service import JSON, HTTPRequest, Request
+from zato.server.service import JSON, HTTPRequest, Request, channel_info
 
 logger = logging.getLogger('zato.rest')
 
@@ -53,7 +53,8 @@ class Dispatcher:
                 raise RateLimitReached(cid, 'Error 429 Too Many Requests')
             # Before the payload: with priority to the query string, parameters of the path are changed in place.
             params = channel_params(channel, http)
-            request = Request(payload_of(channel, body), body, http, params, channel.data_format or '')
+            info = channel_info(channel.name, 'http-soap', self.server.channels.username_of(channel))
+            request = Request(payload_of(channel, body), body, http, params, channel.data_format or '', info)
             if channel.service_name in self.server.store.deleted:
                 raise KeyError(channel.service_name)
             service = self.server.store.invoke(channel.service_name, request, cid)

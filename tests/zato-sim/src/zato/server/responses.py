@@ -41,8 +41,18 @@ def of_service(channel, service):
     payload = response.payload
     if isinstance(payload, dict) and service.name in WITH_ENVIRONMENT:
         payload = dict(payload, zato_env={'result': 'ZATO_OK', 'cid': service.cid, 'details': ''})
-    content_type = response.content_type or (JSON if channel.data_format == 'json' else TEXT)
-    return reply(response.status_code, to_bytes(payload or None), content_type, response.headers)
+    RequestHandler().set_content_type(response, channel.data_format)
+    return reply(response.status_code, to_bytes(payload or None), response.content_type, response.headers)
+
+
+class RequestHandler:
+    """For services: makes of an answer what a channel would send."""
+
+    def set_payload(self, response, _data_format, _transport, _service):
+        response.payload = to_bytes(response.payload or None).decode()
+
+    def set_content_type(self, response, data_format):
+        response.content_type = response.content_type or (JSON if data_format == 'json' else TEXT)
 
 
 def to_bytes(payload):

@@ -37,6 +37,10 @@ class Store:
             raise KeyError(name)
         return service_module.run(self.services[name].class_, self.server, request, cid)
 
+    def new_instance_by_name(self, name):
+        """For services: an instance that handles nothing, and whether it would."""
+        return self.services[name].class_(), True
+
     def load_internal(self):
         """The services that the installation itself has."""
         found = []

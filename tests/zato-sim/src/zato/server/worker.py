@@ -9,12 +9,14 @@ import time
 import uuid
 
 from zato.common import config, odb
+from zato.common.bunch import Bunch
 from zato.server.broadcast import Broadcast
 from zato.server.cache import Caches
 from zato.server.channels import Channels
 from zato.server.dispatch import Dispatcher
 from zato.server.hot_deploy import HotDeploy
 from zato.server.listener import Listener
+from zato.server.responses import RequestHandler
 from zato.server.security import Security
 from zato.server.service import Request
 from zato.server.service.model import to_plain
@@ -52,7 +54,8 @@ class Server:
         self.sso = SSO(self.odb, self.key, configuration.sso)
         self.web_sockets = WebSockets(self)
         self.cache = Caches(self.odb)
-        self.store = Store(self)
+        self.store = self.service_store = Store(self)
+        self.worker_store = Bunch(request_dispatcher=Bunch(request_handler=RequestHandler()))
         self.broadcast = Broadcast(self)
         self.hot_deploy = HotDeploy(self)
 

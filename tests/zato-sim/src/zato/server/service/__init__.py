@@ -1,5 +1,6 @@
 """What services are made of: the base class, its request and response, and the names that services of users import."""
 
+import json
 import logging
 import re
 import traceback
@@ -33,7 +34,14 @@ class HTTPRequest:
         self.GET = Bunch(query or {})
         self.params = Bunch(params or {})
         self.headers = headers or {}
+        self.user_agent = self.headers.get('User-Agent')
         self.remote_addr = remote_addr
+
+    @classmethod
+    def of_environ(cls, environ):
+        """What a service gives another one that it invokes."""
+        return cls(environ.get('REQUEST_METHOD'), environ.get('PATH_INFO'), environ.get('zato.http.GET'),
+                   environ.get('zato.http.path_params'))
 
     def environ(self):
         """What services see as `self.wsgi_environ`, as far as they are known to look at it."""
@@ -42,15 +50,21 @@ class HTTPRequest:
         return {'REQUEST_METHOD': self.method, 'PATH_INFO': self.path, 'CONTENT_TYPE': self.headers.get('Content-Type', '')}
 
 
-class Request:
-    """`channel_params`: what a channel makes input of besides the body."""
+def channel_info(name=None, kind='invoke', username=None):
+    """What services see as `self.channel`, as far as they are known to look at it."""
+    return Bunch(name=name, type=kind, security=Bunch(username=username))
 
-    def __init__(self, payload=None, raw=b'', http=None, channel_params=None, data_format=JSON):
+
+class Request:
+    """`channel_params`: what a channel makes input of besides the body. `channel`: none for a service that another one invoked."""
+
+    def __init__(self, payload=None, raw=b'', http=None, channel_params=None, data_format=JSON, channel=None):
         self.payload = bunchify(payload)
         self.raw_request = raw
         self.http = http or HTTPRequest()
         self.channel_params = channel_params or {}
         self.data_format = data_format
+        self.channel = channel or channel_info()
         self.input = Bunch()
 
 
@@ -77,10 +91,16 @@ class Service:
     def handle(self):
         raise NotImplementedError('handle')
 
-    def invoke(self, name, payload=None):
-        """Calls another service of this server; returns its answer: a model as it is."""
-        response = self.server.store.invoke(name, Request(payload), self.cid).response
-        return response.model or response.payload
+    def invoke(self, name, payload=None, channel='invoke', data_format=None, wsgi_environ=None, channel_params=None,
+               set_response_func=None, transport=''):
+        """Calls another service of this server; returns its answer: a model as it is, or what `set_response_func` makes of it."""
+        if not set_response_func:
+            response = self.server.store.invoke(name, Request(payload), self.cid).response
+            return response.model or response.payload
+        http = HTTPRequest.of_environ(wsgi_environ or {})
+        request = Request(json.loads(payload), payload, http, channel_params, data_format, channel_info(kind=channel))
+        service = self.server.store.invoke(name, request, self.cid)
+        return set_response_func(service, data_format=data_format, transport=transport)
 
     def invoke_async(self, name, payload=None):
         Thread(target=self.invoke, args=(name, payload), daemon=True).start()
@@ -108,6 +128,7 @@ def run(class_, server, request, cid):
     service.name = class_.get_name()
     service.logger = logging.getLogger(service.name)
     service.request = request
+    service.channel = request.channel
     service.wsgi_environ = request.http.environ()
     service.response = Response()
     declaration = Declaration(class_)
