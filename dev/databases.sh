@@ -43,8 +43,9 @@ postgresql=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 port=$(free_port)
 "${as_nobody[@]}" "$postgresql/initdb" -D "$folder/postgresql" -U zato -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$folder/log" 2>&1 ||
   { cat "$folder/log" >&2; exit 1; }
-# User secure comes in with TLS only.
-"${as_nobody[@]}" sed -i '1i hostnossl all secure all reject\nhostssl all secure all scram-sha-256' "$folder/postgresql/pg_hba.conf"
+# User secure comes in with TLS only, user directory with a password.
+"${as_nobody[@]}" sed -i '1i hostnossl all secure all reject\nhostssl all secure all scram-sha-256\nhost all directory all scram-sha-256' \
+  "$folder/postgresql/pg_hba.conf"
 # Nothing is kept: nothing needs to reach the disk.
 "${as_nobody[@]}" "$postgresql/postgres" -D "$folder/postgresql" -h 127.0.0.1 -p "$port" -k "$folder" \
   -c ssl=on -c ssl_cert_file="$certificates/server.crt" -c ssl_key_file="$certificates/server.key" \
@@ -73,8 +74,9 @@ wait_for() { # log, command...
 wait_for "$folder/postgresql.log" psql -h 127.0.0.1 -p "$port" -U zato -d postgres -c 'SELECT 1'
 wait_for "$folder/mysql.log" mariadb --no-defaults -h 127.0.0.1 -P "$mysql_port" -u root -e 'SELECT 1'
 
-psql -q -h 127.0.0.1 -p "$port" -U zato -d postgres -c "CREATE ROLE secure SUPERUSER LOGIN PASSWORD 'geheim'"
+psql -q -h 127.0.0.1 -p "$port" -U zato -d postgres -c "CREATE ROLE secure SUPERUSER LOGIN PASSWORD 'geheim'" \
+  -c "CREATE ROLE directory SUPERUSER LOGIN PASSWORD 'hello'"
 mariadb --no-defaults -h 127.0.0.1 -P "$mysql_port" -u root \
-  -e "CREATE USER secure IDENTIFIED BY 'geheim' REQUIRE SSL; GRANT ALL ON *.* TO secure"
+  -e "CREATE USER secure IDENTIFIED BY 'geheim' REQUIRE SSL; GRANT ALL ON *.* TO secure; CREATE USER directory IDENTIFIED BY 'hello'; GRANT ALL ON *.* TO directory"
 
 "$@"

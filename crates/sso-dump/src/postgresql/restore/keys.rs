@@ -25,17 +25,24 @@ const KEYS: &str = "SELECT c.conrelid::regclass::text, quote_ident(c.conname), p
     AND c.conrelid = ANY($1::text[]::regclass[]) AND c.confrelid = ANY($1::text[]::regclass[]) ORDER BY c.conrelid, c.conname";
 
 /// Whether this user may take keys away: the one who made the tables, or who is of that role.
-const OWNS: &str = "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY($1::text[]::regclass[])";
+const OWNS: &str =
+    "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY($1::text[]::regclass[])";
+
+/// Triggers that somebody else made wait for the end of the transaction: until then no key can be made.
+const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = ANY($1::text[]::regclass[]) AND tgdeferrable AND NOT tgisinternal)";
 
 /// Tables of others whose rows would go with those that are deleted.
 const OTHERS: &str = "SELECT DISTINCT c.conrelid::regclass::text FROM pg_constraint c WHERE c.contype = 'f' \
     AND c.confrelid = ANY($1::text[]::regclass[]) AND c.conrelid <> ALL($1::text[]::regclass[]) ORDER BY 1";
 
 impl Keys {
-    /// Takes them away: each row would be looked at by itself otherwise, one after another. None: this user may not.
+    /// Takes them away: each row would be looked at by itself otherwise, one after another. None: it cannot be done
+    /// here.
     pub(super) async fn take_away(client: &Client) -> Result<Option<Self>, Error> {
         let names = names();
-        if !client.query_one(OWNS, &[&names]).await?.get::<_, bool>(0) {
+        let owns: bool = client.query_one(OWNS, &[&names]).await?.get(0);
+        let waits: bool = client.query_one(WAITS, &[&names]).await?.get(0);
+        if !owns || waits {
             return Ok(None);
         }
         let rows = client.query(KEYS, &[&names]).await?;
@@ -109,8 +116,8 @@ impl Sequences {
                 client.batch_execute(&sql::set_sequence(table)).await?;
                 continue;
             }
-            let next = client.query_one(&sql::next_of_sequence(table), &[]).await?;
-            if let Some(next) = next.get::<_, Option<i64>>(0) {
+            if let Some(row) = client.query_opt(&sql::next_of_sequence(table), &[]).await? {
+                let next: i64 = row.get(0);
                 let statement = format!("ALTER SEQUENCE {} RESTART WITH {next}", table.sequence);
                 client.batch_execute(&statement).await?;
             }
