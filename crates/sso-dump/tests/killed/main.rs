@@ -26,7 +26,7 @@ use sso_dump::stream::{Control, Progress};
 use support::*;
 
 /// At how many moments a process is killed, and at how many more in the last tenth, where it commits.
-const MOMENTS: (u32, u32) = (40, 15);
+const MOMENTS: (u32, u32) = (30, 10);
 const WORK: &str = "ZATO_SSO_TEST_CHILD";
 /// Opens what is dumped here, and nothing else.
 const IDENTITY: &str = include_str!("../archives/identity.txt");
