@@ -51,7 +51,9 @@ async fn begin(
     replaces: bool,
 ) -> Result<(Option<Keys>, Sequences), Error> {
     let failed = error(database, "write");
-    client.batch_execute("BEGIN").await.map_err(&failed)?;
+    // Whatever the server's default is: rows that came before the lock are seen by what comes after it.
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    client.batch_execute(begin).await.map_err(&failed)?;
     let sequences = Sequences::lock(client).await.map_err(&failed)?;
     let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
     // To take keys away needs it; a weaker lock that becomes a stronger one waits for readers who wait for it.
