@@ -11,6 +11,10 @@ use zato_operator::api::{ZatoCluster, ZatoService};
 
 const GOOD: &str = "from zato.server.service import Service\n\nclass A(Service):\n    name = 'api.a'\n";
 
+fn postgresql(host: &str) -> Value {
+    json!({"host": host, "database": "zato", "credentialsSecretRef": {"name": "pg"}})
+}
+
 /// Every rule of the schemas refuses what it is there for, and says why.
 #[tokio::test]
 async fn the_schema_refuses() {
@@ -25,8 +29,43 @@ async fn the_schema_refuses() {
         ("1digit", json!({}), "must start with a letter"),
         (
             "ok",
+            json!({"topology": "Elsewhere"}),
+            "supported values: \"Quickstart\", \"Distributed\"",
+        ),
+        (
+            "ok",
             json!({"topology": "Distributed"}),
-            "supported values: \"Quickstart\"",
+            "needs database.postgresql",
+        ),
+        (
+            "ok",
+            json!({"database": {"postgresql": postgresql("pg")}}),
+            "a Quickstart cluster keeps its data in SQLite",
+        ),
+        (
+            "ok",
+            json!({"topology": "Distributed", "database": {"postgresql": postgresql("pg"), "sqlite": {}}}),
+            "at most one of sqlite and postgresql",
+        ),
+        (
+            "ok",
+            json!({"topology": "Distributed", "database": {"postgresql": postgresql("-pg")}}),
+            "should match",
+        ),
+        (
+            "ok",
+            json!({"servers": {"replicas": 2}}),
+            "a Quickstart cluster has one server, or none",
+        ),
+        (
+            "ok",
+            json!({"loadBalancer": {"replicas": 2}}),
+            "is in its one pod",
+        ),
+        (
+            "ok",
+            json!({"topology": "Distributed", "servers": {"replicas": 21}, "database": {"postgresql": postgresql("pg")}}),
+            "should be less than or equal to 20",
         ),
         (
             "ok",
@@ -277,7 +316,10 @@ async fn the_schema_accepts() {
         .unwrap();
     let found = space.get::<ZatoCluster>(name).await;
     assert_eq!(found.spec.database.sqlite, None);
-    assert_eq!((found.spec.servers.replicas, found.spec.load_balancer.replicas), (1, 1));
+    assert_eq!(
+        (found.spec.servers.replicas, found.spec.load_balancer.replicas),
+        (1, 1)
+    );
     assert!(found.spec.scheduler.enabled && found.spec.dashboard.enabled);
     let spec = json!({
         "topology": "Quickstart", "image": "Registry.example.com:5000/a_b/zato:3.2-X@sha256:00", "imagePullPolicy": "Never", "imagePullSecrets": [{"name": "a"}, {"name": "b"}],
@@ -349,6 +391,58 @@ async fn immutable_fields_stay() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("clusterRef is immutable"), "{error}");
+    space.delete().await;
+}
+
+/// Where a Distributed cluster has its data does not change; who logs in there, and how many servers run, does.
+#[tokio::test]
+async fn a_distributed_cluster_of_a_schema() {
+    install_definitions().await;
+    let space = Namespace::new("distributed-schema").await;
+    let spec = json!({"topology": "Distributed", "database": {"postgresql": postgresql("pg")}});
+    space.create::<ZatoCluster>(&cluster("d", spec)).await.unwrap();
+    let of_database = |change: Value| json!({"spec": {"database": {"postgresql": change}}});
+    for (patch, why) in [
+        (
+            of_database(json!({"host": "other"})),
+            "which database a cluster has is immutable",
+        ),
+        (
+            of_database(json!({"port": 5433})),
+            "which database a cluster has is immutable",
+        ),
+        (
+            of_database(json!({"database": "other"})),
+            "which database a cluster has is immutable",
+        ),
+        (
+            of_database(json!({"schema": "other"})),
+            "which database a cluster has is immutable",
+        ),
+        (
+            of_database(Value::Null),
+            "which database a cluster has is immutable",
+        ),
+        (
+            json!({"spec": {"topology": "Quickstart"}}),
+            "topology is immutable",
+        ),
+    ] {
+        let error = space
+            .merge::<ZatoCluster>("d", &patch)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{patch}: {error}");
+    }
+    let user = of_database(json!({"credentialsSecretRef": {"name": "other"}}));
+    let scaled = json!({"spec": {"servers": {"replicas": 3}, "loadBalancer": {"replicas": 2}}});
+    for patch in [user, scaled] {
+        space.merge::<ZatoCluster>("d", &patch).await.unwrap();
+    }
+    let found = space.get::<ZatoCluster>("d").await.spec;
+    let database = found.database.postgresql.unwrap();
+    assert_eq!((database.port, found.servers.replicas), (5432, 3));
     space.delete().await;
 }
 

@@ -89,6 +89,15 @@ fn special(path: &str) -> Option<Edit> {
         ),
         "database/sqlite/storage/size" => (json!("6Gi"), json!("much"), false),
         "database/sqlite/storage/storageClassName" | "clusterRef/name" => (json!("other"), json!(""), true),
+        // What a Quickstart cluster cannot have: tests/admission.rs has what a Distributed one can.
+        "topology" => (json!("Distributed"), json!("Nonsense"), true),
+        "database/postgresql" => (
+            json!({"host": "pg", "database": "zato", "credentialsSecretRef": {"name": "pg"}}),
+            json!({"host": "pg"}),
+            true,
+        ),
+        "servers/replicas" => (json!(0), json!(-1), false),
+        "loadBalancer/replicas" => (json!(2), json!(0), true),
         "source/inline" => (json!({"b.py": "x = 1\n"}), json!({"b.txt": ""}), false),
         "channels" => {
             let channel = |security: Value| json!([{"name": "c", "rest": {"service": "s", "urlPath": "/a/{b}", "methods": ["GET"], "security": security}}, {"name": "d", "soap": {"urlPath": "/d", "services": ["s"], "security": security}}]);
