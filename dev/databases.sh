@@ -74,8 +74,9 @@ wait_for() { # log, command...
 wait_for "$folder/postgresql.log" psql -h 127.0.0.1 -p "$port" -U zato -d postgres -c 'SELECT 1'
 wait_for "$folder/mysql.log" mariadb --no-defaults -h 127.0.0.1 -P "$mysql_port" -u root -e 'SELECT 1'
 
-psql -q -h 127.0.0.1 -p "$port" -U zato -d postgres -c "CREATE ROLE secure SUPERUSER LOGIN PASSWORD 'geheim'"
+psql -q -h 127.0.0.1 -p "$port" -U zato -d postgres -c "CREATE ROLE secure SUPERUSER LOGIN PASSWORD 'geheim'" \
+  -c "CREATE ROLE directory SUPERUSER LOGIN PASSWORD 'hello'"
 mariadb --no-defaults -h 127.0.0.1 -P "$mysql_port" -u root \
-  -e "CREATE USER secure IDENTIFIED BY 'geheim' REQUIRE SSL; GRANT ALL ON *.* TO secure"
+  -e "CREATE USER secure IDENTIFIED BY 'geheim' REQUIRE SSL; GRANT ALL ON *.* TO secure; CREATE USER directory IDENTIFIED BY 'hello'; GRANT ALL ON *.* TO directory"
 
 "$@"

@@ -11,10 +11,10 @@ mkdir -p "$corpus"
 for file in tests/openapi/*/*.py; do cp "$file" "$corpus/$(basename "$file" .py).seed"; done
 unset CARGO_BUILD_TARGET
 # Without a sanitizer the stable compiler does: there is no unsafe code to look at.
-cargo fuzz run --sanitizer none --target-dir target/fuzz apispec "$corpus" -- \
+cargo fuzz run --sanitizer none --target-dir target/fuzz --features apispec apispec "$corpus" -- \
   -max_total_time="${1:-300}" -timeout=10 -rss_limit_mb=1024 -max_len=20000 -print_final_stats=1
 archives=$ROOT/target/fuzz-archives
 mkdir -p "$archives"
 [ -e "$archives/empty.seed" ] || FUZZ_SEED=$archives/empty.seed cargo test --quiet -p sso-dump --test archive seed
-cargo fuzz run --sanitizer none --target-dir target/fuzz archive "$archives" -- \
+cargo fuzz run --sanitizer none --target-dir target/fuzz --features archive archive "$archives" -- \
   -max_total_time="${1:-300}" -timeout=10 -rss_limit_mb=1024 -max_len=100000 -print_final_stats=1

@@ -276,7 +276,8 @@ async fn the_schema_accepts() {
         .await
         .unwrap();
     let found = space.get::<ZatoCluster>(name).await;
-    assert_eq!(found.spec.database.sqlite.storage.size, "5Gi");
+    assert_eq!(found.spec.database.sqlite, None);
+    assert_eq!((found.spec.servers.replicas, found.spec.load_balancer.replicas), (1, 1));
     assert!(found.spec.scheduler.enabled && found.spec.dashboard.enabled);
     let spec = json!({
         "topology": "Quickstart", "image": "Registry.example.com:5000/a_b/zato:3.2-X@sha256:00", "imagePullPolicy": "Never", "imagePullSecrets": [{"name": "a"}, {"name": "b"}],

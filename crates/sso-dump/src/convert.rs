@@ -24,11 +24,24 @@ use write::write;
 /// How many problems are told one by one.
 const TOLD: usize = 20;
 
+/// In which form a database takes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Fields with tabs between them, as COPY of PostgreSQL and LOAD DATA of MySQL read them.
+    Fields,
+    /// Tuples of an INSERT.
+    Tuples,
+    /// Lines of this crate.
+    Lines,
+}
+
 /// What is known of the database that takes the rows.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Which kind it is.
     pub kind: Kind,
+    /// How it takes rows.
+    pub form: Form,
     /// What its columns hold.
     pub limits: Limits,
     /// Its security definitions.
@@ -146,7 +159,7 @@ impl Converter {
                 self.problem(format!("{} id {id}: {} {why}", table.name, column.name));
             }
         }
-        write(self.target.kind, self.source, table, row, &fields, out);
+        write(self.target.form, self.source, table, row, &fields, out);
         true
     }
 

@@ -6,6 +6,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::archive::seal::Seal;
 use crate::archive::write::Writer;
@@ -69,17 +70,30 @@ pub(crate) async fn send(
                 tokio::task::spawn_blocking(move || sqlite::dump::dump(&path, options, sender, &control));
             joined(reading.await)
         }
-        Database::Postgresql(server) => {
-            control
-                .unless_stopped(postgresql::dump::dump(database, server, sender, control))
-                .await
-        }
-        Database::Mysql(server) => {
-            control
-                .unless_stopped(mysql::dump::dump(database, server, sender, control))
-                .await
+        Database::Postgresql(_) | Database::Mysql(_) => {
+            let (database, control) = (database.clone(), control.clone());
+            let reading = async move { send_of_server(&database, sender, &control).await };
+            beside_its_connection(reading).await
         }
     }
+}
+
+async fn send_of_server(database: &Database, sender: Sender, control: &Control) -> Result<(), Error> {
+    let reading = async {
+        match database {
+            Database::Postgresql(server) => postgresql::dump::dump(database, server, sender, control).await,
+            Database::Mysql(server) => mysql::dump::dump(database, server, sender, control).await,
+            Database::Sqlite(_) => Err(Error::Internal),
+        }
+    };
+    control.unless_stopped(reading).await
+}
+
+/// Work that waits for a task of the runtime all the time: on a thread of the runtime it goes on without waking another one.
+pub(crate) async fn beside_its_connection<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    joined(AbortOnDropHandle::new(tokio::spawn(work)).await)
 }
 
 /// Writes what is received to an archive. Blocks.

@@ -5,7 +5,7 @@
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, SslOpts};
 
-use crate::convert::Target;
+use crate::convert::{Form, Target};
 use crate::database::{Database, Kind, Server, Tls};
 use crate::error::Error;
 use crate::schema::check::{Found, limits};
@@ -35,14 +35,25 @@ fn told(error: &mysql_async::Error) -> String {
     let mysql_async::Error::Server(server) = error else {
         return error.to_string();
     };
-    let message = match server.code {
+    format!(
+        "{} (error {})",
+        message(server.code, &server.message),
+        server.code
+    )
+}
+
+fn message(code: u16, message: &str) -> String {
+    match code {
         // Who was refused, not for what.
-        1044..=1049 => server.message.clone(),
-        1062 => format!("duplicate entry {}", after(&server.message, "for key")),
-        1264 | 1292 | 1366 | 1406 => format!("a value does not fit {}", after(&server.message, "for column")),
-        _ => quoted_left_out(&server.message),
-    };
-    format!("{message} (error {})", server.code)
+        1044..=1049 => message.to_owned(),
+        1062 => format!(
+            "two rows are the same {}; texts that differ in case or accents alone are the same to a collation of the \
+             table's: give its columns one that tells them apart (utf8mb4_bin), or rename one of the two",
+            after(message, "for key")
+        ),
+        1264 | 1265 | 1292 | 1366 | 1406 => format!("a value does not fit {}", after(message, "for column")),
+        _ => quoted_left_out(message),
+    }
 }
 
 fn after<'a>(message: &'a str, word: &str) -> &'a str {
@@ -138,8 +149,18 @@ pub async fn target(database: &Database, server: &Server) -> Result<(Target, Vec
     let mut connection = connect(database, server).await?;
     let found = found(&mut connection).await.map_err(&failed)?;
     let differences = engines(&mut connection).await.map_err(&failed)?;
+    let takes_files: Option<bool> = connection
+        .query_first("SELECT @@local_infile")
+        .await
+        .map_err(&failed)?;
     let target = Target {
         kind: Kind::Mysql,
+        // Half as much work for the server, but it may be switched off.
+        form: if takes_files.unwrap_or_default() {
+            Form::Fields
+        } else {
+            Form::Tuples
+        },
         limits: limits(database, &found, differences)?,
         definitions: definitions(&mut connection, sql::DEFINITIONS)
             .await

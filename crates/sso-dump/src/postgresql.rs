@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::convert::Target;
+use crate::convert::{Form, Target};
 use crate::database::{Database, Kind, Server, Tls};
 use crate::error::Error;
 use crate::schema::check::{Found, limits};
@@ -183,6 +183,7 @@ pub async fn target(database: &Database, server: &Server) -> Result<(Target, Vec
     }
     let target = Target {
         kind: Kind::Postgresql,
+        form: Form::Fields,
         limits: limits(database, &found, differences)?,
         definitions: definitions(&client, sql::DEFINITIONS).await.map_err(&failed)?,
     };

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 
 use crate::archive::seal::Identities;
 use crate::archive::{KeyCheck, Manifest};
-use crate::convert::{Choices, Report, Target};
+use crate::convert::{Choices, Form, Report, Target};
 use crate::database::Database;
-use crate::dump::joined;
+use crate::dump::{beside_its_connection, joined};
 use crate::error::Error;
 use crate::schema::TABLES;
 use crate::secrets::Secrets;
@@ -141,19 +141,30 @@ async fn write(
     control: &Control,
 ) -> Result<(), Error> {
     let (sender, receiver) = channel();
-    let has_orphans = !restored.manifest.header.source.orphans.is_empty();
-    let replaces = restored.deleted.iter().any(|&rows| rows > 0);
+    let way = Way {
+        has_orphans: !restored.manifest.header.source.orphans.is_empty(),
+        replaces: restored.deleted.iter().any(|&rows| rows > 0),
+        form: pass.target.form,
+    };
     let expected = restored.manifest.clone();
     let reading = tokio::task::spawn_blocking(move || pass.send(sender, &expected));
-    let written = load(database, replaces, has_orphans, receiver, control).await;
+    let written = load(database, way, receiver, control).await;
     let read = joined(reading.await);
     both(read, written).map(|_| ())
 }
 
+/// How rows are written.
+struct Way {
+    /// Those that are there go.
+    replaces: bool,
+    /// The source had rows whose foreign key leads nowhere.
+    has_orphans: bool,
+    form: Form,
+}
+
 async fn load(
     database: &Database,
-    replaces: bool,
-    has_orphans: bool,
+    way: Way,
     mut receiver: mpsc::Receiver<Message>,
     control: &Control,
 ) -> Result<(), Error> {
@@ -161,19 +172,35 @@ async fn load(
         Database::Sqlite(path) => {
             let (path, control) = (path.clone(), control.clone());
             let options = sqlite::restore::Options {
-                replaces,
-                has_orphans,
+                replaces: way.replaces,
+                has_orphans: way.has_orphans,
             };
             let writing = tokio::task::spawn_blocking(move || {
                 sqlite::restore::restore(&path, options, &mut receiver, &control)
             });
             joined(writing.await)
         }
+        Database::Postgresql(_) | Database::Mysql(_) => {
+            let (database, control) = (database.clone(), control.clone());
+            let writing = async move { load_into_server(&database, way, receiver, &control).await };
+            beside_its_connection(writing).await
+        }
+    }
+}
+
+async fn load_into_server(
+    database: &Database,
+    Way { replaces, form, .. }: Way,
+    parts: mpsc::Receiver<Message>,
+    control: &Control,
+) -> Result<(), Error> {
+    match database {
         Database::Postgresql(server) => {
-            postgresql::restore::restore(database, server, replaces, receiver, control).await
+            postgresql::restore::restore(database, server, replaces, parts, control).await
         }
         Database::Mysql(server) => {
-            mysql::restore::restore(database, server, replaces, receiver, control).await
+            mysql::restore::restore(database, server, (replaces, form), parts, control).await
         }
+        Database::Sqlite(_) => Err(Error::Internal),
     }
 }

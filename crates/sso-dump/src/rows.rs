@@ -9,6 +9,11 @@ use std::borrow::Cow;
 
 use crate::schema::{Column, Table, Type};
 
+mod write;
+
+use write::has_unusual;
+pub use write::{LineWriter, escape};
+
 /// NULL.
 pub const NULL: &str = "\\N";
 
@@ -37,6 +42,9 @@ pub enum Storage {
     HexText,
 }
 
+/// Of a line that is none of its table.
+const NUMBER: &str = "not as many fields as the table has columns";
+
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{why}", .column.map(|name| format!("column {name}: ")).unwrap_or_default())]
@@ -58,90 +66,6 @@ impl Fault {
     fn line(why: &'static str) -> Self {
         Self { column: None, why }
     }
-}
-
-/// Writes one line, field by field.
-pub struct LineWriter<'a> {
-    out: &'a mut Vec<u8>,
-    notes: String,
-}
-
-impl<'a> LineWriter<'a> {
-    /// At the end of what is there.
-    pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self {
-            out,
-            notes: String::new(),
-        }
-    }
-
-    /// NULL.
-    pub fn null(&mut self) {
-        self.raw(NULL.as_bytes());
-    }
-
-    /// What needs no escape: numbers, or what is escaped already.
-    pub fn raw(&mut self, field: &[u8]) {
-        self.out.extend_from_slice(field);
-        self.out.push(b'\t');
-    }
-
-    /// Text.
-    pub fn text(&mut self, text: &str) {
-        escape(text.as_bytes(), self.out);
-        self.out.push(b'\t');
-    }
-
-    /// Text that SQLite keeps as a BLOB, or bytes that are no text at all.
-    pub fn bytes(&mut self, column: &str, bytes: &[u8], is_blob: bool) {
-        let text = std::str::from_utf8(bytes);
-        let note = match (text.is_ok(), is_blob) {
-            (true, true) => column.to_owned(),
-            (true, false) => String::new(),
-            (false, true) => format!("{column}=b"),
-            (false, false) => format!("{column}=t"),
-        };
-        if !note.is_empty() {
-            if !self.notes.is_empty() {
-                self.notes.push(',');
-            }
-            self.notes.push_str(&note);
-        }
-        match text {
-            Ok(text) => self.text(text),
-            Err(_) => self.raw(hex(bytes).as_bytes()),
-        }
-    }
-
-    /// The end of the row.
-    pub fn finish(self) {
-        self.out.extend_from_slice(self.notes.as_bytes());
-        self.out.push(b'\n');
-    }
-}
-
-fn escaped(byte: u8) -> Option<u8> {
-    match byte {
-        b'\\' => Some(b'\\'),
-        b'\t' => Some(b't'),
-        b'\n' => Some(b'n'),
-        b'\r' => Some(b'r'),
-        0 => Some(b'0'),
-        _ => None,
-    }
-}
-
-/// Appends bytes in their escaped form.
-pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
-    let mut start = 0;
-    for (place, &byte) in bytes.iter().enumerate() {
-        if let Some(letter) = escaped(byte) {
-            out.extend_from_slice(&bytes[start..place]);
-            out.extend_from_slice(&[b'\\', letter]);
-            start = place + 1;
-        }
-    }
-    out.extend_from_slice(&bytes[start..]);
 }
 
 /// The text of an escaped field that is not NULL.
@@ -200,14 +124,20 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// Takes a line without its newline apart; looks at the number of fields alone.
     pub fn parse(table: &Table, line: &'a str) -> Result<Self, Fault> {
-        let mut fields: Vec<&str> = Vec::with_capacity(table.columns.len() + 1);
-        fields.extend(line.split('\t'));
-        let notes = fields.pop().unwrap_or_default();
-        if fields.len() == table.columns.len() {
-            Ok(Self { fields, notes })
-        } else {
-            Err(Fault::line("not as many fields as the table has columns"))
+        let mut fields: Vec<&str> = Vec::with_capacity(table.columns.len());
+        let mut start = 0;
+        for tab in memchr::memchr_iter(b'\t', line.as_bytes()) {
+            if fields.len() == table.columns.len() {
+                return Err(Fault::line(NUMBER));
+            }
+            fields.push(&line[start..tab]);
+            start = tab + 1;
         }
+        if fields.len() == table.columns.len() {
+            let notes = &line[start..];
+            return Ok(Self { fields, notes });
+        }
+        Err(Fault::line(NUMBER))
     }
 
     /// The id, if there is one.
@@ -281,11 +211,11 @@ fn check(kind: Type, field: &str) -> Result<(), &'static str> {
             Ok(())
         }
         Type::Timestamp => Err("not a date"),
+        Type::Varchar(_) | Type::Text if !has_unusual(field.as_bytes()) => Ok(()),
         Type::Varchar(_) | Type::Text if field.contains(['\r', '\0']) => {
             Err("a character without its escape")
         }
-        Type::Varchar(_) | Type::Text if field.contains('\\') => unescape(field).map(drop),
-        Type::Varchar(_) | Type::Text => Ok(()),
+        Type::Varchar(_) | Type::Text => unescape(field).map(drop),
     }
 }
 

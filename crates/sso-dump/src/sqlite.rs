@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Row, ffi};
 
-use crate::convert::Target;
+use crate::convert::{Form, Target};
 use crate::database::{Database, Kind};
 use crate::error::Error;
 use crate::schema::TABLES;
@@ -113,6 +113,7 @@ pub fn target(path: &Path) -> Result<(Target, Vec<u64>), Error> {
     let found = found(&connection).map_err(&failed)?;
     let target = Target {
         kind: Kind::Sqlite,
+        form: Form::Lines,
         limits: limits(&Database::Sqlite(path.to_owned()), &found, Vec::new())?,
         definitions: definitions(&connection, sql::DEFINITIONS).map_err(&failed)?,
     };

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::archive::Header;
 use crate::archive::read::{self, Contents, Visitor};
 use crate::archive::seal::Identities;
-use crate::convert::{Choices, Target};
+use crate::convert::{Choices, Form, Target};
 use crate::database::Kind;
 use crate::diff::{compare, read_archive};
 use crate::dump::joined;
@@ -78,6 +78,7 @@ fn scratch_target() -> Target {
     };
     Target {
         kind: Kind::Sqlite,
+        form: Form::Lines,
         limits: TABLES
             .iter()
             .map(|table| vec![limit; table.columns.len()])

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::rows::{Row, hex};
 use crate::schema::{TABLES, Table};
 use crate::secrets::Secrets;
-use crate::stream::Part;
+use crate::stream::{PART, Part};
 
 /// The longest member. A part is longer than [`crate::stream::PART`] only when a single row is.
 const LONGEST: u64 = 512 * 1024 * 1024;
@@ -69,8 +69,9 @@ pub fn read(
         if entry.header().entry_type() != tar::EntryType::Regular || entry.size() > LONGEST {
             return Err(Error::Damaged("a member is no file, or too long".into()));
         }
-        // Grows with what is there, not with what the archive says.
-        let mut content = Vec::new();
+        // Beyond what a part has it grows with what is there, not with what the archive says.
+        let usual = usize::try_from(entry.size()).unwrap_or(usize::MAX).min(2 * PART);
+        let mut content = Vec::with_capacity(usual + 1);
         entry.read_to_end(&mut content).map_err(damaged)?;
         if content.len() as u64 != entry.size() {
             return Err(Error::Damaged("it ends within a member".into()));

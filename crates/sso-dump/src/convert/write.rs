@@ -2,28 +2,29 @@
 
 use std::borrow::Cow;
 
+use super::Form;
 use crate::database::Kind;
 use crate::rows::{NULL, Row};
 use crate::schema::{Column, Table, Type};
 
-/// The row in the form that its database takes: a line of COPY, a tuple of VALUES, or a line of this crate.
+/// The row in the form that its database takes.
 pub(super) fn write(
-    kind: Kind,
+    form: Form,
     source: Kind,
     table: &Table,
     row: &Row<'_>,
     fields: &[Cow<'_, str>],
     out: &mut Vec<u8>,
 ) {
-    match kind {
-        Kind::Postgresql => {
+    match form {
+        Form::Fields => {
             write_fields(fields, out);
             // The tab after the last one.
             out.pop();
             out.push(b'\n');
         }
-        Kind::Mysql => write_tuple(table, fields, out),
-        Kind::Sqlite => write_line(source, table, row, fields, out),
+        Form::Tuples => write_tuple(table, fields, out),
+        Form::Lines => write_line(source, table, row, fields, out),
     }
 }
 

@@ -3,32 +3,37 @@
 //! Owns one transaction: all rows are there after it, or everything is as before. The server refuses what does not fit,
 //! whatever its settings are otherwise. Must never end the transaction before it was told that all rows came.
 
-use mysql_async::Conn;
+use bytes::Bytes;
 use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, InfileData};
 use tokio::sync::mpsc::Receiver;
 
-use super::{commit_error, connect, counts, error};
+use super::{commit_error, connect, counts, error, message};
+use crate::convert::Form;
 use crate::database::{Database, Kind, Server};
 use crate::error::Error;
-use crate::schema::{TABLES, sql};
+use crate::schema::{TABLES, Table, sql};
 use crate::stream::{Control, Message, Part};
 
 /// Foreign keys are looked at as a whole at the end: groups may come before their parents.
 const SETTINGS: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', \
     foreign_key_checks = 0, innodb_lock_wait_timeout = 30";
 
-/// Writes what is received, in the form of tuples.
+/// How much of a file goes into one packet, which servers limit.
+const PACKET: usize = 256 * 1024;
+
+/// Writes what is received, in that form.
 pub async fn restore(
     database: &Database,
     server: &Server,
-    replaces: bool,
+    (replaces, form): (bool, Form),
     mut parts: Receiver<Message>,
     control: &Control,
 ) -> Result<(), Error> {
     let mut connection = control.unless_stopped(connect(database, server)).await?;
     let work = async {
         begin(&mut connection, database, replaces).await?;
-        receive(&mut connection, database, &mut parts, control).await?;
+        receive(&mut connection, database, form, &mut parts, control).await?;
         refuse_orphans(&mut connection, database).await
     };
     control.unless_stopped(work).await?;
@@ -73,6 +78,7 @@ async fn begin(connection: &mut Conn, database: &Database, replaces: bool) -> Re
 async fn receive(
     connection: &mut Conn,
     database: &Database,
+    form: Form,
     parts: &mut Receiver<Message>,
     control: &Control,
 ) -> Result<(), Error> {
@@ -81,7 +87,7 @@ async fn receive(
         match message {
             Message::Part(part) => {
                 let (table, rows) = (part.table, part.rows);
-                write(connection, database, part).await?;
+                write(connection, database, form, part).await?;
                 counts[table] += rows;
                 control.tell("restore", table, counts[table])?;
             }
@@ -92,27 +98,60 @@ async fn receive(
     Err(Error::Stopped)
 }
 
-async fn write(connection: &mut Conn, database: &Database, part: Part) -> Result<(), Error> {
+async fn write(connection: &mut Conn, database: &Database, form: Form, part: Part) -> Result<(), Error> {
     if part.rows == 0 {
         return Ok(());
     }
-    let table = &TABLES[part.table];
+    let (table, rows) = (&TABLES[part.table], part.rows);
+    let doing = format!("write {}", table.name);
+    let failed = error(database, &doing);
+    if form == Form::Fields {
+        load(connection, table, part).await.map_err(failed)?;
+        refuse_warnings(connection, database, &doing).await?;
+    } else {
+        insert(connection, table, part).await.map_err(failed)?;
+    }
+    let written = connection.affected_rows();
+    if written == rows {
+        return Ok(());
+    }
+    let why = format!("{} took {written} of {rows} rows", table.name);
+    Err(database.error("write", why))
+}
+
+/// As a file that is none: the driver asks nobody else for it.
+async fn load(connection: &mut Conn, table: &Table, part: Part) -> mysql_async::Result<()> {
+    let mut rest = Bytes::from(part.lines);
+    let mut packets = Vec::new();
+    while !rest.is_empty() {
+        packets.push(rest.split_to(PACKET.min(rest.len())));
+    }
+    connection.set_infile_handler(async {
+        let packets = packets.into_iter().map(Ok);
+        Ok(Box::pin(futures::stream::iter(packets)) as InfileData)
+    });
+    connection.query_drop(sql::load(table)).await
+}
+
+/// A file that a client sends is not refused for what does not fit: the server leaves rows out, changes values, and warns.
+async fn refuse_warnings(connection: &mut Conn, database: &Database, doing: &str) -> Result<(), Error> {
+    if connection.get_warnings() == 0 {
+        return Ok(());
+    }
+    let first: Option<(String, u16, String)> = connection
+        .query_first("SHOW WARNINGS LIMIT 1")
+        .await
+        .map_err(error(database, doing))?;
+    let (_, code, why) = first.unwrap_or_default();
+    Err(database.error(doing, format!("{} (error {code})", message(code, &why))))
+}
+
+async fn insert(connection: &mut Conn, table: &Table, part: Part) -> mysql_async::Result<()> {
     let mut statement = sql::insert(Kind::Mysql, table).into_bytes();
     statement.extend_from_slice(&part.lines);
     // The comma after the last tuple.
     statement.pop();
-    connection
-        .query_drop(statement)
-        .await
-        .map_err(error(database, &format!("write {}", table.name)))?;
-    let written = connection.affected_rows();
-    if written == part.rows {
-        return Ok(());
-    }
-    Err(database.error(
-        "write",
-        format!("{} took {written} of {} rows", table.name, part.rows),
-    ))
+    connection.query_drop(statement).await
 }
 
 async fn refuse_orphans(connection: &mut Conn, database: &Database) -> Result<(), Error> {

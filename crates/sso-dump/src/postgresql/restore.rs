@@ -1,7 +1,7 @@
 //! Writes rows into PostgreSQL with COPY.
 //!
-//! Owns one transaction: all rows are there after it, or everything is as before. Must never end it before it was told that
-//! all rows came.
+//! Owns one transaction: all rows are there after it, or everything is as before, foreign keys and sequences among it. Must
+//! never end it before it was told that all rows came.
 
 use std::pin::Pin;
 
@@ -9,11 +9,14 @@ use futures::SinkExt;
 use tokio::sync::mpsc::Receiver;
 use tokio_postgres::{Client, CopyInSink};
 
+use self::keys::{Keys, Sequences};
 use super::{commit_error, connect, counts, error};
 use crate::database::{Database, Kind, Server};
 use crate::error::Error;
 use crate::schema::{TABLES, sql};
 use crate::stream::{Control, Message, Part};
+
+mod keys;
 
 /// Writes what is received, in the form of COPY.
 pub async fn restore(
@@ -25,16 +28,14 @@ pub async fn restore(
 ) -> Result<(), Error> {
     let client = control.unless_stopped(connect(database, server)).await?;
     let work = async {
-        begin(&client, database, replaces).await?;
+        let (keys, sequences) = begin(&client, database, replaces).await?;
         receive(&client, database, &mut parts, control).await?;
-        for table in &TABLES {
-            let query = sql::set_sequence(table);
-            client
-                .batch_execute(&query)
-                .await
-                .map_err(error(database, "set sequences"))?;
+        if let Some(keys) = keys {
+            let failed = error(database, "look at foreign keys");
+            keys.make_again(&client).await.map_err(failed)?;
         }
-        Ok(())
+        let failed = error(database, "set sequences");
+        sequences.set(&client).await.map_err(failed)
     };
     control.unless_stopped(work).await?;
     // From here on there is an answer to wait for: stopping would leave unknown what happened.
@@ -44,19 +45,59 @@ pub async fn restore(
         .map_err(commit_error(database))
 }
 
-async fn begin(client: &Client, database: &Database, replaces: bool) -> Result<(), Error> {
+async fn begin(
+    client: &Client,
+    database: &Database,
+    replaces: bool,
+) -> Result<(Option<Keys>, Sequences), Error> {
     let failed = error(database, "write");
+    // Whatever the server's default is: rows that came before the lock are seen by what comes after it.
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    client.batch_execute(begin).await.map_err(&failed)?;
+    let sequences = Sequences::lock(client).await.map_err(&failed)?;
     let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
-    let start = format!("BEGIN; {}", sql::lock(&names, "SHARE ROW EXCLUSIVE"));
-    client.batch_execute(&start).await.map_err(&failed)?;
+    // To take keys away needs it; a weaker lock that becomes a stronger one waits for readers who wait for it.
+    let lock = sql::lock(&names, "ACCESS EXCLUSIVE");
+    client.batch_execute(&lock).await.map_err(&failed)?;
     let counts = counts(client).await.map_err(&failed)?;
-    if !database.has_rows(&counts, replaces)? {
+    let has_rows = database.has_rows(&counts, replaces)?;
+    if has_rows {
+        refuse_others(client, database).await?;
+    }
+    let keys = Keys::take_away(client).await.map_err(&failed)?;
+    if has_rows {
+        empty(client, keys.is_some()).await.map_err(failed)?;
+    }
+    Ok((keys, sequences))
+}
+
+/// Rows of tables that nobody knows would go with those that are deleted, or keep them from going.
+async fn refuse_others(client: &Client, database: &Database) -> Result<(), Error> {
+    let others = keys::others(client).await.map_err(error(database, "write"))?;
+    if others.is_empty() {
         return Ok(());
     }
-    // Part of the transaction as all else. DELETE would look at each row's references, among dead rows and without an
-    // index. Who reads at an older snapshot must have locked the tables before, as a dump does: it would see no rows.
-    let empty = format!("TRUNCATE {}", names.join(", "));
-    client.batch_execute(&empty).await.map_err(&failed)?;
+    let why = format!(
+        "rows cannot be replaced, because others refer to them: {}; nothing was written",
+        others.join(", ")
+    );
+    Err(database.error("write", why))
+}
+
+/// Deleted rows stay there for who reads at an older snapshot; after TRUNCATE such a reader sees none. But with the keys
+/// in place a DELETE looks for references of each row, among dead rows and without an index.
+async fn empty(client: &Client, are_keys_away: bool) -> Result<(), tokio_postgres::Error> {
+    if !are_keys_away {
+        let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
+        return client
+            .batch_execute(&format!("TRUNCATE {}", names.join(", ")))
+            .await;
+    }
+    for table in TABLES.iter().rev() {
+        client
+            .batch_execute(&sql::delete(Kind::Postgresql, table))
+            .await?;
+    }
     Ok(())
 }
 

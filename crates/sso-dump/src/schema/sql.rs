@@ -225,11 +225,28 @@ pub fn insert(kind: Kind, table: &Table) -> String {
     format!("INSERT INTO {name} ({columns}) VALUES ")
 }
 
-/// The next id of PostgreSQL comes after all that are there; it never goes back.
+/// Reads what a client of MySQL sends as a file.
+pub fn load(table: &Table) -> String {
+    let (name, columns) = (quoted(Kind::Mysql, table.name), columns(Kind::Mysql, table));
+    format!("LOAD DATA LOCAL INFILE 'rows' INTO TABLE {name} CHARACTER SET utf8mb4 ({columns})")
+}
+
+/// How many numbers of a sequence of PostgreSQL a session takes at once.
+pub const SEQUENCE_CACHE: &str = "SELECT seqcache FROM pg_sequence WHERE seqrelid = $1::text::regclass";
+
+/// The next id of PostgreSQL comes after all that are there; it never goes back. No part of the transaction.
 pub fn set_sequence(table: &Table) -> String {
     format!(
         "SELECT setval('{sequence}', greatest(m, (SELECT last_value FROM {sequence}))) FROM (SELECT max(id) AS m FROM {}) AS x WHERE m IS NOT NULL",
         table.name,
         sequence = table.sequence
+    )
+}
+
+/// The number that comes after all ids and after all that were given away; nothing without rows.
+pub fn next_of_sequence(table: &Table) -> String {
+    format!(
+        "SELECT greatest(m, last_value) + 1 FROM {}, (SELECT max(id)::bigint AS m FROM {}) AS x WHERE m IS NOT NULL",
+        table.sequence, table.name
     )
 }

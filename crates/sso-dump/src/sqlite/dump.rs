@@ -213,7 +213,7 @@ fn write(writer: &mut LineWriter<'_>, column: &Column, value: ValueRef<'_>) -> R
         (_, ValueRef::Null) if column.is_nullable => writer.null(),
         (_, ValueRef::Null) => return Err(NO_NULL.into()),
         (Type::Integer, ValueRef::Integer(number)) | (Type::Boolean, ValueRef::Integer(number @ (0 | 1))) => {
-            writer.raw(number.to_string().as_bytes());
+            writer.number(number);
         }
         (Type::Timestamp, ValueRef::Text(text)) if is_simple(text) => writer.raw(text),
         (Type::Text | Type::Varchar(_), ValueRef::Text(bytes)) => writer.bytes(column.name, bytes, false),

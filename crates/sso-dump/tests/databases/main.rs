@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod directory;
 mod every_kind;
 mod meanwhile;
+mod mysql;
+mod postgresql;
 mod refused;
 mod secure;
 #[path = "../support/mod.rs"]
