@@ -81,7 +81,8 @@ fn escaped(byte: u8) -> Option<u8> {
     }
 }
 
-/// Whether a byte needs an escape. Looks at all of them, whatever it finds: many at once.
+/// Whether a byte needs an escape. Looks at all of them, whatever it finds: the processor does many at once.
+#[allow(clippy::needless_bitwise_bool)]
 pub(super) fn has_unusual(bytes: &[u8]) -> bool {
     let is_unusual =
         |byte: u8| (byte == b'\\') | (byte == 0) | (byte == b'\t') | (byte == b'\n') | (byte == b'\r');

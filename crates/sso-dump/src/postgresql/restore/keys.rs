@@ -58,11 +58,12 @@ impl Keys {
     pub(super) async fn make_again(&self, client: &Client) -> Result<(), Error> {
         for key in &self.0 {
             let (table, name) = (&key.table, &key.name);
-            let mut statement = format!("ALTER TABLE {table} ADD CONSTRAINT {name} {}", key.definition);
-            if let Some(comment) = &key.comment {
-                statement += &format!("; COMMENT ON CONSTRAINT {name} ON {table} IS {comment}");
-            }
+            let statement = format!("ALTER TABLE {table} ADD CONSTRAINT {name} {}", key.definition);
             client.batch_execute(&statement).await?;
+            if let Some(comment) = &key.comment {
+                let statement = format!("COMMENT ON CONSTRAINT {name} ON {table} IS {comment}");
+                client.batch_execute(&statement).await?;
+            }
         }
         Ok(())
     }
