@@ -163,7 +163,9 @@ impl Plan {
     /// Whether a server takes requests.
     pub fn is_up(&self, server: &Server) -> bool {
         let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
-        // The controller may know it before the cache of pods does.
+        // Of one server the controller may know it before the cache of pods does. Of several it says too little: while one of
+        // two is being replaced, one of one is ready.
+        let status = status.filter(|_| self.database.is_none());
         let are_all = |status: &StatefulSetStatus| {
             status.replicas > 0 && status.ready_replicas.unwrap_or_default() >= status.replicas
         };

@@ -336,6 +336,9 @@ fn a_distributed_cluster_is_ready_with_all_its_parts() {
     };
     plan.servers[0].pod = pod(true);
     assert_eq!(told(&plan), "pod demo-server-1 is being made");
+    // What the controller counts says nothing of this one.
+    plan.servers[1].pod = pod(false);
+    assert_eq!(told(&plan), "pod demo-server-1: is being scheduled");
     plan.servers[1].pod = pod(true);
     assert_eq!(told(&plan), "the scheduler is being started or changed");
     plan.components = ["scheduler", "dashboard"].into();
