@@ -15,6 +15,6 @@ cargo fuzz run --sanitizer none --target-dir target/fuzz --features apispec apis
   -max_total_time="${1:-300}" -timeout=10 -rss_limit_mb=1024 -max_len=20000 -print_final_stats=1
 archives=$ROOT/target/fuzz-archives
 mkdir -p "$archives"
-[ -e "$archives/empty.seed" ] || FUZZ_SEED=$archives/empty.seed cargo test --quiet -p sso-dump --test archive seed
+[ -e "$archives/rows.seed" ] || FUZZ_SEEDS=$archives cargo test --quiet --locked -p sso-dump --test archive seed
 cargo fuzz run --sanitizer none --target-dir target/fuzz --features archive archive "$archives" -- \
   -max_total_time="${1:-300}" -timeout=10 -rss_limit_mb=1024 -max_len=100000 -print_final_stats=1
