@@ -40,7 +40,10 @@ fuzz_target!(|data: &[u8]| {
 
 /// What stands between the bytes 0x1e, one a table; the last one has the rest.
 fn parts(data: &[u8]) -> Vec<Vec<u8>> {
-    let mut parts: Vec<_> = data.splitn(TABLES.len(), |byte| *byte == 0x1e).map(<[u8]>::to_vec).collect();
+    let mut parts: Vec<_> = data
+        .splitn(TABLES.len(), |byte| *byte == 0x1e)
+        .map(<[u8]>::to_vec)
+        .collect();
     parts.resize(TABLES.len(), Vec::new());
     parts
 }
@@ -72,7 +75,9 @@ fn written(parts: &[Vec<u8>]) -> Vec<u8> {
     for (table, lines) in parts.iter().enumerate() {
         let rows = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
         let lines = lines.clone();
-        writer.part(&Part { table, rows, lines }).expect("parts are in their order");
+        writer
+            .part(&Part { table, rows, lines })
+            .expect("parts are in their order");
     }
     writer.finish().expect("it is written to memory").1
 }
@@ -91,7 +96,10 @@ impl Visitor for Rows {
             bytes: Some(60),
             keeps_fraction: false,
         };
-        let limits: Vec<_> = TABLES.iter().map(|table: &Table| vec![limit; table.columns.len()]).collect();
+        let limits: Vec<_> = TABLES
+            .iter()
+            .map(|table: &Table| vec![limit; table.columns.len()])
+            .collect();
         let forms = [
             (Kind::Sqlite, Form::Lines),
             (Kind::Postgresql, Form::Fields),
