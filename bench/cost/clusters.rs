@@ -59,7 +59,7 @@ pub fn manifests(cluster: &ZatoCluster) -> Vec<Manifest> {
         claim: None,
         stateful_set: None,
         database: zato_operator::cluster::database::Found::default(),
-        components: std::collections::BTreeSet::new(),
+        components: std::collections::BTreeMap::new(),
         documents: vec![],
         kept: std::collections::BTreeMap::new(),
         proven: std::collections::BTreeSet::new(),

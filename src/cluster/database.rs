@@ -8,6 +8,7 @@ use kube::ResourceExt;
 
 use crate::api::ZatoCluster;
 use crate::api::topology::Postgresql;
+use crate::cluster::trouble::Trouble;
 use crate::reconcile::Error;
 use crate::reconcile::child::JobState;
 
@@ -72,6 +73,8 @@ pub struct Found {
     pub job: Option<JobState>,
     /// What the last pod of that Job said that failed.
     pub said: Option<String>,
+    /// What keeps a pod of that Job from running.
+    pub trouble: Option<Trouble>,
 }
 
 /// The database of a plan.
@@ -85,11 +88,25 @@ pub struct Database {
     pub job: Option<JobState>,
     /// What the last pod of that Job said that failed.
     pub said: Option<String>,
+    /// What keeps a pod of that Job from running.
+    pub trouble: Option<Trouble>,
     /// Whether Zato's tables were made: servers may start.
     pub is_made: bool,
 }
 
 impl Database {
+    /// With a user that is not known.
+    pub fn unknown(address: &Postgresql, is_made: bool) -> Self {
+        Self {
+            address: address.clone(),
+            version: String::new(),
+            job: None,
+            said: None,
+            trouble: None,
+            is_made,
+        }
+    }
+
     /// With a Secret that can be used.
     pub fn of(address: &Postgresql, found: &Found, is_made: bool) -> Result<Self, Error> {
         let secret = &address.credentials_secret_ref.name;
@@ -110,6 +127,7 @@ impl Database {
             version: known.version.clone(),
             job: found.job.clone(),
             said: found.said.clone(),
+            trouble: found.trouble.clone(),
             is_made: is_made || is_complete,
         })
     }

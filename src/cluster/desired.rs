@@ -118,10 +118,10 @@ fn components(plan: &Plan) -> Vec<Manifest> {
     };
     [
         Manifest::owned(&network::ready_servers(plan)),
-        Manifest::owned(&database(plan)).at(Stage::Last),
         Manifest::owned(&load_balancer(plan)).at(Stage::Last),
     ]
     .into_iter()
+    .chain((!plan.is_stopped).then(|| Manifest::owned(&database(plan)).at(Stage::Last)))
     .chain(plan.has_scheduler.then(scheduler).into_iter().flatten())
     .chain(
         plan.has_dashboard

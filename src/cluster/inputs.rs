@@ -12,6 +12,7 @@ use super::database;
 use super::put_back;
 use super::servers::Server;
 use super::startup::{self, Contents};
+use super::trouble::Trouble;
 use crate::api::{PublishedDocument, ZatoCluster};
 use crate::exchange::{INDEX_KEY, Index, IndexedService};
 use crate::k8s::names;
@@ -50,8 +51,8 @@ pub struct Inputs {
     pub proven: BTreeSet<String>,
     /// The database, if it is not a file.
     pub database: database::Found,
-    /// The components of a Distributed cluster that have all their pods.
-    pub components: BTreeSet<&'static str>,
+    /// The components of a Distributed cluster beside its servers.
+    pub components: BTreeMap<&'static str, Component>,
     /// The ConfigMaps that startup callables name.
     pub callables: Contents,
     /// The ConfigMaps of ours that pods mount, or mounted, with callables.
@@ -110,7 +111,7 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
             previous(&namespace, &name, context).await?
         },
         database: found(cluster, context).await?,
-        components: components(&namespace, &name, context),
+        components: components(cluster, context),
         stateful_set: stores.stateful_set(&namespace, &names::server(&name)),
         documents: stores.documents_of(&namespace, &cluster.controller_owner_ref(&()).unwrap_or_default()),
         kept,
@@ -134,28 +135,50 @@ async fn found(cluster: &ZatoCluster, context: &Context) -> Result<database::Fou
         secret: references
             .database_secret(&context.client, &namespace, secret)
             .await?,
+        trouble: job
+            .as_ref()
+            .and_then(|job| context.stores.trouble(&namespace, &job.name)),
         said: said.flatten(),
         job,
     })
 }
 
-fn components(namespace: &str, cluster: &str, context: &Context) -> BTreeSet<&'static str> {
+fn components(cluster: &ZatoCluster, context: &Context) -> BTreeMap<&'static str, Component> {
+    let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let stores = &context.stores;
-    let scheduler = stores.is_set(namespace, &names::scheduler(cluster));
-    let all = [
-        ("scheduler", scheduler),
+    let (scheduler, dashboard) = (names::scheduler(&name), names::dashboard(&name));
+    let load_balancer = names::load_balancer(&name);
+    let wanted = cluster.spec.load_balancer.replicas;
+    let component = |name: &str, has_pods: bool| Component {
+        has_pods,
+        trouble: stores.trouble(&namespace, name),
+    };
+    BTreeMap::from([
+        (
+            "scheduler",
+            component(&scheduler, stores.is_set(&namespace, &scheduler)),
+        ),
         (
             "dashboard",
-            stores.is_deployed(namespace, &names::dashboard(cluster)),
+            component(&dashboard, stores.is_deployed(&namespace, &dashboard, 1)),
         ),
         (
             "load balancer",
-            stores.is_deployed(namespace, &names::load_balancer(cluster)),
+            component(
+                &load_balancer,
+                stores.is_deployed(&namespace, &load_balancer, wanted),
+            ),
         ),
-    ];
-    all.into_iter()
-        .filter_map(|(name, is_there)| is_there.then_some(name))
-        .collect()
+    ])
+}
+
+/// A component in pods of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Component {
+    /// Whether all its pods are there and work.
+    pub has_pods: bool,
+    /// What keeps one of them from running.
+    pub trouble: Option<Trouble>,
 }
 
 /// Of the StatefulSet that is there now.

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use super::credentials::Fingerprint;
 use super::database::{self, Database};
 use super::desired::network;
-use super::inputs::{Inputs, Previous};
+use super::inputs::{Component, Inputs, Previous};
 use super::servers::{self, Server};
 use super::settings;
 use super::startup::{self, Startup};
@@ -53,8 +53,8 @@ pub struct Plan {
     pub database: Option<Database>,
     /// How many load balancers run.
     pub load_balancers: i32,
-    /// The components of a Distributed cluster that have all their pods.
-    pub components: BTreeSet<&'static str>,
+    /// The components of a Distributed cluster beside its servers.
+    pub components: BTreeMap<&'static str, Component>,
     /// Whether a scheduler runs.
     pub has_scheduler: bool,
     /// Whether a dashboard runs.
@@ -132,13 +132,12 @@ impl Plan {
     /// How many servers may have a pod now. The first one starts alone, until it serves: two that meet a new database, or new
     /// services, for the first time can end each other.
     pub fn started(&self) -> usize {
-        let is_distributed = self.database.is_some();
-        let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
-        let there = status.map_or(0, |status| usize::try_from(status.replicas).unwrap_or_default());
         let serves = |server: &Server| server.phase() == Some(Phase::Serving);
+        // Once it has company, none of them is taken away for what the first one says.
+        let has_others = self.servers.iter().skip(1).any(|server| server.pod.is_some());
         match &self.database {
             Some(database) if !database.is_made => 0,
-            _ if is_distributed && there <= 1 && !self.servers.iter().any(serves) => self.replicas.min(1),
+            Some(_) if !has_others && !self.servers.iter().any(serves) => self.replicas.min(1),
             _ => self.replicas,
         }
     }
@@ -186,7 +185,12 @@ impl Plan {
             .filter_map(|server| Some((server, server.pod.as_ref()?)));
         let outdated = there.filter(|(_, pod)| !pod.is_deleted && self.is_outdated(pod));
         let all: Vec<_> = outdated.collect();
-        let broken = all.iter().find(|(server, _)| !self.is_up(server));
+        // While a pod of the new template does not work, one of an older template that only is not ready may be busy.
+        let is_new = |server: &&Server| self.is_current_server(server) && !self.is_up(server);
+        let waits = self.wanted().iter().any(|server| is_new(&server));
+        let is_broken =
+            |server: &Server, pod: &PodState| !self.is_up(server) && (!waits || pod.trouble.is_some());
+        let broken = all.iter().find(|(server, pod)| is_broken(server, pod));
         let others_work = |of: &Server| {
             let mut others = self.wanted().iter().filter(|server| server.name != of.name);
             others.all(|server| server.is_there() && self.is_up(server))
@@ -218,8 +222,11 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let services = checked(&inputs.services, &inputs.previous.index);
     let (mut index, shards) = index(&name, &services, &inputs);
     if database.is_some() {
-        let wanted = inputs.servers.iter().take(cluster.spec.replicas());
-        index.servers = wanted.map(|server| server.name.clone()).collect();
+        // Rows go when their servers have ended, not before.
+        let count = cluster.spec.replicas();
+        let all = inputs.servers.iter().enumerate();
+        let stays = all.filter(|(ordinal, server)| *ordinal < count || server.pod.is_some());
+        index.servers = stays.map(|(_, server)| server.name.clone()).collect();
         index.keeper = servers::keeper(&inputs.previous.index.keeper, &inputs.servers);
     }
     let revisions = services
@@ -279,7 +286,13 @@ fn outside(cluster: &ZatoCluster, inputs: &Inputs) -> Result<Option<Database>, E
     };
     let status = inputs.stateful_set.as_ref().and_then(|set| set.status.as_ref());
     let has_servers = status.is_some_and(|status| status.replicas > 0);
-    Database::of(address, &inputs.database, has_servers).map(Some)
+    // What was told once is so, whatever a new Job has to look at.
+    let is_made = has_servers || database::made_with(cluster).is_some();
+    match Database::of(address, &inputs.database, is_made) {
+        // Nothing starts: what is wrong with the way in must not keep pods from being stopped.
+        Err(_) if cluster.spec.stopped => Ok(Some(Database::unknown(address, is_made))),
+        database => database.map(Some),
+    }
 }
 
 fn image(cluster: &ZatoCluster, inputs: &Inputs) -> Result<String, Error> {

@@ -64,7 +64,7 @@ pub fn keepers_report<'a>(index: &Index, servers: &'a [Server]) -> Option<&'a Re
 /// Which server does what is done once for all: the one that does it now while it serves, else the first one that
 /// serves. So two of them never write the same rows for longer than a change of the index takes.
 pub fn keeper(now: &str, servers: &[Server]) -> String {
-    let serves = |server: &&Server| server.is_there() && server.phase() == Some(Phase::Serving);
+    let serves = |server: &&Server| server.is_ready() && server.phase() == Some(Phase::Serving);
     let mut serving = servers.iter().filter(serves).map(|server| server.name.as_str());
     let all: Vec<_> = serving.by_ref().collect();
     let kept = all.iter().find(|name| **name == now);
@@ -90,7 +90,10 @@ mod tests {
 
     fn server(ordinal: usize, phase: Option<Phase>) -> Server {
         Server {
-            pod: Some(PodState::default()),
+            pod: Some(PodState {
+                is_ready: true,
+                ..PodState::default()
+            }),
             report: phase.map(|phase| Report {
                 phase,
                 ..Report::default()

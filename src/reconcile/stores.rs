@@ -28,6 +28,7 @@ use super::refusals::{self, Refusals};
 use super::waker::{self, Wake, Waker, services_of};
 use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService};
 use crate::cluster::servers::Server;
+use crate::cluster::trouble::Trouble;
 use crate::exchange::{Index, Report};
 use crate::git::memory::Git;
 use crate::git::poll::{self, Permits};
@@ -166,18 +167,28 @@ impl Stores {
         all.map(known).collect()
     }
 
-    /// Whether a Deployment has all the pods that it is to have.
-    pub fn is_deployed(&self, namespace: &str, name: &str) -> bool {
+    /// Whether a Deployment has the pods that are wanted.
+    pub fn is_deployed(&self, namespace: &str, name: &str, wanted: i32) -> bool {
         let found = self.child(&ApiResource::erase::<Deployment>(&()), namespace, name);
         let Some(Content::Deployment(generation, Some(status))) = found.map(|found| found.content) else {
             return false;
         };
-        let wanted = status.replicas.unwrap_or_default();
         let has = |count: Option<i32>| count.unwrap_or_default() >= wanted;
         status.observed_generation >= generation
-            && wanted > 0
             && has(status.updated_replicas)
             && has(status.available_replicas)
+    }
+
+    /// What keeps a pod from running whose name begins so.
+    pub fn trouble(&self, namespace: &str, name: &str) -> Option<Trouble> {
+        let pods = self
+            .children
+            .get("Pod")?
+            .beginning_with(namespace, &format!("{name}-"));
+        pods.iter().find_map(|pod| match &pod.content {
+            Content::Pod(pod) if !pod.is_deleted => pod.trouble.clone(),
+            _ => None,
+        })
     }
 
     /// Whether a StatefulSet has all the pods that it is to have.

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::Judged;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::cluster::plan::Plan;
+use crate::cluster::trouble::Trouble;
 use crate::exchange::database::Cause;
 
 /// Whether Zato's tables are in the database; none: it is a file. While a new Job has said nothing yet, what the last one said
@@ -21,6 +22,13 @@ pub fn judged(plan: &Plan, old: &[Condition]) -> Option<Judged> {
     }
     if let Some(words) = &database.said {
         return Some(told(words));
+    }
+    if let Some(Trouble { reason, message }) = &database.trouble {
+        return Some((
+            false,
+            *reason,
+            format!("the Job that looks into the database: {message}"),
+        ));
     }
     let kind = ConditionType::DatabaseReady.to_string();
     let mut old = old.iter().filter(|condition| condition.type_ == kind);
@@ -61,11 +69,15 @@ pub fn waits(plan: &Plan) -> Option<Judged> {
         (true, "load balancer"),
     ];
     let missing = wanted.into_iter().filter(|(is_wanted, _)| *is_wanted);
-    let mut missing = missing.filter(|(_, name)| !plan.components.contains(name));
+    let found = |name| plan.components.get(name).cloned().unwrap_or_default();
+    let mut missing = missing.filter(|(_, name)| !found(*name).has_pods);
     let (_, name) = missing.next()?;
-    Some((
-        false,
-        Reason::Starting,
-        format!("the {name} is being started or changed"),
-    ))
+    Some(match found(name).trouble {
+        Some(Trouble { reason, message }) => (false, reason, format!("the {name}: {message}")),
+        None => (
+            false,
+            Reason::Starting,
+            format!("the {name} is being started or changed"),
+        ),
+    })
 }

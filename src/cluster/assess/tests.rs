@@ -1,6 +1,7 @@
 //! Truth tables, and whole statuses.
 
 use super::*;
+use crate::cluster::inputs::Component;
 use crate::cluster::plan::tests::{distributed, done, plan_after, plan_of};
 use crate::exchange::{CallableOutcome, CallableState};
 use crate::reconcile::child::{JobState, PodState};
@@ -306,6 +307,12 @@ fn truth_table_of_databases(
             serde_json::from_value(condition).unwrap()
         })
         .collect();
+    let mut stuck = distributed(2, None);
+    stuck.database.as_mut().unwrap().trouble = Some(Trouble {
+        reason: Reason::ImagePullFailed,
+        message: "image x".into(),
+    });
+    assert_eq!(database::judged(&stuck, &old).unwrap().1, Reason::ImagePullFailed);
     let judged = database::judged(&plan, &old).unwrap();
     assert_eq!((judged.0, judged.1), (is_made, reason));
     // No word that people need not see, and Ready says the same.
@@ -341,9 +348,23 @@ fn a_distributed_cluster_is_ready_with_all_its_parts() {
     assert_eq!(told(&plan), "pod demo-server-1: is being scheduled");
     plan.servers[1].pod = pod(true);
     assert_eq!(told(&plan), "the scheduler is being started or changed");
-    plan.components = ["scheduler", "dashboard"].into();
+    let working = || Component {
+        has_pods: true,
+        trouble: None,
+    };
+    let trouble = Some(Trouble {
+        reason: Reason::ImagePullFailed,
+        message: "image x".into(),
+    });
+    let broken = Component {
+        has_pods: false,
+        trouble,
+    };
+    plan.components.insert("scheduler", broken);
+    assert_eq!(told(&plan), "the scheduler: image x");
+    plan.components = [("scheduler", working()), ("dashboard", working())].into();
     assert_eq!(told(&plan), "the load balancer is being started or changed");
-    plan.components.insert("load balancer");
+    plan.components.insert("load balancer", working());
     assert_eq!(told(&plan), "all components run");
     let status = applied(&plan, &[], Some(1));
     let ready: Vec<_> = status.servers.iter().map(|server| server.ready).collect();

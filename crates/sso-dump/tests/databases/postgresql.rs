@@ -64,10 +64,11 @@ fn who_does_not_own_the_tables_restores_them_too() {
         unreachable!()
     };
     server.user = format!("writer_{}", server.database);
+    server.password = Some("geheim".to_owned().into());
     wait(execute(
         &to,
         &format!(
-            "CREATE ROLE {0} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {0}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {0}",
+            "CREATE ROLE {0} LOGIN PASSWORD 'geheim'; GRANT ALL ON ALL TABLES IN SCHEMA public TO {0}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {0}",
             server.user
         ),
     ));
