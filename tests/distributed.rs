@@ -189,7 +189,7 @@ async fn servers_are_replaced_while_they_are_called() {
         .await
         .unwrap();
     let message = until_ready(&space, "False", "ImagePullFailed").await;
-    assert!(message.contains("c-server-1"), "{message}");
+    assert!(message.contains("none-such:1"), "{message}");
     space
         .merge::<ZatoCluster>("c", &image(Value::Null))
         .await
