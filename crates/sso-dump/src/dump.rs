@@ -70,23 +70,23 @@ pub(crate) async fn send(
                 tokio::task::spawn_blocking(move || sqlite::dump::dump(&path, options, sender, &control));
             joined(reading.await)
         }
-        Database::Postgresql(_) | Database::Mysql(_) => {
-            let (database, control) = (database.clone(), control.clone());
-            let reading = async move { send_of_server(&database, sender, &control).await };
-            beside_its_connection(reading).await
+        Database::Postgresql(server) => {
+            let (database, server, control) = (database.clone(), server.clone(), control.clone());
+            beside_its_connection(async move {
+                let reading = postgresql::dump::dump(&database, &server, sender, &control);
+                control.unless_stopped(reading).await
+            })
+            .await
+        }
+        Database::Mysql(server) => {
+            let (database, server, control) = (database.clone(), server.clone(), control.clone());
+            beside_its_connection(async move {
+                let reading = mysql::dump::dump(&database, &server, sender, &control);
+                control.unless_stopped(reading).await
+            })
+            .await
         }
     }
-}
-
-async fn send_of_server(database: &Database, sender: Sender, control: &Control) -> Result<(), Error> {
-    let reading = async {
-        match database {
-            Database::Postgresql(server) => postgresql::dump::dump(database, server, sender, control).await,
-            Database::Mysql(server) => mysql::dump::dump(database, server, sender, control).await,
-            Database::Sqlite(_) => Err(Error::Internal),
-        }
-    };
-    control.unless_stopped(reading).await
 }
 
 /// Work that waits for a task of the runtime all the time: on a thread of the runtime it goes on without waking another one.

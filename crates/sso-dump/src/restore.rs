@@ -180,27 +180,20 @@ async fn load(
             });
             joined(writing.await)
         }
-        Database::Postgresql(_) | Database::Mysql(_) => {
-            let (database, control) = (database.clone(), control.clone());
-            let writing = async move { load_into_server(&database, way, receiver, &control).await };
-            beside_its_connection(writing).await
-        }
-    }
-}
-
-async fn load_into_server(
-    database: &Database,
-    Way { replaces, form, .. }: Way,
-    parts: mpsc::Receiver<Message>,
-    control: &Control,
-) -> Result<(), Error> {
-    match database {
         Database::Postgresql(server) => {
-            postgresql::restore::restore(database, server, replaces, parts, control).await
+            let (database, server, control) = (database.clone(), server.clone(), control.clone());
+            beside_its_connection(async move {
+                postgresql::restore::restore(&database, &server, way.replaces, receiver, &control).await
+            })
+            .await
         }
         Database::Mysql(server) => {
-            mysql::restore::restore(database, server, (replaces, form), parts, control).await
+            let (database, server, control) = (database.clone(), server.clone(), control.clone());
+            beside_its_connection(async move {
+                let how = (way.replaces, way.form);
+                mysql::restore::restore(&database, &server, how, receiver, &control).await
+            })
+            .await
         }
-        Database::Sqlite(_) => Err(Error::Internal),
     }
 }
