@@ -14,5 +14,6 @@ pub mod refusals;
 pub mod report;
 pub mod stores;
 pub mod waker;
+pub mod watches;
 
 pub use error::Error;

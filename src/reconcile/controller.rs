@@ -16,8 +16,8 @@ use super::engine::{self, Context, Settings};
 use super::kind::Kind;
 use super::references::References;
 use super::refusals::Refusals;
-use super::stores::{self, Scope};
 use super::waker::Wake;
+use super::watches::{self, Scope};
 use crate::git::poll::Permits;
 use crate::k8s::labels;
 use crate::telemetry::metrics::Metrics;
@@ -40,7 +40,7 @@ pub async fn run(
     let (references, refusals) = (References::default(), Refusals::default());
     let scope = Scope::new(client.clone(), namespace);
     let wake = Wake { clusters, services };
-    let watches = stores::start(&scope, &references, &refusals, &wake, permits);
+    let watches = watches::start(&scope, &references, &refusals, &wake, permits);
     let reporter = Reporter {
         controller: labels::MANAGER.into(),
         instance: Some(settings.identity.clone()),

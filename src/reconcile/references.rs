@@ -15,8 +15,8 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::stores::Scope;
 use super::waker::Waker;
+use super::watches::Scope;
 use crate::cluster::database::DatabaseSecret;
 use crate::git::login::GitSecret;
 use crate::k8s::{labels, names};

@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::Event as Occurrence;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 
-use super::stores::Scope;
 use super::waker::Waker;
+use super::watches::Scope;
 use crate::k8s::names;
 
 /// What was said of each StatefulSet of a cluster last, by its UID.

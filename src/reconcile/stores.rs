@@ -1,41 +1,29 @@
-//! What the operator watches, and the caches of it. The only watches of the operator start here: one for each kind.
-//!
-//! Children are read in full, because what they have of our last apply is compared, and reduced to a [`Child`] at once.
+//! The caches of what the operator watches, and what is read from them. They are filled by `watches`; nothing here asks the
+//! API server.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, TryStreamExt};
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::ResourceExt;
 use kube::api::ApiResource;
 use kube::core::{DeserializeGuard, ObjectMeta};
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::Event;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
-use tokio::sync::watch::{Receiver, Sender};
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::watch::Receiver;
 
 use super::cache::Cache;
-use super::child::{Child, Claim, Content, Full, JobState, PodState};
-use super::references::{self, References};
-use super::refusals::{self, Refusals};
-use super::waker::{self, Wake, Waker, services_of};
+use super::child::{Child, Claim, Content, JobState, PodState};
+use super::waker::services_of;
 use crate::api::{KeptRevision, PublishedDocument, ZatoCluster, ZatoService};
 use crate::cluster::servers::Server;
 use crate::cluster::trouble::Trouble;
 use crate::exchange::{Index, Report};
 use crate::git::memory::Git;
-use crate::git::poll::{self, Permits};
-use crate::k8s::{labels, names};
-
-/// Objects of one answer to a list: they are read in full, and only one page of them is in memory.
-const PAGE: u32 = 100;
+use crate::k8s::names;
 
 /// An object that may not parse.
 pub type Guarded<K> = DeserializeGuard<K>;
@@ -56,39 +44,6 @@ pub fn child_kinds() -> Vec<ApiResource> {
     ]
 }
 
-/// Where the operator looks.
-#[derive(Clone)]
-pub struct Scope {
-    client: Client,
-    /// None: everywhere.
-    namespace: Option<String>,
-}
-
-impl Scope {
-    /// One namespace, or all of them.
-    pub fn new(client: Client, namespace: Option<String>) -> Self {
-        Self { client, namespace }
-    }
-
-    /// The objects of a kind.
-    pub fn of<K>(&self) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        match &self.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        }
-    }
-
-    fn dynamic(&self, resource: &ApiResource) -> Api<Full> {
-        match &self.namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
-            None => Api::all_with(self.client.clone(), resource),
-        }
-    }
-}
-
 /// The caches.
 #[derive(Clone)]
 pub struct Stores {
@@ -96,21 +51,12 @@ pub struct Stores {
     pub clusters: Store<Guarded<ZatoCluster>>,
     /// All services.
     pub services: Store<Guarded<ZatoService>>,
-    children: HashMap<String, Arc<Cache>>,
+    /// By kind.
+    pub(super) children: HashMap<String, Arc<Cache>>,
     /// What git servers said.
     pub git: Git,
     /// Whether clusters and services were listed. `Store::wait_until_ready` wakes one of several that wait, no more.
-    listed: [Receiver<bool>; 2],
-}
-
-/// What [`start`] returns: the caches, and the streams that drive the two controllers.
-pub struct Watches<C, S> {
-    /// The caches.
-    pub stores: Stores,
-    /// Changes of clusters.
-    pub clusters: C,
-    /// Changes of services.
-    pub services: S,
+    pub(super) listed: [Receiver<bool>; 2],
 }
 
 impl Stores {
@@ -205,24 +151,26 @@ impl Stores {
             && has(status.ready_replicas)
     }
 
-    /// The Job of an owner, and what its newest pod said that failed. While one follows another there may be two: one that
-    /// is not done counts.
-    pub fn job_of(&self, namespace: &str, owner: &OwnerReference) -> Option<(JobState, Option<String>)> {
+    /// The Job of an owner. While one follows another there may be two: one that is not done counts.
+    pub fn job_of(&self, namespace: &str, owner: &OwnerReference) -> Option<JobState> {
         let jobs = self.children.get("Job")?.beginning_with(namespace, &owner.name);
         let owned = |child: &&Arc<Child>| child.controller.as_ref() == Some(&owner.uid) && !child.is_deleted;
         let state = |child: &Arc<Child>| match &child.content {
             Content::Job(state) => Some(state.clone()),
             _ => None,
         };
-        let mut found: Vec<_> = jobs.iter().filter(owned).filter_map(state).collect();
-        found.sort_by_key(|state| state.is_complete);
-        let state = found.into_iter().next()?;
+        let found = jobs.iter().filter(owned).filter_map(state);
+        let state = found.min_by_key(|state| state.is_complete)?;
         let pods = self.children.get("Pod")?.beginning_with(namespace, &state.name);
         let said = pods.iter().filter_map(|pod| match &pod.content {
             Content::Pod(pod) => pod.said.clone(),
             _ => None,
         });
-        Some((state, said.max().map(|(_, words)| words)))
+        Some(JobState {
+            said: said.max().map(|(_, words)| words),
+            trouble: self.trouble(namespace, &state.name),
+            ..state
+        })
     }
 
     /// A report, if the pod that wrote it is the one that runs.
@@ -345,109 +293,4 @@ impl Stores {
             cache.ready().await;
         }
     }
-}
-
-/// Starts all watches. Those of children run as tasks until the process ends.
-pub fn start(
-    scope: &Scope,
-    references: &References,
-    refusals: &Refusals,
-    wake: &Wake,
-    permits: Arc<Permits>,
-) -> Watches<
-    impl Stream<Item = Result<Guarded<ZatoCluster>, watcher::Error>> + use<>,
-    impl Stream<Item = Result<Guarded<ZatoService>, watcher::Error>> + use<>,
-> {
-    let (clusters, cluster_writer) = reflector::store();
-    let (services, service_writer) = reflector::store();
-    let (clusters_listed, services_listed) = (Sender::new(false), Sender::new(false));
-    let listed = [clusters_listed.subscribe(), services_listed.subscribe()];
-    let waker = Waker::new(wake.clone(), clusters.clone(), services.clone());
-    let git = Git::default();
-    let of_references = references::follow(scope.clone(), references.clone(), waker.clone());
-    tokio::spawn(of_references);
-    tokio::spawn(refusals::follow(scope.clone(), refusals.clone(), waker.clone()));
-    tokio::spawn(poll::follow(
-        git.clone(),
-        services.clone(),
-        waker.clone(),
-        permits,
-    ));
-    let stores = Stores {
-        clusters,
-        services,
-        children: watch_children(scope, &waker),
-        git,
-        listed,
-    };
-    let (of_clusters, of_services) = (waker.clone(), waker);
-    let (again_clusters, again_services) = (of_clusters.clone(), of_services.clone());
-    let cluster_changes = all::<ZatoCluster>(scope)
-        .reflect(cluster_writer)
-        .inspect(move |event| again_clusters.after_list(event, || clusters_listed.send_replace(true)))
-        .touched_objects()
-        .inspect(move |change| {
-            if let Ok(cluster) = change {
-                of_clusters.services(&cluster.namespace().unwrap_or_default(), &cluster.name_any());
-            }
-        });
-    let service_changes = all::<ZatoService>(scope)
-        .reflect(service_writer)
-        .inspect(move |event| again_services.after_list(event, || services_listed.send_replace(true)))
-        .touched_objects()
-        .inspect(move |change| {
-            if let Ok(DeserializeGuard(Ok(service))) = change {
-                of_services.cluster(
-                    &service.namespace().unwrap_or_default(),
-                    &service.spec.cluster_ref.name,
-                );
-            }
-        });
-    Watches {
-        stores,
-        clusters: cluster_changes,
-        services: service_changes,
-    }
-}
-
-/// The caches of children, filled by tasks.
-fn watch_children(scope: &Scope, waker: &Waker) -> HashMap<String, Arc<Cache>> {
-    let mut children = HashMap::new();
-    for resource in child_kinds().into_iter().chain([ApiResource::erase::<Pod>(&())]) {
-        let api = scope.dynamic(&resource);
-        let selected = watcher::Config::default()
-            .labels(&labels::managed_selector())
-            .page_size(PAGE);
-        let cache = Arc::new(Cache::default());
-        children.insert(resource.kind.clone(), cache.clone());
-        let reduced = watcher(api, selected).map_ok(move |event| reduce(event, &resource.kind));
-        tokio::spawn(waker::tell(reduced.default_backoff(), cache, waker.clone()));
-    }
-    children
-}
-
-fn reduce(event: Event<Full>, kind: &str) -> Event<Child> {
-    match event {
-        Event::Apply(object) => Event::Apply(Child::reduce(object, kind)),
-        Event::Delete(object) => Event::Delete(Child::reduce(object, kind)),
-        Event::Init => Event::Init,
-        Event::InitApply(object) => Event::InitApply(Child::reduce(object, kind)),
-        Event::InitDone => Event::InitDone,
-    }
-}
-
-fn all<K>(scope: &Scope) -> impl Stream<Item = watcher::Result<Event<Guarded<K>>>> + Send + use<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned
-        + Send
-        + 'static,
-{
-    // Who set which field is never asked, and is larger than the rest.
-    let config = watcher::Config::default().page_size(PAGE);
-    watcher(scope.of::<Guarded<K>>(), config)
-        .modify(|object| object.meta_mut().managed_fields = None)
-        .default_backoff()
 }
