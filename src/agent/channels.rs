@@ -12,7 +12,7 @@ use super::cache::{self, Cache};
 use super::code::Wanted;
 use super::gate::State;
 use super::look::{self, Done, Pace, Reports, Told};
-use super::soap::Soap;
+use super::soap::{self, Soap};
 use super::zato::{Definition, Error, Row, Server};
 use crate::exchange::{ChannelKind, IndexedSecurity, SecurityKind, ServiceReport};
 pub use rows::{PREFIX, row_name};
@@ -52,6 +52,10 @@ pub struct Channels {
     /// What channels with a cache lead to.
     cache: Cache,
     reports: Reports,
+    /// When to look at the files, while another server keeps the rows.
+    files_pace: Pace,
+    /// Why this server has not what rows lead to that another one keeps.
+    missing: Option<String>,
 }
 
 impl Channels {
@@ -60,17 +64,49 @@ impl Channels {
         &self.reports
     }
 
+    /// Why this server cannot answer on channels that another one keeps.
+    pub fn missing(&self) -> Option<String> {
+        self.missing.clone()
+    }
+
     /// The server starts anew: its database is looked at again.
     pub fn forget(&mut self) {
         self.pace.forget();
+        self.files_pace.forget();
         self.soap.forget();
         self.cache.forget();
     }
 
-    /// Another server keeps them now.
-    pub fn leave(&mut self) {
+    /// Another server keeps the rows: whether this one has what they lead to, which each server loads by itself.
+    pub async fn attend(&mut self, wanted: &Wanted, server: &Server) -> bool {
         self.pace.forget();
         self.reports.clear();
+        let revision = &wanted.index.revision;
+        if self.files_pace.is_due(revision) {
+            let result = self.files(wanted, server).await;
+            if let Ok(done) = &result {
+                self.missing = done.failed.values().next().cloned();
+            }
+            self.files_pace.conclude("files of channels", revision, 1, result);
+        }
+        self.files_pace.is_settled()
+    }
+
+    /// Files that nobody needs any more stay until the server starts anew: when the rows are gone only their keeper knows.
+    async fn files(&mut self, wanted: &Wanted, server: &Server) -> Result<Done, Error> {
+        let mut done = Done::default();
+        let states = [
+            (soap::FILE, self.soap.state(wanted, server).await?),
+            (cache::FILE, self.cache.state(server).await?),
+        ];
+        for (file, state) in states {
+            match state {
+                State::Loaded => {}
+                State::Loading => drop(done.early.insert(file.to_owned())),
+                State::Failed(why) => drop(done.failed.insert(file.to_owned(), why)),
+            }
+        }
+        Ok(done)
     }
 
     /// Writes what the server must have loaded before rows lead to it.
@@ -99,6 +135,7 @@ impl Channels {
         services: &BTreeMap<String, ServiceReport>,
         server: &Server,
     ) -> bool {
+        self.missing = None;
         let revision = &wanted.index.revision;
         if !self.pace.is_due(revision) {
             return self.pace.is_settled();

@@ -148,16 +148,19 @@ impl Keeper {
         } else {
             ""
         };
-        Ok(self.report(phase, self.removal.failed(), revision))
+        Ok(self.report(
+            phase,
+            self.removal.failed().or_else(|| self.channels.missing()),
+            revision,
+        ))
     }
 
     /// What one server does for all: the rows of the database that they share. Whether channels and jobs are as wanted.
     async fn keep(&mut self, wanted: &Wanted) -> (bool, bool) {
         if !self.identity.keeps(&wanted.index) {
-            self.channels.leave();
             self.jobs.leave();
             self.members.forget();
-            return (true, true);
+            return (self.channels.attend(wanted, &self.server).await, true);
         }
         let services = self.loading.services();
         let has_channels = self.channels.step(wanted, services, &self.server).await;
