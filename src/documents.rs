@@ -63,7 +63,7 @@ pub fn channel_breaks(before: &Channels, after: &Channels) -> Vec<String> {
 /// Channels of the index, by name.
 pub type Channels = BTreeMap<String, IndexedChannel>;
 
-/// Channels as documents have them: none of WebSockets. `services`: those that are invoked directly.
+/// Channels over HTTP as documents have them. `services`: those that are invoked directly.
 pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a str> + Clone) -> Vec<Channel> {
     let mut channels = vec![];
     for indexed in indexed.values() {
@@ -84,7 +84,7 @@ pub fn channels<'a>(indexed: &Channels, services: impl IntoIterator<Item = &'a s
 }
 
 /// Where WebSocket clients connect, in the shape of other channels: the port is a part of the path.
-fn web_sockets(indexed: &Channels) -> Vec<Channel> {
+pub fn web_sockets(indexed: &Channels) -> Vec<Channel> {
     let web_socket = |indexed: &IndexedChannel| {
         let port = indexed.web_socket?.port;
         Some(Channel {
@@ -258,7 +258,7 @@ mod tests {
         }
     }
 
-    /// Documents have none; who connects can be broken all the same.
+    /// Who connects can be broken as other callers can.
     #[test]
     fn web_sockets_in_changes() {
         let with = |port: u16, path: &str, service: &str, security: Option<SecurityKind>| {

@@ -28,6 +28,7 @@ pub mod source;
 #[cfg(test)]
 mod tests;
 pub mod value;
+pub mod web_socket;
 pub mod widening;
 pub mod wsdl;
 pub mod xml;

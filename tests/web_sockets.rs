@@ -8,7 +8,7 @@ mod support;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use serde_json::{Value, json};
 use support::way::Way;
 use support::{Namespace, cluster, service, sql, until_other_pod, until_ready, until_service_told};
@@ -30,6 +30,32 @@ async fn set_channel(space: &Namespace, name: &str, channel: &Value) {
     let channels = json!([{"name": "quotes", "webSocket": channel}]);
     let patch = json!({"spec": {"channels": channels}});
     space.merge::<ZatoService>(name, &patch).await.unwrap();
+}
+
+/// Waits until the service's document and the cluster's have the channel at an address.
+async fn until_documented(space: &Namespace, url: &str) {
+    let space = &space;
+    space
+        .until("both documents have the channel", || async {
+            let service = space
+                .get::<ZatoService>("quotes")
+                .await
+                .status
+                .unwrap_or_default();
+            let cluster = space.get::<ZatoCluster>("c").await.status.unwrap_or_default();
+            for published in [service.openapi, cluster.openapi] {
+                let Some(published) = published else { return false };
+                let Some(map) = space.find::<ConfigMap>(&published.config_map).await else {
+                    return false;
+                };
+                let document: Value = serde_json::from_str(&map.data.unwrap()["openapi.json"]).unwrap();
+                if document["x-zato-web-sockets"][0]["urls"] != json!([url]) {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
 }
 
 /// A connection, and the token of its session.
@@ -125,6 +151,7 @@ async fn web_sockets_follow_their_spec() {
     };
     let wanted = |path: &str| format!("ws://c.{}.svc:{PORT}{path}", space.name());
     assert_eq!(url().await, wanted("/quotes"));
+    until_documented(&space, &wanted("/quotes")).await;
     let pod = space.get::<Pod>("c-server-0").await.metadata.uid;
 
     assert_eq!(session(&space, "/quotes", "wrong").await, Some(403));
@@ -165,6 +192,7 @@ async fn web_sockets_follow_their_spec() {
         })
         .await;
     told("channel quotes answers").await;
+    until_documented(&space, &wanted("/v2/quotes")).await;
     let lost = "WebSocket :7001/quotes: OperationRemoved: service quote.get -> none";
     until_service_told(&space, "quotes", "Compatible", "BreakingChange", lost).await;
 

@@ -1,10 +1,11 @@
 //! Pure: from spec and inputs to what will be done. After this step nothing can fail but the API server.
 
 mod contents;
+mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetStatus};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -15,17 +16,16 @@ use super::inputs::{Component, Inputs, Previous};
 use super::servers::{self, Server};
 use super::settings;
 use super::startup::{self, Startup};
-use super::trouble::{self, Trouble};
 use crate::api::ZatoCluster;
 use crate::api::topology::Storage;
 use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy};
 use crate::documents::{self, Publication, Wsdl};
-use crate::exchange::{Index, LoadState, Phase, Report};
+use crate::exchange::{Index, LoadState, Report};
 use crate::k8s::names;
-use crate::openapi::model::{Api, Channel};
+use crate::openapi::model::Api;
 use crate::reconcile::Error;
-use crate::reconcile::apply::Sent;
-use crate::reconcile::child::{Claim, PodState};
+use crate::reconcile::child::Claim;
+use crate::reconcile::error::Holder;
 use crate::service::channels;
 use crate::service::check::{Checked, checked};
 
@@ -98,18 +98,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether a pod is of an older template than the StatefulSet has, as far as its controller has looked.
-    pub fn is_outdated(&self, pod: &PodState) -> bool {
-        let Some(set) = self.stateful_set.as_ref().filter(|set| is_observed(set)) else {
-            return false;
-        };
-        let update = set
-            .status
-            .as_ref()
-            .and_then(|status| status.update_revision.as_ref());
-        update.is_some_and(|update| *update != pod.revision)
-    }
-
     /// The ConfigMaps with callables that no pod needs any more: one of an older template may be mounted once more.
     pub fn dropped_startups(&self) -> impl Iterator<Item = &String> {
         let wanted = self
@@ -120,91 +108,6 @@ impl Plan {
         let is_gone = move |name: &&String| is_settled && Some(*name) != wanted.as_ref();
         self.startups.iter().filter(is_gone)
     }
-
-    /// A StatefulSet that was changed just now says nothing yet about its pods.
-    pub fn note(&mut self, sent: &[Sent]) {
-        let Some(set) = &mut self.stateful_set else { return };
-        let changed = sent.iter().filter(|sent| sent.kind == "StatefulSet");
-        let generation = changed.filter_map(|sent| sent.generation).max();
-        set.metadata.generation = set.metadata.generation.max(generation);
-    }
-
-    /// How many servers may have a pod now. The first one starts alone, until it serves: two that meet a new database, or new
-    /// services, for the first time can end each other.
-    pub fn started(&self) -> usize {
-        let serves = |server: &Server| server.phase() == Some(Phase::Serving);
-        // Once it has company, none of them is taken away for what the first one says.
-        let has_others = self.servers.iter().skip(1).any(|server| server.pod.is_some());
-        match &self.database {
-            Some(database) if !database.is_made => 0,
-            Some(_) if !has_others && !self.servers.iter().any(serves) => self.replicas.min(1),
-            _ => self.replicas,
-        }
-    }
-
-    /// The servers that are wanted.
-    pub fn wanted(&self) -> &[Server] {
-        self.servers.get(..self.replicas).unwrap_or(&self.servers)
-    }
-
-    /// Whether the pods that run are those that are wanted.
-    pub fn is_current(&self) -> bool {
-        self.wanted().iter().all(|server| self.is_current_server(server))
-    }
-
-    /// Whether the pod of a server is the one that is wanted.
-    pub fn is_current_server(&self, server: &Server) -> bool {
-        let is_observed = self.stateful_set.as_ref().is_some_and(is_observed);
-        let pod = server.pod.as_ref();
-        is_observed && pod.is_some_and(|pod| !pod.is_deleted && !self.is_outdated(pod))
-    }
-
-    /// Whether a server takes requests.
-    pub fn is_up(&self, server: &Server) -> bool {
-        let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
-        // Of one server the controller may know it before the cache of pods does. Of several it says too little: while one of
-        // two is being replaced, one of one is ready.
-        let status = status.filter(|_| self.database.is_none());
-        let are_all = |status: &StatefulSetStatus| {
-            status.replicas > 0 && status.ready_replicas.unwrap_or_default() >= status.replicas
-        };
-        server.is_ready() || status.is_some_and(are_all)
-    }
-
-    /// What keeps a server from running, if anything does.
-    pub fn trouble(&self, server: &Server) -> Option<Trouble> {
-        trouble::told(server.pod.as_ref(), self.refusal.as_deref())
-    }
-
-    /// The pod of an older template that is deleted next. One that does not work first, so that a broken template never
-    /// blocks its repair; one that works only when all others do.
-    pub fn replaced(&self) -> Option<(&Server, &PodState)> {
-        let there = self
-            .servers
-            .iter()
-            .filter_map(|server| Some((server, server.pod.as_ref()?)));
-        let outdated = there.filter(|(_, pod)| !pod.is_deleted && self.is_outdated(pod));
-        let all: Vec<_> = outdated.collect();
-        // While a pod of the new template does not work, one of an older template that only is not ready may be busy.
-        let is_new = |server: &&Server| self.is_current_server(server) && !self.is_up(server);
-        let waits = self.wanted().iter().any(|server| is_new(&server));
-        let is_broken =
-            |server: &Server, pod: &PodState| !self.is_up(server) && (!waits || pod.trouble.is_some());
-        let broken = all.iter().find(|(server, pod)| is_broken(server, pod));
-        let others_work = |of: &Server| {
-            let mut others = self.wanted().iter().filter(|server| server.name != of.name);
-            others.all(|server| server.is_there() && self.is_up(server))
-        };
-        // The last one first: the first one does what is done once for all.
-        let working = || all.iter().rev().find(|(server, _)| others_work(server));
-        broken.or_else(working).copied()
-    }
-}
-
-/// Whether the StatefulSet's own status is about its present spec.
-fn is_observed(set: &StatefulSet) -> bool {
-    let observed = set.status.as_ref().and_then(|status| status.observed_generation);
-    observed.is_some() && observed >= set.metadata.generation
 }
 
 /// Plans one cluster.
@@ -222,12 +125,8 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
     let services = checked(&inputs.services, &inputs.previous.index);
     let (mut index, shards) = index(&name, &services, &inputs);
     if database.is_some() {
-        // Rows go when their servers have ended, not before.
-        let count = cluster.spec.replicas();
-        let all = inputs.servers.iter().enumerate();
-        let stays = all.filter(|(ordinal, server)| *ordinal < count || server.pod.is_some());
-        index.servers = stays.map(|(_, server)| server.name.clone()).collect();
         index.keeper = servers::keeper(&inputs.previous.index.keeper, &inputs.servers);
+        index.servers = servers::members(cluster.spec.replicas(), &inputs.servers);
     }
     let revisions = services
         .iter()
@@ -288,11 +187,18 @@ fn outside(cluster: &ZatoCluster, inputs: &Inputs) -> Result<Option<Database>, E
     let has_servers = status.is_some_and(|status| status.replicas > 0);
     // What was told once is so, whatever a new Job has to look at.
     let is_made = has_servers || database::made_with(cluster).is_some();
-    match Database::of(address, &inputs.database, is_made) {
+    let job = inputs.database.job.clone();
+    let version = match database::version(address, &inputs.database) {
         // Nothing starts: what is wrong with the way in must not keep pods from being stopped.
-        Err(_) if cluster.spec.stopped => Ok(Some(Database::unknown(address, is_made))),
-        database => database.map(Some),
-    }
+        Err(_) if cluster.spec.stopped => String::new(),
+        version => version?,
+    };
+    Ok(Some(Database {
+        address: address.clone(),
+        version,
+        is_made: is_made || job.as_ref().is_some_and(|job| job.is_complete),
+        job,
+    }))
 }
 
 fn image(cluster: &ZatoCluster, inputs: &Inputs) -> Result<String, Error> {
@@ -333,23 +239,19 @@ fn check_key(cluster: &ZatoCluster, inputs: &Inputs) -> Result<(), Error> {
         .status
         .as_ref()
         .and_then(|status| status.key_fingerprint.as_ref());
-    let made_with = inputs
+    let of_claim = inputs
         .claim
         .as_ref()
         .and_then(|claim| claim.made_with.as_ref().or(told));
+    let (made_with, holder) = match cluster.spec.database.postgresql {
+        Some(_) => (told, Holder::Server),
+        None => (of_claim, Holder::Claim(names::data(&cluster.name_any()))),
+    };
     let found = &inputs.fingerprint.0;
-    let outside = database::made_with(cluster).filter(|made_with| *made_with != found);
-    if let Some(made_with) = outside {
-        return Err(Error::DatabaseKeyChanged {
-            secret: names::credentials(&cluster.name_any()),
-            found: found.clone(),
-            made_with: made_with.clone(),
-        });
-    }
     match made_with.filter(|made_with| *made_with != found) {
         None => Ok(()),
         Some(made_with) => Err(Error::KeyChanged {
-            claim: names::data(&cluster.name_any()),
+            holder,
             secret: names::credentials(&cluster.name_any()),
             found: found.clone(),
             made_with: made_with.clone(),
@@ -386,10 +288,7 @@ fn documents(
             files.extend(version.files.keys().cloned());
         }
     }
-    let mut api = Api {
-        channels: active_channels(index, servers::keepers_report(index, &inputs.servers)),
-        ..Api::default()
-    };
+    let mut api = active_channels(index, servers::keepers_report(index, &inputs.servers));
     for (tags, files) in by_tags {
         let part = documents::services(&project, Some(files), tags);
         api.services.extend(part.services);
@@ -406,16 +305,15 @@ fn documents(
     )
 }
 
-/// The channels that answer.
-fn active_channels(index: &Index, report: Option<&Report>) -> Vec<Channel> {
-    let mut active = vec![];
+/// The channels that answer, and nothing of their services.
+fn active_channels(index: &Index, report: Option<&Report>) -> Api {
+    let mut active = Api::default();
     for (name, version) in &index.services {
         let found = report.and_then(|report| channels::active(name, &version.channels, report));
-        let services = version.invoked().map(String::as_str);
-        active.extend(documents::channels(
-            &found.unwrap_or_default(),
-            services.collect::<Vec<_>>(),
-        ));
+        let found = found.unwrap_or_default();
+        let services: Vec<_> = version.invoked().map(String::as_str).collect();
+        active.channels.extend(documents::channels(&found, services));
+        active.web_sockets.extend(documents::web_sockets(&found));
     }
     active
 }

@@ -13,6 +13,7 @@ use super::model::{Access, Api, Channel, Field, Service, Type};
 use super::names;
 use super::operation::{self, Operation, requirement, security_schemes};
 use super::schema::{Schemas, Version, object};
+use super::web_socket::WebSocket;
 
 /// What a document says beside the services.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct Document {
     servers: Vec<Server>,
     security: Vec<Map<String, Value>>,
     paths: BTreeMap<String, BTreeMap<String, Operation>>,
+    #[serde(rename = "x-zato-web-sockets", skip_serializing_if = "Vec::is_empty")]
+    web_sockets: Vec<WebSocket>,
     components: Components,
 }
 
@@ -119,6 +122,7 @@ pub fn document(api: &Api, settings: &Settings) -> Document {
             .map(|url| Server { url: url.clone() })
             .collect(),
         security: vec![requirement(Access::BasicAuth)],
+        web_sockets: writer.web_sockets(),
         paths: writer.paths,
         components: Components {
             schemas: writer.components,
@@ -200,6 +204,23 @@ impl<'a> Writer<'a> {
             let item = self.paths.entry(channel.path.clone()).or_default();
             item.insert(method.to_lowercase(), operation);
         }
+    }
+
+    /// Of services that are documented.
+    fn web_sockets(&self) -> Vec<WebSocket> {
+        let of = |channel: &Channel| {
+            let service = self.api.services.get(&channel.service)?;
+            let messages = self.messages.get(service.name.as_str())?;
+            let (request, response) = (messages.request.clone(), messages.response.clone());
+            Some(WebSocket::new(
+                channel,
+                service,
+                &self.settings.servers,
+                request,
+                response,
+            ))
+        };
+        self.api.web_sockets.iter().filter_map(of).collect()
     }
 
     /// What the body has: the input without what the path has. None: the method has no body.

@@ -22,7 +22,7 @@ pub struct Api {
     /// Addresses of their own of the services. The source tells of none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<Channel>,
-    /// Where WebSocket clients connect: documents know none, but callers of them can be broken.
+    /// Where WebSocket clients connect, in the shape of other channels: the port is a part of the path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub web_sockets: Vec<Channel>,
     /// What could not be told from the source, or what Zato will refuse.

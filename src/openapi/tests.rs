@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::docstring::Side;
 use super::document::{Settings, document};
@@ -75,6 +75,48 @@ fn channels(#[values(Version::V31, Version::V30)] version: Version) {
         },
     ];
     insta::assert_snapshot!(format!("channels-{version:?}"), yaml(&api, version));
+}
+
+/// Where WebSocket clients connect, what they send and get, and who is let in.
+#[test]
+fn web_sockets() {
+    let text = "from zato.server.service import Service\n\nclass One(Service):\n    \"\"\" One price.\n    \"\"\"\n    name = 'a.one'\n    input = 'symbol'\n    output = 'price'\n\nclass Two(Service):\n    name = 'a.two'\n";
+    let web_socket = |service: &str, path: &str, access| Channel {
+        service: service.into(),
+        path: path.into(),
+        access,
+        ..Channel::default()
+    };
+    let mut api = api(&[("a", text)], &["public"]);
+    api.web_sockets = vec![
+        web_socket("a.one", ":7001/prices", Some(Access::BasicAuth)),
+        web_socket("a.two", ":7002/open", None),
+        web_socket("not.documented", ":7003/x", None),
+    ];
+    let settings = Settings {
+        servers: vec![
+            "http://c.ns.svc:11223".into(),
+            "https://api.example.com/v1".into(),
+        ],
+        ..Settings::default()
+    };
+    let found = serde_json::to_value(document(&api, &settings)).unwrap();
+    let expected = json!([
+        {
+            "urls": ["ws://c.ns.svc:7001/prices", "ws://api.example.com:7001/prices"],
+            "summary": "One price.",
+            "request": {"$ref": "#/components/schemas/request_a_one"},
+            "response": {"$ref": "#/components/schemas/response_a_one"},
+            "security": [{"BasicAuth": []}],
+            "x-zato-service": "a.one",
+        },
+        {
+            "urls": ["ws://c.ns.svc:7002/open", "ws://api.example.com:7002/open"],
+            "security": [],
+            "x-zato-service": "a.two",
+        },
+    ]);
+    assert_eq!(found["x-zato-web-sockets"], expected);
 }
 
 fn json(api: &Api, version: Version) -> Value {

@@ -329,6 +329,7 @@ fn documents(service: &ZatoService, all: &[Checked<'_>], inputs: &Inputs, addres
     let channels = version.map_or_else(BTreeMap::new, |version| version.resolved(&channels));
     let invoked: Vec<_> = version.into_iter().flat_map(IndexedService::invoked).collect();
     api.channels = documents::channels(&channels, invoked.into_iter().map(String::as_str));
+    api.web_sockets = documents::web_sockets(&channels);
     let wsdl = Wsdl::of(&api, &channels, address);
     Publication::of(history, &api, address.to_owned(), wsdl, |version| {
         names::service_document(&name, version)

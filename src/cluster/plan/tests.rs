@@ -76,8 +76,6 @@ pub(crate) fn distributed(servers: i32, job: Option<JobState>) -> Plan {
     inputs.database = database::Found {
         secret: Some(secret.into()),
         job,
-        said: None,
-        trouble: None,
     };
     plan(&cluster(spec), inputs).unwrap()
 }
@@ -88,7 +86,7 @@ pub(crate) fn done() -> JobState {
         name: "demo-database-1".into(),
         uid: "u".into(),
         is_complete: true,
-        is_failed: false,
+        ..JobState::default()
     }
 }
 
@@ -437,37 +435,6 @@ fn what_is_not_known_yet_stays(
     assert_eq!((told("s"), told("new")), (None, of_new));
 }
 
-/// Nothing starts before the tables are there, and the first server starts alone until it serves.
-#[test]
-fn servers_start_one_after_another() {
-    let started = |plan: &Plan| plan.started();
-    assert_eq!(started(&distributed(3, None)), 0);
-    let mut plan = distributed(3, Some(done()));
-    assert_eq!(started(&plan), 1);
-    let set = |replicas: i32| {
-        let set = serde_json::json!({"status": {"observedGeneration": 1, "replicas": replicas}});
-        serde_json::from_value(set).ok()
-    };
-    plan.stateful_set = set(1);
-    plan.servers[0].report = Some(Report::default());
-    assert_eq!(started(&plan), 1);
-    plan.servers[0].report.as_mut().unwrap().phase = Phase::Serving;
-    assert_eq!(started(&plan), 3);
-    // All of them are in trouble, or the first one is being replaced: none is taken away for that.
-    plan.servers[0].report = None;
-    plan.servers[1].pod = Some(PodState::default());
-    for count in [3, 1] {
-        plan.stateful_set = set(count);
-        assert_eq!(started(&plan), 3);
-    }
-    // Servers that run are not stopped while a new Job looks at the database.
-    let database = plan.database.as_mut().unwrap();
-    (database.job, database.is_made) = (None, true);
-    assert_eq!(started(&plan), 3);
-    plan.replicas = 0;
-    assert_eq!(started(&plan), 0);
-}
-
 /// What was made is made, whatever a new Job has to look at; what is wrong with the way in keeps no pod from being stopped.
 #[test]
 fn a_database_that_was_made_stays_so() {
@@ -481,19 +448,6 @@ fn a_database_that_was_made_stays_so() {
     assert!(is_made(&cluster));
 }
 
-/// The row of a server that still ends is needed.
-#[test]
-fn rows_go_after_their_servers() {
-    let mut inputs = inputs(&[]);
-    inputs.servers = (0..3).map(|ordinal| Server::of("demo", ordinal)).collect();
-    inputs.servers[1].pod = Some(PodState::default());
-    let database = serde_json::json!({"postgresql": {"host": "h", "database": "d", "credentialsSecretRef": {"name": "pg"}}});
-    let spec = serde_json::json!({"topology": "Distributed", "database": database, "stopped": true});
-    let index = plan(&cluster(spec), inputs).unwrap().index;
-    let servers: Vec<_> = index.servers.iter().map(String::as_str).collect();
-    assert_eq!(servers, ["demo-server-1"]);
-}
-
 #[test]
 fn what_all_servers_share_is_one_servers_work() {
     let plan = distributed(2, Some(done()));
@@ -502,49 +456,6 @@ fn what_all_servers_share_is_one_servers_work() {
     assert_eq!(servers, ["demo-server-0", "demo-server-1"]);
     let alone = plan_of(&[]);
     assert_eq!((alone.index.keeper.as_str(), alone.index.servers.len()), ("", 0));
-}
-
-/// One that does not work first, else the last one, and only while all others work.
-#[test]
-fn pods_of_an_older_template_go_one_by_one() {
-    let pod = |revision: &str, is_ready: bool| {
-        Some(PodState {
-            revision: revision.into(),
-            is_ready,
-            ..PodState::default()
-        })
-    };
-    let replaced = |pods: [Option<PodState>; 3]| {
-        let mut plan = distributed(3, Some(done()));
-        plan.stateful_set = stateful_set(4, 3);
-        for (server, pod) in plan.servers.iter_mut().zip(pods) {
-            server.pod = pod;
-        }
-        plan.replaced().map(|(server, _)| server.name.clone())
-    };
-    let name = |ordinal: usize| Some(format!("demo-server-{ordinal}"));
-    let (old, new) = (|ready| pod("old", ready), |ready| pod("new", ready));
-    for (pods, found) in [
-        ([new(true), new(true), new(true)], None),
-        ([old(true), old(true), old(true)], name(2)),
-        ([old(true), old(true), new(true)], name(1)),
-        ([old(true), old(true), new(false)], None),
-        ([old(true), old(false), old(true)], name(1)),
-        // It may be busy: the new one says that the template does not work.
-        ([old(true), old(false), new(false)], None),
-        ([old(true), old(true), None], None),
-        ([old(true), new(true), new(true)], name(0)),
-    ] {
-        assert_eq!(replaced(pods.clone()), found, "{pods:?}");
-    }
-}
-
-fn stateful_set(replicas: i32, ready: i32) -> Option<StatefulSet> {
-    let set = serde_json::json!({
-        "metadata": {"generation": 1},
-        "status": {"observedGeneration": 1, "replicas": replicas, "readyReplicas": ready, "updateRevision": "new"},
-    });
-    serde_json::from_value(set).ok()
 }
 
 /// Another key than the one that was told with the tables, a Secret that is not there, or is of no use.
@@ -559,7 +470,7 @@ fn what_is_wrong_with_the_way_into_the_database() {
     let error = |cluster: &ZatoCluster| plan(cluster, inputs(&[])).unwrap_err();
     assert!(matches!(error(&cluster), Error::DatabaseSecretNotFound { secret } if secret == "pg"));
     spec(&mut cluster, Some("another"));
-    assert!(matches!(error(&cluster), Error::DatabaseKeyChanged { made_with, .. } if made_with == "another"));
+    assert!(matches!(error(&cluster), Error::KeyChanged { made_with, .. } if made_with == "another"));
     spec(&mut cluster, Some("0123456789abcdef"));
     assert!(matches!(error(&cluster), Error::DatabaseSecretNotFound { .. }));
 }
