@@ -27,6 +27,7 @@ fi
 start_node
 dev/packages.sh git lighttpd lighttpd-mod-openssl openssl postgresql
 mapfile -t images < <(dev/images/base/build.sh other-user postgresql)
+[ ${#images[@]} = 2 ] || die "the images of the stories were not made (see above)"
 dev/cluster/load.sh "${images[@]}"
 install_operator registry.local/zato-sim:dev
 step "the stories"

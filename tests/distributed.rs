@@ -19,7 +19,7 @@ use kube::api::ListParams;
 use postgresql::sql;
 use serde_json::{Value, json};
 use support::way::{Login, Way};
-use support::{Namespace, cluster, code, service, set_code, until_ready, until_service, until_told};
+use support::{Namespace, cluster, code, service, set_code, until_ready, until_service};
 use zato_operator::api::{ZatoCluster, ZatoService};
 
 fn spec(servers: i32) -> Value {
@@ -256,9 +256,8 @@ async fn a_database_of_another_cluster_is_refused() {
         })
         .await;
     space.create::<ZatoCluster>(&cluster("c", spec(1))).await.unwrap();
-    let message = until_told(&space, "other").await;
-    until_ready(&space, "False", "DatabaseForeign").await;
-    assert!(message.contains("other"), "{message}");
+    let message = until_ready(&space, "False", "DatabaseForeign").await;
+    assert!(message.contains("database of a cluster other"), "{message}");
     assert_eq!(sql(&space, "select name from cluster"), ["other"]);
     space.delete().await;
 }

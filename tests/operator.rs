@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
@@ -222,11 +222,50 @@ async fn a_right_that_is_taken_away_is_told() {
 }
 
 /// Whether all objects of a kind are in one namespace.
-async fn is_alone<K: support::Kind>(space: &Namespace) -> bool {
+async fn others<K: support::Kind>(space: &Namespace) -> Vec<String> {
     let all = Api::<K>::all(client().await);
     let all = all.list_metadata(&ListParams::default()).await.unwrap();
-    all.iter()
-        .all(|found| found.namespace().as_deref() == Some(space.name()))
+    let spaces = all.iter().filter_map(ResourceExt::namespace);
+    spaces.filter(|found| found != space.name()).collect()
+}
+
+/// Why a namespace is not gone: what it says itself, and the pods that are left in it.
+async fn what_holds(namespace: &str) -> String {
+    let client = client().await;
+    let found = Api::<CoreNamespace>::all(client.clone())
+        .get_opt(namespace)
+        .await
+        .unwrap();
+    let told = found
+        .and_then(|found| found.status?.conditions)
+        .unwrap_or_default();
+    let told: Vec<_> = told
+        .into_iter()
+        .filter_map(|condition| condition.message)
+        .collect();
+    let pods = Api::<Pod>::namespaced(client, namespace)
+        .list(&ListParams::default())
+        .await
+        .unwrap();
+    let pods: Vec<_> = pods
+        .iter()
+        .map(|pod| (pod.name_any(), pod.finalizers().to_vec()))
+        .collect();
+    format!("{namespace}: {told:?}, pods {pods:?}; what a failed story left must be deleted by hand")
+}
+
+/// Waits until there is no cluster and no service elsewhere.
+async fn until_alone(space: &Namespace) {
+    // Those of other stories are on their way out.
+    support::until_ok("no object of another story", || async {
+        let mut found = others::<ZatoCluster>(space).await;
+        found.extend(others::<ZatoService>(space).await);
+        match found.first() {
+            None => Ok(()),
+            Some(first) => Err(what_holds(first).await),
+        }
+    })
+    .await;
 }
 
 /// How many changes and creations a pod asked for.
@@ -252,12 +291,7 @@ async fn a_restart_writes_nothing() {
                 && cluster.services.is_some_and(|services| services.total == 1)
         })
         .await;
-    // Those of other stories are on their way out.
-    until(
-        "no other object (one that a failed story left must be deleted by hand)",
-        || async { is_alone::<ZatoCluster>(&space).await && is_alone::<ZatoService>(&space).await },
-    )
-    .await;
+    until_alone(&space).await;
 
     let old = operator::leader().await.unwrap();
     // What is still to be written would be written by the next one.

@@ -165,12 +165,18 @@ pub async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
 
 /// Asks until there is an answer: what is read once more may be another one.
 pub async fn until_some<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
+    until_ok(what, || async { ask().await.ok_or_else(String::new) }).await
+}
+
+/// Asks until there is an answer; the last error is told where there is none.
+pub async fn until_ok<T, F: Future<Output = Result<T, String>>>(what: &str, ask: impl Fn() -> F) -> T {
     let start = Instant::now();
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(start.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        let error = match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => error,
+        };
+        assert!(start.elapsed() < LIMIT, "{what}: not within {LIMIT:?} {error}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
