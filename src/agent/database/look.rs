@@ -9,7 +9,7 @@ use super::login::Login;
 use super::tables::{ALL, MARK};
 use crate::exchange::database::{Cause, Trouble};
 
-/// The oldest PostgreSQL that still gets tested; what Zato's drivers need is older.
+/// The oldest PostgreSQL that is let in. 15 is what the tests have; what Zato's drivers need is older than this one.
 const OLDEST: i32 = 120_000;
 /// What Zato puts before a value that is encrypted with `key1`.
 const ENCRYPTED: &str = "zato.secf.";
