@@ -46,9 +46,6 @@ use crate::cluster::desired::{paths, ports};
 use crate::exchange::Index;
 use crate::exchange::database::Trouble;
 
-/// The Secret with the user of a Distributed cluster's database.
-pub const DATABASE: &str = "/zato/database";
-
 /// Why an agent cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -153,7 +150,7 @@ pub async fn run(stop: CancellationToken) -> Result<(), Error> {
     let place = match &identity.database {
         None => creation::Place::quickstart(),
         Some(address) => {
-            let login = database::Login::read(address, Path::new(DATABASE))?;
+            let login = database::Login::read(address, Path::new(paths::DATABASE))?;
             creation::Place::distributed(&identity, &login)
         }
     };
@@ -171,5 +168,53 @@ pub async fn run(stop: CancellationToken) -> Result<(), Error> {
         result = keeper.run(reports) => result,
         // Nothing must be finished: every file is renamed into place.
         () = stop.cancelled() => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(components: &[&str], scheduler: Option<&str>) -> Identity {
+        Identity {
+            cluster: "c".into(),
+            namespace: "n".into(),
+            pod: "c-server-1".into(),
+            pod_uid: "u".into(),
+            components: components.iter().map(ToString::to_string).collect(),
+            scheduler: scheduler.map(Into::into),
+            database: None,
+        }
+    }
+
+    /// Two servers that keep the same rows would write them against one another.
+    #[test]
+    fn one_server_keeps_the_rows() {
+        let keeps = |keeper: &str| {
+            let index = Index {
+                keeper: keeper.into(),
+                ..Index::default()
+            };
+            identity(&["server"], None).keeps(&index)
+        };
+        assert_eq!(
+            [keeps(""), keeps("c-server-1"), keeps("c-server-0")],
+            [true, true, false]
+        );
+    }
+
+    /// Jobs are written where the scheduler is, and nowhere if there is none.
+    #[test]
+    fn the_scheduler_is_beside_or_elsewhere() {
+        let found = |components: &[&str], elsewhere| identity(components, elsewhere).scheduler();
+        assert_eq!(found(&["server"], None), None);
+        assert_eq!(
+            found(&["server", "scheduler"], None).as_deref(),
+            Some("127.0.0.1:31530")
+        );
+        assert_eq!(
+            found(&["server"], Some("c-scheduler.n:31530")).as_deref(),
+            Some("c-scheduler.n:31530")
+        );
     }
 }

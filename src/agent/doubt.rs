@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::creation::Credentials;
 use super::database::{self, Address, Login};
-use super::{DATABASE, Error, Identity};
+use super::{Error, Identity};
+use crate::cluster::desired::paths;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ impl Doubt {
         Self {
             address: identity.database.clone(),
             cluster: identity.cluster.clone(),
-            folder: DATABASE.into(),
+            folder: paths::DATABASE.into(),
             credentials,
             last: None,
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::creation::Credentials;
 use super::database::{self, Address, Login};
-use super::{DATABASE, Error, Identity, channels};
+use super::{Error, Identity, channels};
 use crate::cluster::desired::paths;
 use crate::exchange::hash;
 
@@ -52,7 +52,7 @@ fn quickstart(folder: &Path) -> Result<(), Error> {
 async fn distributed(folder: &Path, address: &Address) -> Result<(), Error> {
     let identity = Identity::from_environment()?;
     if identity.has("server") {
-        let login = Login::read(address, Path::new(DATABASE))?;
+        let login = Login::read(address, Path::new(paths::DATABASE))?;
         let credentials = Credentials::read(Path::new(paths::CREDENTIALS))?;
         let wanted = credentials.wanted(&identity.cluster);
         let token = token(&identity.pod, &variable("TOKEN_SALT")?);

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::creation::{self, Credentials, Place};
 use super::database::{self, Login};
-use super::{DATABASE, Error, Identity};
+use super::{Error, Identity};
 use crate::cluster::desired::paths;
 
 /// The component of the database's Job.
@@ -32,7 +32,7 @@ impl Work {
             .database
             .as_ref()
             .ok_or(Error::Environment("DATABASE_HOST"))?;
-        let login = Login::read(address, Path::new(DATABASE))?;
+        let login = Login::read(address, Path::new(paths::DATABASE))?;
         Ok(Self {
             login,
             credentials: Credentials::read(Path::new(paths::CREDENTIALS))?,

@@ -192,6 +192,9 @@ fn broken(plan: &Plan, server: &Server) -> Option<Judged> {
         return Some((false, Reason::CallableFailed, format!("pod {pod}: {message}")));
     }
     let error = server.report.as_ref()?.error.as_ref()?;
+    if let Some((_, reason, message)) = database::cause(error) {
+        return Some((false, reason, format!("pod {pod}: {message}")));
+    }
     let reason = if server.phase() == Some(Phase::Creating) {
         Reason::CreationFailed
     } else {
@@ -300,7 +303,8 @@ fn server(plan: &Plan, server: &Server) -> ServerStatus {
 }
 
 fn endpoints(plan: &Plan) -> Endpoints {
-    let url = |service: String, port: i32| format!("http://{service}.{}.svc:{port}", plan.namespace);
+    let url =
+        |service: String, port: i32| format!("http://{}:{port}", network::host(&service, &plan.namespace));
     let dashboard = plan
         .has_dashboard
         .then(|| url(names::dashboard(&plan.name), super::desired::ports::DASHBOARD));

@@ -17,6 +17,7 @@ use crate::k8s::{labels, names};
 use crate::reconcile::Error;
 use crate::reconcile::child::{Child, Content};
 use crate::reconcile::engine::Context;
+use crate::reconcile::error::Holder;
 
 /// The Fernet key that encrypts secrets in the database.
 pub const KEY1: &str = "key1";
@@ -52,7 +53,7 @@ pub async fn ensure(
     namespace: &str,
     cluster: &str,
     uid: &str,
-    database: Kept<'_>,
+    database: Kept,
     context: &Context,
 ) -> Result<Fingerprint, Error> {
     let name = names::credentials(cluster);
@@ -78,19 +79,17 @@ pub async fn ensure(
     }
     // Not in the cache: new, or made by hand without our labels.
     let api = Api::<Secret>::namespaced(context.client.clone(), namespace);
-    let missing = match database {
-        Kept::OnClaim if has_claim(namespace, cluster, context).await? => {
-            let claim = names::data(cluster);
-            Some(Error::KeyMissing {
-                claim,
-                secret: name.clone(),
-            })
-        }
-        Kept::Outside(Some(_)) => Some(Error::DatabaseKeyMissing { secret: name.clone() }),
-        Kept::OnClaim | Kept::Outside(None) => None,
+    let holder = match database {
+        Kept::OnClaim => has_claim(namespace, cluster, context)
+            .await?
+            .then(|| Holder::Claim(names::data(cluster))),
+        Kept::Outside { is_made } => is_made.then_some(Holder::Server),
     };
-    let secret = match missing {
-        Some(missing) => api.get_opt(&name).await?.ok_or(missing)?,
+    let secret = match holder {
+        Some(holder) => api
+            .get_opt(&name)
+            .await?
+            .ok_or(Error::KeyMissing { holder, secret: name })?,
         None => create(&api, cluster).await?,
     };
     judge(check(&secret), secret.labels().get(labels::INSTANCE), cluster)
@@ -98,11 +97,14 @@ pub async fn ensure(
 
 /// Where the database is that keys decrypt.
 #[derive(Clone, Copy, Debug)]
-pub enum Kept<'a> {
+pub enum Kept {
     /// In a file on a volume: it may exist when the claim does.
     OnClaim,
-    /// In a server of others: it exists when the fingerprint of its key is known.
-    Outside(Option<&'a String>),
+    /// In a server of others.
+    Outside {
+        /// Whether it was told that it exists.
+        is_made: bool,
+    },
 }
 
 /// Whether a database may exist. One without our labels is in no cache: this is the only read of a new cluster.

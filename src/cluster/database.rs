@@ -8,12 +8,9 @@ use kube::ResourceExt;
 
 use crate::api::ZatoCluster;
 use crate::api::topology::Postgresql;
-use crate::cluster::trouble::Trouble;
+use crate::exchange::database::{KEYS, unusable};
 use crate::reconcile::Error;
 use crate::reconcile::child::JobState;
-
-/// The keys of the Secret, as in Secrets of type `kubernetes.io/basic-auth`.
-const KEYS: [&str; 2] = ["username", "password"];
 
 /// What is known of the Secret with the database's user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,35 +30,13 @@ impl DatabaseSecret {
                 return Some(format!("key {key} is missing: add it"));
             };
             let value = std::str::from_utf8(&value.0).unwrap_or_default();
-            Some(format!("key {key} {}", unusable(value)?))
+            Some(format!("key {key} {}", unusable(key, value)?))
         });
         Self {
             version: secret.resource_version().unwrap_or_default(),
             problem,
         }
     }
-}
-
-/// Why Zato cannot log in with a text. Its commands and its server read it from addresses in different ways.
-fn unusable(text: &str) -> Option<&'static str> {
-    let is_encoded = |window: &[u8]| {
-        let [first, rest @ ..] = window else { return false };
-        *first == b'%' && rest.iter().all(u8::is_ascii_hexdigit)
-    };
-    if text.is_empty() {
-        return Some("is empty or no text: set it");
-    }
-    if text.chars().any(char::is_control) {
-        return Some(
-            "has a control character, such as a line break at its end: write it with --from-literal",
-        );
-    }
-    if text.contains('#') {
-        return Some("has a `#`, with which Zato's server cannot log in: choose another one");
-    }
-    let message =
-        "has a `%` before two hexadecimal digits, which Zato reads as one character: choose another one";
-    text.as_bytes().windows(3).any(is_encoded).then_some(message)
 }
 
 /// What was read of the database of a cluster.
@@ -71,10 +46,6 @@ pub struct Found {
     pub secret: Option<Arc<DatabaseSecret>>,
     /// The Job that looks into it, if it exists.
     pub job: Option<JobState>,
-    /// What the last pod of that Job said that failed.
-    pub said: Option<String>,
-    /// What keeps a pod of that Job from running.
-    pub trouble: Option<Trouble>,
 }
 
 /// The database of a plan.
@@ -82,54 +53,26 @@ pub struct Found {
 pub struct Database {
     /// Where it is.
     pub address: Postgresql,
-    /// Changes with the user.
+    /// Changes with the user; empty: the user is not known.
     pub version: String,
     /// The Job that looks into it, if it exists.
     pub job: Option<JobState>,
-    /// What the last pod of that Job said that failed.
-    pub said: Option<String>,
-    /// What keeps a pod of that Job from running.
-    pub trouble: Option<Trouble>,
     /// Whether Zato's tables were made: servers may start.
     pub is_made: bool,
 }
 
-impl Database {
-    /// With a user that is not known.
-    pub fn unknown(address: &Postgresql, is_made: bool) -> Self {
-        Self {
-            address: address.clone(),
-            version: String::new(),
-            job: None,
-            said: None,
-            trouble: None,
-            is_made,
-        }
-    }
-
-    /// With a Secret that can be used.
-    pub fn of(address: &Postgresql, found: &Found, is_made: bool) -> Result<Self, Error> {
-        let secret = &address.credentials_secret_ref.name;
-        let invalid = |why: String| Error::Credentials {
-            secret: secret.clone(),
-            why,
-        };
-        let known = found.secret.as_ref();
-        let known = known.ok_or_else(|| Error::DatabaseSecretNotFound {
-            secret: secret.clone(),
-        })?;
-        if let Some(problem) = &known.problem {
-            return Err(invalid(problem.clone()));
-        }
-        let is_complete = found.job.as_ref().is_some_and(|job| job.is_complete);
-        Ok(Self {
-            address: address.clone(),
-            version: known.version.clone(),
-            job: found.job.clone(),
-            said: found.said.clone(),
-            trouble: found.trouble.clone(),
-            is_made: is_made || is_complete,
-        })
+/// The version of the user, if the Secret can be used.
+pub fn version(address: &Postgresql, found: &Found) -> Result<String, Error> {
+    let secret = address.credentials_secret_ref.name.clone();
+    match found.secret.as_deref() {
+        None => Err(Error::DatabaseSecretNotFound { secret }),
+        Some(DatabaseSecret {
+            problem: Some(why), ..
+        }) => Err(Error::Credentials {
+            secret,
+            why: why.clone(),
+        }),
+        Some(known) => Ok(known.version.clone()),
     }
 }
 
@@ -144,27 +87,10 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    /// Each was tried with the commands and the server of Zato 3.2.
-    #[rstest]
-    #[case("p@ss:w/rd?&=+!$'\" \\", None)]
-    #[case("100%", None)]
-    #[case("50%0f", Some("has a `%`"))]
-    #[case("50%zz", None)]
-    #[case("a#b", Some("has a `#`"))]
-    #[case("", Some("is empty"))]
-    #[case("p\n", Some("has a control character"))]
-    fn what_zato_cannot_log_in_with(#[case] text: &str, #[case] why: Option<&str>) {
-        let found = unusable(text);
-        assert!(
-            found.is_some() == why.is_some()
-                && why.is_none_or(|why| found.is_some_and(|found| found.starts_with(why))),
-            "{text}: {found:?}"
-        );
-    }
-
     #[rstest]
     #[case(serde_json::json!({"username": "dQ=="}), Some("key password is missing: add it"))]
     #[case(serde_json::json!({"username": "dQ==", "password": "cA=="}), None)]
+    #[case(serde_json::json!({"username": "dQ==", "password": "Iw=="}), Some("key password has a `#`, at which Zato's servers cut it off: choose another one"))]
     fn a_secret_is_checked_and_not_kept(#[case] data: serde_json::Value, #[case] problem: Option<&str>) {
         let secret = serde_json::json!({"metadata": {"name": "s", "resourceVersion": "7"}, "data": data});
         let found = DatabaseSecret::of(serde_json::from_value(secret).unwrap());

@@ -75,7 +75,9 @@ pub async fn gather(cluster: &ZatoCluster, context: &Context) -> Result<Inputs, 
     let stores = &context.stores;
     let uid = cluster.uid().unwrap_or_default();
     let database = match &cluster.spec.database.postgresql {
-        Some(_) => Kept::Outside(database::made_with(cluster)),
+        Some(_) => Kept::Outside {
+            is_made: database::made_with(cluster).is_some(),
+        },
         None => Kept::OnClaim,
     };
     let fingerprint = credentials::ensure(&namespace, &name, &uid, database, context).await?;
@@ -130,16 +132,11 @@ async fn found(cluster: &ZatoCluster, context: &Context) -> Result<database::Fou
     let secret = &address.credentials_secret_ref.name;
     let references = &context.references;
     let owner = cluster.controller_owner_ref(&()).unwrap_or_default();
-    let (job, said) = context.stores.job_of(&namespace, &owner).unzip();
     Ok(database::Found {
         secret: references
             .database_secret(&context.client, &namespace, secret)
             .await?,
-        trouble: job
-            .as_ref()
-            .and_then(|job| context.stores.trouble(&namespace, &job.name)),
-        said: said.flatten(),
-        job,
+        job: context.stores.job_of(&namespace, &owner),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Pure: the servers of a cluster as they run: their pods, and what these report. Knows no manifest.
 
+use std::collections::BTreeSet;
+
 use crate::exchange::{Index, Phase, Report};
 use crate::k8s::names;
 use crate::reconcile::child::PodState;
@@ -61,26 +63,24 @@ pub fn keepers_report<'a>(index: &Index, servers: &'a [Server]) -> Option<&'a Re
     servers.iter().find(is_it)?.report.as_ref()
 }
 
-/// Which server does what is done once for all: the one that does it now while it serves, else the first one that
-/// serves. So two of them never write the same rows for longer than a change of the index takes.
+/// Which server does what is done once for all: the one that does it now, or the first one, of those that serve; while none
+/// does, of all.
 pub fn keeper(now: &str, servers: &[Server]) -> String {
     let serves = |server: &&Server| server.is_ready() && server.phase() == Some(Phase::Serving);
-    let mut serving = servers.iter().filter(serves).map(|server| server.name.as_str());
-    let all: Vec<_> = serving.by_ref().collect();
-    let kept = all.iter().find(|name| **name == now);
-    let first = || servers.first().map(|server| server.name.as_str());
-    let known = || {
-        servers
-            .iter()
-            .map(|server| server.name.as_str())
-            .find(|name| *name == now)
-    };
-    kept.copied()
-        .or_else(|| all.first().copied())
-        .or_else(known)
-        .or_else(first)
-        .unwrap_or_default()
-        .to_owned()
+    let mut candidates: Vec<_> = servers.iter().filter(serves).collect();
+    if candidates.is_empty() {
+        candidates = servers.iter().collect();
+    }
+    let kept = candidates.iter().find(|server| server.name == now);
+    let chosen = kept.or(candidates.first());
+    chosen.map(|server| server.name.clone()).unwrap_or_default()
+}
+
+/// The servers whose rows stay: those that are wanted, and those that have a pod still.
+pub fn members(wanted: usize, servers: &[Server]) -> BTreeSet<String> {
+    let all = servers.iter().enumerate();
+    let stays = all.filter(|(ordinal, server)| *ordinal < wanted || server.pod.is_some());
+    stays.map(|(_, server)| server.name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -118,5 +118,15 @@ mod tests {
         let told = keepers_report(&index, &servers).map(|report| report.phase);
         let ordinal = usize::from(wanted.ends_with('1'));
         assert_eq!(told, phases[ordinal]);
+    }
+
+    /// The row of a server that still ends is needed.
+    #[test]
+    fn rows_go_after_their_servers() {
+        let mut servers: Vec<_> = (0..3).map(|ordinal| Server::of("c", ordinal)).collect();
+        servers[2].pod = Some(PodState::default());
+        let names = |wanted| members(wanted, &servers).into_iter().collect::<Vec<_>>();
+        assert_eq!(names(0), ["c-server-2"]);
+        assert_eq!(names(1), ["c-server-0", "c-server-2"]);
     }
 }

@@ -97,6 +97,49 @@ pub fn line(text: &str) -> String {
     text.trim().chars().map(plain).take(CHARACTERS).collect()
 }
 
+/// The keys of the Secret with the database's user, as in Secrets of type `kubernetes.io/basic-auth`.
+pub const KEYS: [&str; 2] = [USERNAME, PASSWORD];
+/// The key with the user's name.
+pub const USERNAME: &str = "username";
+/// The key with the password.
+pub const PASSWORD: &str = "password";
+
+/// Why Zato cannot pass on what a key of that Secret has: its commands and its servers put it into URLs, files and JSON, and
+/// some characters are something else there.
+pub fn unusable(key: &str, value: &str) -> Option<&'static str> {
+    if value.is_empty() {
+        return Some("is empty or no text: set it");
+    }
+    if key == USERNAME {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.@+".contains(c);
+        let why =
+            "has a character that Zato reads as something else: only letters, digits and _-.@+ are safe";
+        return (!value.chars().all(is_plain)).then_some(why);
+    }
+    if value.contains('#') {
+        Some("has a `#`, at which Zato's servers cut it off: choose another one")
+    } else if has_escape(value) {
+        Some(
+            "has a `%` before two hexadecimal digits, which Zato takes for one character: choose another one",
+        )
+    } else if value.trim() != value {
+        Some(
+            "begins or ends with white space, which Zato cuts off: write it with --from-literal (--from-file takes the end of the last line along)",
+        )
+    } else if value.chars().any(char::is_control) {
+        Some(
+            "has a control character, such as the end of a line, at which Zato cuts it off: choose another one",
+        )
+    } else {
+        None
+    }
+}
+
+fn has_escape(text: &str) -> bool {
+    let is_escape = |three: &[u8]| three[0] == b'%' && three[1..].iter().all(u8::is_ascii_hexdigit);
+    text.as_bytes().windows(3).any(is_escape)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +152,28 @@ mod tests {
         }
         for text in ["", "KeyChanged", "Other: x", "something: DatabaseRefused: x"] {
             assert_eq!(text.parse::<Trouble>(), Err(Unknown), "{text}");
+        }
+    }
+
+    /// Each was tried with the commands and the server of Zato 3.2.
+    #[test]
+    fn what_zato_can_pass_on_and_what_it_cannot() {
+        for password in ["a", "p@ss:w/rd?&=+!$'\" \\", "50%", "%zz%1", "$HOME", "ä"] {
+            assert_eq!(unusable(PASSWORD, password), None, "{password}");
+        }
+        for (password, why) in [
+            ("", "is empty"),
+            ("a#1", "has a `#`"),
+            ("a%2F1", "has a `%`"),
+            ("a\n", "begins or ends with white space"),
+            ("a\nb", "has a control character"),
+        ] {
+            let told = unusable(PASSWORD, password).unwrap();
+            assert!(told.starts_with(why), "{told}");
+        }
+        assert_eq!(unusable(USERNAME, "zato_1-a.b@c"), None);
+        for name in ["", "a:b", "a/b", "a b", "a#", "ä", "a,b", "$A"] {
+            assert!(unusable(USERNAME, name).is_some(), "{name}");
         }
     }
 

@@ -92,6 +92,10 @@ pub struct JobState {
     pub is_complete: bool,
     /// Whether it gave up.
     pub is_failed: bool,
+    /// What the last of its pods said that failed. Not of the Job itself: the caches of pods know it.
+    pub said: Option<String>,
+    /// What keeps one of its pods from running; from there, too.
+    pub trouble: Option<Trouble>,
 }
 
 impl JobState {
@@ -108,6 +112,7 @@ impl JobState {
             uid,
             is_complete: has("Complete"),
             is_failed: has("Failed"),
+            ..Self::default()
         }
     }
 }

@@ -4,6 +4,34 @@ use std::time::Duration;
 
 use crate::api::conditions::Reason;
 
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// On the volume of a claim.
+    Claim(String),
+    /// In a server of others.
+    Server,
+}
+
+impl Holder {
+    /// How it is emptied, as an order.
+    fn emptied(&self) -> &'static str {
+        match self {
+            Self::Claim(_) => "delete the claim and the pod",
+            Self::Server => "empty the database",
+        }
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Claim(name) => write!(formatter, "volume claim {name}"),
+            Self::Server => write!(formatter, "the server of spec.database.postgresql"),
+        }
+    }
+}
+
 /// A failed step. What a user can do about it is in the text.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,28 +66,30 @@ pub enum Error {
         /// The child's name.
         name: String,
     },
-    /// The volume with the database exists, the key that decrypts it does not.
+    /// The database exists, the key that decrypts it does not.
     #[error(
-        "volume claim {claim} holds a database, but Secret {secret} with its key is gone: restore the Secret, or delete the claim and the pod to start anew"
+        "{holder} holds a database, but Secret {secret} with its key is gone: restore the Secret, or {} to start anew",
+        .holder.emptied()
     )]
     KeyMissing {
-        /// The claim's name.
-        claim: String,
+        /// Where the database is.
+        holder: Holder,
         /// The Secret's name.
         secret: String,
     },
     /// The key is not the one that the database was made with.
     #[error(
-        "Secret {secret} has another key1 (fingerprint {found}) than the database on volume claim {claim} was made with ({made_with}): restore the old key, or delete the claim and the pod to start anew"
+        "Secret {secret} has another key1 (fingerprint {found}) than the database in {holder} was made with ({made_with}): restore the old key, or {} to start anew",
+        .holder.emptied()
     )]
     KeyChanged {
-        /// The claim's name.
-        claim: String,
+        /// Where the database is.
+        holder: Holder,
         /// The Secret's name.
         secret: String,
         /// The fingerprint of its key.
         found: String,
-        /// The fingerprint that the claim says.
+        /// The fingerprint of the key that the database was made with.
         made_with: String,
     },
     /// The credentials Secret lacks something.
@@ -77,26 +107,6 @@ pub enum Error {
     DatabaseSecretNotFound {
         /// The Secret's name.
         secret: String,
-    },
-    /// The database holds a cluster, the key that decrypts it does not exist.
-    #[error(
-        "the database holds this cluster, but Secret {secret} with its key is gone: restore the Secret, or empty the database and make a new cluster"
-    )]
-    DatabaseKeyMissing {
-        /// The Secret's name.
-        secret: String,
-    },
-    /// The key is not the one that the database was made with.
-    #[error(
-        "Secret {secret} has another key1 (fingerprint {found}) than the database was made with ({made_with}): restore the old key"
-    )]
-    DatabaseKeyChanged {
-        /// The Secret's name.
-        secret: String,
-        /// The fingerprint of its key.
-        found: String,
-        /// The fingerprint of the key that the database was made with.
-        made_with: String,
     },
     /// The API server refused a child.
     #[error("{kind} {name}: {}", .reason.advise(&message(.source)))]
@@ -155,8 +165,8 @@ impl Error {
         match self {
             Self::Unparseable(_) | Self::Invalid { .. } => Reason::InvalidSpec,
             Self::Foreign { .. } => Reason::NameTaken,
-            Self::KeyMissing { .. } | Self::DatabaseKeyMissing { .. } => Reason::KeyMissing,
-            Self::KeyChanged { .. } | Self::DatabaseKeyChanged { .. } => Reason::KeyChanged,
+            Self::KeyMissing { .. } => Reason::KeyMissing,
+            Self::KeyChanged { .. } => Reason::KeyChanged,
             Self::DatabaseSecretNotFound { .. } => Reason::SecretNotFound,
             Self::Credentials { .. } => Reason::CredentialsInvalid,
             Self::ConfigMap { reason, .. } | Self::Child { reason, .. } => *reason,
@@ -173,13 +183,10 @@ impl Error {
             | Self::Invalid { .. }
             | Self::ConfigMap { .. }
             | Self::KeyChanged { .. }
-            | Self::DatabaseKeyChanged { .. }
             | Self::DatabaseSecretNotFound { .. }
             | Self::Credentials { .. } => None,
             // No watch sees an object that is not ours, such as a claim that somebody made by hand.
-            Self::Foreign { .. } | Self::KeyMissing { .. } | Self::DatabaseKeyMissing { .. } => {
-                Some(Duration::from_secs(30))
-            }
+            Self::Foreign { .. } | Self::KeyMissing { .. } => Some(Duration::from_secs(30)),
             // Who mends a quota, a right or a policy does not want to wait.
             Self::Child { .. } => Some(backoff(Duration::from_secs(30))),
             Self::Api(_) => Some(backoff(Duration::from_mins(5))),

@@ -76,12 +76,7 @@ impl Checked<'_> {
     ) -> Option<documents::Channels> {
         let wanted = &self.result.as_ref().ok()?.channels;
         let mut active = wanted.clone();
-        let keeps = |(pod, _): &&(String, _)| keeper.is_empty() || pod == keeper;
-        for report in reports
-            .iter()
-            .filter(keeps)
-            .filter_map(|(_, report)| report.as_ref())
-        {
+        for report in keepers(reports, keeper) {
             let on_server = channels::active(&self.name, wanted, report)?;
             active.retain(|name, _| on_server.contains_key(name));
         }
@@ -102,6 +97,18 @@ impl Checked<'_> {
         let files = self.source.files.as_ref().ok();
         files.and_then(|files| files.get(file)).map_or("", String::as_str)
     }
+}
+
+/// What is said by the server that keeps channels and jobs for all; none is named: by each.
+pub fn keepers<'a>(
+    reports: &'a [(String, Option<Report>)],
+    keeper: &'a str,
+) -> impl Iterator<Item = &'a Report> {
+    let keeps = move |(pod, _): &&(String, _)| keeper.is_empty() || pod == keeper;
+    reports
+        .iter()
+        .filter(keeps)
+        .filter_map(|(_, report)| report.as_ref())
 }
 
 /// Checks all services of a cluster, the oldest first, against what its servers were told last.

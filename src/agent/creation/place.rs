@@ -3,7 +3,8 @@
 use super::Lines;
 use crate::agent::Identity;
 use crate::agent::database::{Found, Login};
-use crate::cluster::desired::{paths, ports};
+use crate::cluster::desired::{network, paths, ports};
+use crate::k8s::names;
 
 /// Where the components of a cluster find each other and their database.
 pub struct Place {
@@ -44,9 +45,8 @@ impl Place {
             creates: &[],
             servers: format!("{host}:{port}"),
             scheduler: format!(
-                "{}-scheduler.{}.svc:{}",
-                identity.cluster,
-                identity.namespace,
+                "{}:{}",
+                network::host(&names::scheduler(&identity.cluster), &identity.namespace),
                 ports::SCHEDULER
             ),
             dashboard: (host, port),
@@ -67,8 +67,8 @@ impl Place {
 
 /// The Service of all servers that are ready.
 pub fn servers(identity: &Identity) -> (String, i32) {
-    let host = format!("{}-servers.{}.svc", identity.cluster, identity.namespace);
-    (host, ports::SERVER)
+    let service = names::ready_servers(&identity.cluster);
+    (network::host(&service, &identity.namespace), ports::SERVER)
 }
 
 /// The empty keys are needed: without them Zato's command ends with an AttributeError.

@@ -1,34 +1,35 @@
 //! Pure: what a user sees of the database of a Distributed cluster, and of the pods beside its servers.
 
-use std::str::FromStr;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::Judged;
 use crate::api::conditions::{ConditionType, Reason};
 use crate::cluster::plan::Plan;
 use crate::cluster::trouble::Trouble;
-use crate::exchange::database::Cause;
+use crate::exchange::database::{Cause, Trouble as Said};
+use crate::reconcile::child::JobState;
 
 /// Whether Zato's tables are in the database; none: it is a file. While a new Job has said nothing yet, what the last one said
 /// stays.
 pub fn judged(plan: &Plan, old: &[Condition]) -> Option<Judged> {
     let database = plan.database.as_ref()?;
-    if database.job.as_ref().is_some_and(|job| job.is_complete) {
-        let name = &database.address.database;
-        let host = &database.address.host;
-        let message = format!("Zato's tables are in database {name} on {host}");
-        return Some((true, Reason::DatabaseMade, message));
-    }
-    if let Some(words) = &database.said {
-        return Some(told(words));
-    }
-    if let Some(Trouble { reason, message }) = &database.trouble {
-        return Some((
-            false,
-            *reason,
-            format!("the Job that looks into the database: {message}"),
-        ));
+    match &database.job {
+        Some(job) if job.is_complete => {
+            let (name, host) = (&database.address.database, &database.address.host);
+            let message = format!("Zato's tables are in database {name} on {host}");
+            return Some((true, Reason::DatabaseMade, message));
+        }
+        Some(JobState {
+            said: Some(words), ..
+        }) => return Some(told(words)),
+        Some(JobState {
+            trouble: Some(Trouble { reason, message }),
+            ..
+        }) => {
+            let message = format!("the Job that looks into the database: {message}");
+            return Some((false, *reason, message));
+        }
+        _ => {}
     }
     let kind = ConditionType::DatabaseReady.to_string();
     let mut old = old.iter().filter(|condition| condition.type_ == kind);
@@ -45,19 +46,23 @@ pub fn judged(plan: &Plan, old: &[Condition]) -> Option<Judged> {
     Some((false, Reason::DatabasePending, message.into()))
 }
 
-/// What an agent said at its end: a cause in one word, then what it means.
+/// What an agent said at its end.
 fn told(words: &str) -> Judged {
-    let (cause, message) = words.split_once(": ").unwrap_or(("", words));
-    let reason = match Cause::from_str(cause) {
-        Ok(Cause::DatabaseUnreachable) => Reason::DatabaseUnreachable,
-        Ok(Cause::DatabaseRefused) => Reason::DatabaseRefused,
-        Ok(Cause::DatabaseForeign) => Reason::DatabaseForeign,
-        Ok(Cause::KeyChanged) => Reason::KeyChanged,
-        Ok(Cause::CredentialsInvalid) => Reason::CredentialsInvalid,
-        Ok(Cause::CreationFailed) => Reason::CreationFailed,
-        Err(_) => return (false, Reason::CreationFailed, words.to_owned()),
+    cause(words).unwrap_or_else(|| (false, Reason::CreationFailed, words.to_owned()))
+}
+
+/// What an agent said, if it found the cause in the database.
+pub fn cause(words: &str) -> Option<Judged> {
+    let Said { cause, message } = words.parse().ok()?;
+    let reason = match cause {
+        Cause::DatabaseUnreachable => Reason::DatabaseUnreachable,
+        Cause::DatabaseRefused => Reason::DatabaseRefused,
+        Cause::DatabaseForeign => Reason::DatabaseForeign,
+        Cause::KeyChanged => Reason::KeyChanged,
+        Cause::CredentialsInvalid => Reason::CredentialsInvalid,
+        Cause::CreationFailed => Reason::CreationFailed,
     };
-    (false, reason, message.to_owned())
+    Some((false, reason, message))
 }
 
 /// What keeps a Distributed cluster from being ready beside its servers; none: nothing, or it is Quickstart.
@@ -81,3 +86,6 @@ pub fn waits(plan: &Plan) -> Option<Judged> {
         ),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,9 @@
 //! Truth tables, and whole statuses.
 
 use super::*;
-use crate::cluster::inputs::Component;
-use crate::cluster::plan::tests::{distributed, done, plan_after, plan_of};
+use crate::cluster::plan::tests::{plan_after, plan_of};
 use crate::exchange::{CallableOutcome, CallableState};
-use crate::reconcile::child::{JobState, PodState};
+use crate::reconcile::child::PodState;
 use rstest::rstest;
 
 /// With the pod's revision and the one that is wanted.
@@ -17,7 +16,7 @@ fn set(plan: &mut Plan, ready: i32, revision: &str, update: &str) {
     plan.stateful_set = Some(stateful_set(ready, update));
 }
 
-fn stateful_set(ready: i32, update: &str) -> StatefulSet {
+pub(super) fn stateful_set(ready: i32, update: &str) -> StatefulSet {
     serde_json::from_value(serde_json::json!({
         "metadata": {"name": "demo-server", "generation": 1}, "spec": {"selector": {}, "serviceName": "", "template": {}},
         "status": {"observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "updateRevision": update},
@@ -25,7 +24,7 @@ fn stateful_set(ready: i32, update: &str) -> StatefulSet {
     .unwrap()
 }
 
-fn report(phase: Phase, error: Option<&str>) -> Report {
+pub(super) fn report(phase: Phase, error: Option<&str>) -> Report {
     Report {
         phase,
         error: error.map(Into::into),
@@ -267,115 +266,6 @@ fn trouble_of_the_pod_is_told_until_it_is_ready() {
     assert_eq!(is_ready(&plan).1, Reason::Running);
     plan.is_stopped = true;
     assert_eq!(is_ready(&plan).1, Reason::Stopped);
-}
-
-/// What the Job's pods say, what stays of it while a new Job looks, and what else must be there.
-#[rstest]
-#[case(None, None, None, Reason::DatabasePending, false)]
-#[case(
-    None,
-    Some("DatabaseUnreachable: pg:5432: refused"),
-    None,
-    Reason::DatabaseUnreachable,
-    false
-)]
-#[case(None, Some("DatabaseRefused: x"), None, Reason::DatabaseRefused, false)]
-#[case(None, Some("DatabaseForeign: x"), None, Reason::DatabaseForeign, false)]
-#[case(None, Some("KeyChanged: x"), None, Reason::KeyChanged, false)]
-#[case(None, Some("CredentialsInvalid: x"), None, Reason::CredentialsInvalid, false)]
-#[case(None, Some("CreationFailed: x"), None, Reason::CreationFailed, false)]
-#[case(None, Some("something else"), None, Reason::CreationFailed, false)]
-#[case(None, None, Some(("False", "DatabaseRefused")), Reason::DatabaseRefused, false)]
-#[case(None, None, Some(("False", "DatabasePending")), Reason::DatabasePending, false)]
-#[case(Some(done()), Some("DatabaseRefused: before"), Some(("False", "DatabaseRefused")), Reason::DatabaseMade, true)]
-fn truth_table_of_databases(
-    #[case] job: Option<JobState>,
-    #[case] said: Option<&str>,
-    #[case] old: Option<(&str, &str)>,
-    #[case] reason: Reason,
-    #[case] is_made: bool,
-) {
-    let mut plan = distributed(2, job);
-    plan.database.as_mut().unwrap().said = said.map(Into::into);
-    let old: Vec<Condition> = old
-        .iter()
-        .map(|(status, reason)| {
-            let condition = serde_json::json!({
-                "type": "DatabaseReady", "status": status, "reason": reason, "message": "of before",
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            });
-            serde_json::from_value(condition).unwrap()
-        })
-        .collect();
-    let mut stuck = distributed(2, None);
-    stuck.database.as_mut().unwrap().trouble = Some(Trouble {
-        reason: Reason::ImagePullFailed,
-        message: "image x".into(),
-    });
-    assert_eq!(database::judged(&stuck, &old).unwrap().1, Reason::ImagePullFailed);
-    let judged = database::judged(&plan, &old).unwrap();
-    assert_eq!((judged.0, judged.1), (is_made, reason));
-    // No word that people need not see, and Ready says the same.
-    assert!(!judged.2.starts_with("Database"), "{}", judged.2);
-    let status = applied(&plan, &old, Some(1));
-    let ready = &status.conditions[0];
-    assert!(is_made || (ready.reason == reason.to_string() && ready.message == judged.2));
-    assert_eq!(status.key_fingerprint.is_some(), is_made);
-}
-
-/// Servers, then what stands beside them.
-#[test]
-fn a_distributed_cluster_is_ready_with_all_its_parts() {
-    let mut plan = distributed(2, Some(done()));
-    let told = |plan: &Plan| {
-        let (ready, reason, message) = is_ready(plan);
-        assert_eq!(ready, reason == Reason::Running);
-        message
-    };
-    assert_eq!(told(&plan), "children are being created");
-    plan.stateful_set = Some(stateful_set(1, "a"));
-    let pod = |is_ready| {
-        Some(PodState {
-            revision: "a".into(),
-            is_ready,
-            ..PodState::default()
-        })
-    };
-    plan.servers[0].pod = pod(true);
-    assert_eq!(told(&plan), "pod demo-server-1 is being made");
-    // What the controller counts says nothing of this one.
-    plan.servers[1].pod = pod(false);
-    assert_eq!(told(&plan), "pod demo-server-1: is being scheduled");
-    plan.servers[1].pod = pod(true);
-    assert_eq!(told(&plan), "the scheduler is being started or changed");
-    let working = || Component {
-        has_pods: true,
-        trouble: None,
-    };
-    let trouble = Some(Trouble {
-        reason: Reason::ImagePullFailed,
-        message: "image x".into(),
-    });
-    let broken = Component {
-        has_pods: false,
-        trouble,
-    };
-    plan.components.insert("scheduler", broken);
-    assert_eq!(told(&plan), "the scheduler: image x");
-    plan.components = [("scheduler", working()), ("dashboard", working())].into();
-    assert_eq!(told(&plan), "the load balancer is being started or changed");
-    plan.components.insert("load balancer", working());
-    assert_eq!(told(&plan), "all components run");
-    let status = applied(&plan, &[], Some(1));
-    let ready: Vec<_> = status.servers.iter().map(|server| server.ready).collect();
-    assert_eq!((ready, status.replicas), (vec![true, true], Some(2)));
-    let selector = "app.kubernetes.io/component=server,app.kubernetes.io/instance=demo";
-    assert_eq!(status.selector.as_deref(), Some(selector));
-    plan.replicas = 0;
-    assert_eq!(
-        told(&plan),
-        "no server is wanted: set spec.servers.replicas to have some"
-    );
 }
 
 #[test]

@@ -20,9 +20,14 @@ pub(super) fn servers(plan: &Plan) -> Service {
     service
 }
 
+/// A Service's name in the DNS, from any namespace.
+pub fn host(service: &str, namespace: &str) -> String {
+    format!("{service}.{namespace}.svc")
+}
+
 /// Where the services of a cluster are reached, from inside the Kubernetes cluster.
 pub fn address(cluster: &str, namespace: &str) -> String {
-    format!("http://{}.{namespace}.svc:{}", names::api(cluster), ports::API)
+    format!("http://{}:{}", host(&names::api(cluster), namespace), ports::API)
 }
 
 /// Where WebSocket clients of a cluster connect, by the cluster's address: past the load balancer, to the server itself.

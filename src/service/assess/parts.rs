@@ -3,6 +3,7 @@
 use super::Judged;
 use crate::api::conditions::Reason;
 use crate::exchange::{PartReport, Phase, Report};
+use crate::service::check::keepers;
 use crate::service::plan::Plan;
 
 /// Where one part is.
@@ -39,12 +40,7 @@ impl State {
         failed: Reason,
         of: impl Fn(&'a Report) -> Option<&'a PartReport>,
     ) -> Self {
-        let keeps = |(pod, _): &&(String, _)| plan.keeper.is_empty() || *pod == plan.keeper;
-        let reports = plan
-            .reports
-            .iter()
-            .filter(keeps)
-            .filter_map(|(_, report)| report.as_ref());
+        let reports = keepers(&plan.reports, &plan.keeper);
         let running = reports.filter(|report| matches!(report.phase, Phase::Loading | Phase::Serving));
         let is_it = |found: &&PartReport| Some(&found.revision) == revision;
         let found: Vec<_> = running.map(|report| of(report).filter(is_it)).collect();

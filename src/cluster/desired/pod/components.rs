@@ -69,13 +69,16 @@ pub(in crate::cluster::desired) fn scheduler(plan: &Plan) -> StatefulSet {
 
 pub(in crate::cluster::desired) fn dashboard(plan: &Plan) -> Deployment {
     let template = component(plan, "dashboard", containers::dashboard(plan));
-    deployment(
-        plan,
-        names::dashboard(&plan.name),
-        "dashboard",
-        one(plan),
-        template,
-    )
+    let name = names::dashboard(&plan.name);
+    let mut made = deployment(plan, name, "dashboard", one(plan), template);
+    // Two dashboards at once would write the same rows.
+    if let Some(spec) = &mut made.spec {
+        spec.strategy = Some(DeploymentStrategy {
+            type_: Some("Recreate".into()),
+            rolling_update: None,
+        });
+    }
+    made
 }
 
 pub(in crate::cluster::desired) fn load_balancer(plan: &Plan) -> Deployment {
@@ -129,11 +132,6 @@ fn deployment(
         spec: Some(DeploymentSpec {
             replicas: Some(replicas),
             selector: selector(plan, component),
-            // Two dashboards at once would write the same rows.
-            strategy: (component == "dashboard").then(|| DeploymentStrategy {
-                type_: Some("Recreate".into()),
-                rolling_update: None,
-            }),
             template,
             ..DeploymentSpec::default()
         }),

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::environment::{self, env, field, salt};
 use super::{scripts, volumes};
-use crate::cluster::desired::{load_balancer, paths, ports};
+use crate::cluster::desired::{load_balancer, network, paths, ports};
 use crate::cluster::plan::Plan;
 use crate::cluster::startup::Startup;
 use crate::k8s::names;
@@ -24,43 +24,6 @@ pub(super) const GRACEFUL_TIMEOUT_SECONDS: i64 = 8;
 const PYTHON: &str = "/opt/zato/current/bin/python";
 /// The options that Zato's own command gives to the processes that it executes.
 const OPTIONS: &str = "fg=TrueZato_Zato_Zatosync_internal=FalseZato_Zato_Zatosecret_key=Zato_Zato_Zatostderr_path=NoneZato_Zato_Zatoenv_file=Zato_Zato_Zatostop_after=None";
-
-/// Makes what is not there yet. The database is made under another name and renamed when it is complete, because
-/// Zato's `create odb` cannot finish one that is half made; each directory has a mark when it is complete. A volume
-/// that is read-only or full is told before Zato's commands fail on it in words of their own. What the
-/// commands print holds secrets when they fail: it goes to memory, and only the exit code to the agent.
-const CREATE: &str = r#"set -u
-cd /tmp
-fail() { echo "$1 $2" > /create/failing; mv /create/failing /create/failed; echo "creating $1: exit code $2" >&2; exit "$2"; }
-run() {
-  code=0
-  /opt/zato/current/bin/zato from-config "/create/$1" > "/create/$1.log" 2>&1 || code=$?
-  [ "$code" = 0 ] || [ "$1 $code" = "server 7" ] || fail "$1" "$code"
-}
-rm -rf /create/failed /opt/zato/data/new
-need=1
-[ -e /opt/zato/data/zato.db ] || need=16
-dd if=/dev/zero of=/opt/zato/data/.probe bs=1048576 count=$need 2>/dev/null || { rm -f /opt/zato/data/.probe; fail volume 1; }
-rm -f /opt/zato/data/.probe
-if [ ! -e /opt/zato/data/zato.db ]; then
-  mkdir /opt/zato/data/new || fail database $?
-  run database
-  run cluster
-  mv /opt/zato/data/new/zato.db /opt/zato/data/zato.db || fail database $?
-  rmdir /opt/zato/data/new
-fi
-for component in server scheduler dashboard; do
-  directory=/opt/zato/env/$component
-  [ -e "/create/$component" ] || continue
-  [ -e "$directory/.complete" ] && continue
-  rm -rf "$directory"
-  mkdir "$directory" || fail "$component" $?
-  run "$component"
-  [ "$component" != dashboard ] || run dashboard-password
-  : > "$directory/.complete"
-done
-: > /create/done
-"#;
 
 /// Runs a module that lacks a handler of SIGTERM: as the first process of a container it would ignore it.
 fn with_sigterm(module: &str) -> String {
@@ -81,7 +44,7 @@ pub(super) fn agent(plan: &Plan) -> Container {
     let mut container = ours(plan, "agent", &["agent", "run"]);
     container.restart_policy = Some("Always".into());
     let scheduler = plan.database.iter().filter(|_| plan.has_scheduler).map(|_| {
-        let host = format!("{}.{}.svc", names::scheduler(&plan.name), plan.namespace);
+        let host = network::host(&names::scheduler(&plan.name), &plan.namespace);
         env("SCHEDULER", &format!("{host}:{}", ports::SCHEDULER))
     });
     container.env = Some(
@@ -161,14 +124,9 @@ fn components(plan: &Plan) -> String {
 }
 
 pub(super) fn create(plan: &Plan) -> Container {
-    let is_quickstart = plan.database.is_none();
-    let script = if is_quickstart { CREATE } else { scripts::CREATE };
-    let mut container = zato(
-        plan,
-        "create",
-        vec!["/bin/sh".into(), "-c".into(), script.into()],
-        "128Mi",
-    );
+    let script = scripts::create(plan.database.is_none());
+    let command = vec!["/bin/sh".into(), "-c".into(), script];
+    let mut container = zato(plan, "create", command, "128Mi");
     let shared = [volumes::environment(), volumes::create()];
     container.volume_mounts = Some(with_data(plan, mounts("create", shared)));
     container
@@ -286,10 +244,9 @@ fn component(plan: &Plan, name: &str, module: &str, memory: &str, probe: Probe) 
 
 pub(super) fn load_balancer(plan: &Plan) -> Container {
     let file = format!("{}/{}", paths::LOAD_BALANCER, load_balancer::CONFIGURATION_FILE);
-    let beside = || ["haproxy", "-W", "-db", "-f", &file].map(Into::into).to_vec();
     let command = match plan.database {
         Some(_) => vec!["/bin/sh".into(), "-c".into(), load_balancer::start(plan, &file)],
-        None => beside(),
+        None => ["haproxy", "-W", "-db", "-f", &file].map(Into::into).to_vec(),
     };
     let mut container = zato(plan, "load-balancer", command, "16Mi");
     container.volume_mounts = Some(mounts("load-balancer", [volumes::load_balancer()]));

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, Secr
 
 use super::containers::GRACEFUL_TIMEOUT_SECONDS;
 use crate::cluster::credentials::TOKEN_SALT;
-use crate::cluster::desired::paths;
+use crate::cluster::desired::{network, paths};
 use crate::cluster::plan::Plan;
 use crate::cluster::startup::WRAPPER;
 use crate::k8s::names;
@@ -51,7 +51,10 @@ pub(super) fn server(plan: &Plan) -> Vec<EnvVar> {
 /// Where the other servers find this one.
 fn address(plan: &Plan) -> String {
     match plan.database {
-        Some(_) => format!("$(POD_NAME).{}.{}.svc", names::server(&plan.name), plan.namespace),
+        Some(_) => format!(
+            "$(POD_NAME).{}",
+            network::host(&names::server(&plan.name), &plan.namespace)
+        ),
         None => "127.0.0.1".into(),
     }
 }
