@@ -1,6 +1,7 @@
 //! `ZatoCluster`: from the object to its children and back to its status.
 
 pub mod assess;
+pub mod availability;
 pub mod credentials;
 pub mod database;
 pub mod desired;

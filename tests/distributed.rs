@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{EvictParams, ListParams};
 use postgresql::sql;
 use serde_json::{Value, json};
 use support::way::{Login, Way};
@@ -30,7 +30,7 @@ fn spec(servers: i32) -> Value {
     })
 }
 
-/// With a service that gives the answer "first", also by an open channel and on each tick of a job.
+/// With a service that gives the answer "first", also by an open channel that keeps answers and on each tick of a job.
 async fn start(story: &str, servers: i32) -> Namespace {
     let space = Namespace::new(story).await;
     postgresql::start(&space).await;
@@ -39,7 +39,7 @@ async fn start(story: &str, servers: i32) -> Namespace {
         .await
         .unwrap();
     let mut greeting = service("greeting", "c", &[("greeting.py", &code("first"))]);
-    let channel = json!({"service": "story.greeting", "urlPath": "/greeting", "methods": ["GET"], "security": {"none": {}}});
+    let channel = json!({"service": "story.greeting", "urlPath": "/greeting", "methods": ["GET"], "cache": {"seconds": 600}, "security": {"none": {}}});
     greeting["spec"]["channels"] = json!([{"name": "greeting", "rest": channel}]);
     greeting["spec"]["jobs"] = json!([{"name": "tick", "service": "story.greeting", "interval": "1h"}]);
     space.create::<ZatoService>(&greeting).await.unwrap();
@@ -60,16 +60,22 @@ fn names(count: usize) -> BTreeSet<String> {
     (0..count).map(|ordinal| format!("c-server-{ordinal}")).collect()
 }
 
-/// As a person does it. Waits until pods and rows are those of that many servers; of none, no pod is left to take rows away.
-async fn scale(space: &Namespace, count: usize) {
-    let replicas = format!("--replicas={count}");
+/// What a command of a person prints.
+fn kubectl(space: &Namespace, command: &[&str]) -> String {
     let done = std::process::Command::new("kubectl")
         .arg("--kubeconfig")
         .arg(support::kubeconfig())
-        .args(["--namespace", space.name(), "scale", "zatocluster/c", &replicas])
+        .args(["--namespace", space.name()])
+        .args(command)
         .output()
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// As a person does it. Waits until pods and rows are those of that many servers; of none, no pod is left to take rows away.
+async fn scale(space: &Namespace, count: usize) {
+    kubectl(space, &["scale", "zatocluster/c", &format!("--replicas={count}")]);
     let what = format!("{count} servers");
     space
         .until(&what, || async {
@@ -101,6 +107,30 @@ async fn service_is_on(space: &Namespace, count: usize) {
     .await;
 }
 
+/// As a drain of nodes does it: while one is not back, another one is refused.
+async fn one_is_evicted_at_a_time(space: &Namespace) {
+    let before = space.get::<Pod>("c-server-2").await.uid();
+    let pods = space.api::<Pod>();
+    let evict = async |name: &str| pods.evict(name, &EvictParams::default()).await;
+    space
+        .until("an eviction is let", || async {
+            evict("c-server-2").await.is_ok()
+        })
+        .await;
+    let error = evict("c-server-1").await.unwrap_err().to_string();
+    assert!(error.contains("disruption budget"), "{error}");
+    space
+        .until("its successor is there", || async {
+            let pod = space.find::<Pod>("c-server-2").await;
+            pod.is_some_and(|pod| pod.uid() != before)
+        })
+        .await;
+    until_ready(space, "True", "Running").await;
+    let columns = kubectl(space, &["get", "zc", "c", "--no-headers"]);
+    let columns: Vec<_> = columns.split_whitespace().take(4).collect();
+    assert_eq!(columns, ["c", "True", "3/3", "PostgreSQL"]);
+}
+
 /// Three servers have what one was told; fewer, more and none leave the rows of those that live, and nothing starts anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_come_and_go() {
@@ -116,6 +146,7 @@ async fn servers_come_and_go() {
     assert!(way.answers("first").await);
     assert_eq!(way.get("/zato/admin/invoke").await.0, 404);
 
+    one_is_evicted_at_a_time(&space).await;
     set_code(&space, &code("secnd")).await;
     service_is_on(&space, 3).await;
     each_answers(&space, 3, "secnd").await;

@@ -97,20 +97,62 @@ impl Default for Storage {
 
 /// The servers of a cluster.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub struct Servers {
     /// How many run. A Quickstart cluster has one or none.
     #[serde(default = "one")]
     #[schemars(range(min = 0, max = 20))]
     pub replicas: i32,
+    /// Where they run, in a Distributed cluster. A change replaces one server after another.
+    #[serde(default)]
+    pub spread: Spread,
+    /// What a drain of nodes does to them, in a Distributed cluster.
+    #[serde(default)]
+    pub disruption_budget: DisruptionBudget,
+}
+
+/// Where the pods of a component run.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spread {
+    /// On different nodes, and in different zones, where that is possible.
+    #[default]
+    Preferred,
+    /// Where the scheduler of Kubernetes puts them.
+    Anywhere,
+}
+
+/// Whether a PodDisruptionBudget lets at most one pod of a component be evicted at a time. One pod alone has none.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct DisruptionBudget {
+    /// Whether there is one.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for DisruptionBudget {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 /// The load balancers of a Distributed cluster.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub struct LoadBalancer {
     /// How many run.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 10))]
     pub replicas: i32,
+    /// Where they run.
+    #[serde(default)]
+    pub spread: Spread,
+    /// What a drain of nodes does to them.
+    #[serde(default)]
+    pub disruption_budget: DisruptionBudget,
 }
 
 fn one() -> i32 {
@@ -119,12 +161,20 @@ fn one() -> i32 {
 
 impl Default for Servers {
     fn default() -> Self {
-        Self { replicas: one() }
+        Self {
+            replicas: one(),
+            spread: Spread::default(),
+            disruption_budget: DisruptionBudget::default(),
+        }
     }
 }
 
 impl Default for LoadBalancer {
     fn default() -> Self {
-        Self { replicas: one() }
+        Self {
+            replicas: one(),
+            spread: Spread::default(),
+            disruption_budget: DisruptionBudget::default(),
+        }
     }
 }

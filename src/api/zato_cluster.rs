@@ -25,6 +25,8 @@ use super::topology::{Database, LoadBalancer, Servers, Topology};
     scale(spec_replicas_path = ".spec.servers.replicas", status_replicas_path = ".status.replicas", label_selector_path = ".status.selector"),
     doc = "A Zato cluster. `spec: {}` is enough: one pod with server, scheduler, dashboard and load balancer, and SQLite on a volume.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Servers", type_ = "string", json_path = ".status.readyServers"),
+    printcolumn(name = "Database", type_ = "string", json_path = ".status.database"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.summary"),
     printcolumn(name = "Services", type_ = "string", json_path = ".status.services.summary"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
@@ -227,6 +229,12 @@ pub struct ZatoClusterStatus {
     /// What selects the servers' pods: for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// Where Zato's data are: SQLite or PostgreSQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// How many servers are ready, of how many that are wanted: `ready/wanted`, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_servers: Option<String>,
     /// The servers of the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

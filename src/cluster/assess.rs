@@ -97,6 +97,15 @@ fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClust
             plan.servers.iter().filter(|server| server.is_there()).count(),
         )),
         selector: Some(selector(plan)),
+        database: Some(
+            if plan.database.is_some() {
+                "PostgreSQL"
+            } else {
+                "SQLite"
+            }
+            .into(),
+        ),
+        ready_servers: Some(ready_servers(plan)),
         servers: plan.servers.iter().map(|found| server(plan, found)).collect(),
         services: Some(counts),
         endpoints: Some(endpoints(plan)),
@@ -107,6 +116,12 @@ fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClust
 /// Whether a database may exist that the key decrypts.
 fn is_kept(plan: &Plan) -> bool {
     plan.database.as_ref().is_none_or(|database| database.is_made)
+}
+
+/// Of those that are wanted: one that goes away is ready for a moment longer.
+fn ready_servers(plan: &Plan) -> String {
+    let ready = plan.wanted().iter().filter(|server| server.is_ready()).count();
+    format!("{ready}/{}", plan.replicas)
 }
 
 /// What selects the servers' pods.

@@ -10,12 +10,14 @@ pub mod network;
 mod pod;
 mod storage;
 
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::availability::Availability;
 use super::plan::Plan;
 use super::servers::Server;
 use crate::api::zato_cluster::DeletionPolicy;
-use crate::k8s::labels;
+use crate::k8s::{labels, names};
 use crate::reconcile::child::PodState;
 use crate::reconcile::kind::{Manifest, Stage, Task};
 
@@ -121,6 +123,7 @@ fn components(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&load_balancer(plan)).at(Stage::Last),
     ]
     .into_iter()
+    .chain(budgets(plan).iter().map(Manifest::owned))
     .chain((!plan.is_stopped).then(|| Manifest::owned(&database(plan)).at(Stage::Last)))
     .chain(plan.has_scheduler.then(scheduler).into_iter().flatten())
     .chain(
@@ -128,6 +131,21 @@ fn components(plan: &Plan) -> Vec<Manifest> {
             .then(|| Manifest::owned(&dashboard(plan)).at(Stage::Last)),
     )
     .collect()
+}
+
+fn budgets(plan: &Plan) -> Vec<PodDisruptionBudget> {
+    let all = [
+        (plan.servers_availability, "server", names::server(&plan.name)),
+        (
+            plan.load_balancers_availability,
+            "load-balancer",
+            names::load_balancer(&plan.name),
+        ),
+    ];
+    let budget = |(availability, component, name): (Availability, &str, String)| {
+        availability.budget(&plan.name, component, metadata(plan, name, component))
+    };
+    all.into_iter().filter_map(budget).collect()
 }
 
 /// Pods of an older template are deleted one at a time.
@@ -156,7 +174,6 @@ fn metadata(plan: &Plan, name: String, component: &str) -> ObjectMeta {
 mod tests {
     use super::*;
     use crate::cluster::plan::tests::{distributed, done, plan_after, plan_of};
-    use crate::k8s::names;
     use crate::reconcile::child::JobState;
     use crate::reconcile::child::PodState;
     use crate::reconcile::kind::Ownership;

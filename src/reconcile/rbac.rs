@@ -57,6 +57,12 @@ pub const RULES: &[Rule] = &[
         because: "the Job that makes Zato's tables in a database",
     },
     Rule {
+        group: "policy",
+        resources: &["poddisruptionbudgets"],
+        verbs: CHILD,
+        because: "children: a drain of nodes takes one server at a time",
+    },
+    Rule {
         group: "rbac.authorization.k8s.io",
         resources: &["roles", "rolebindings"],
         verbs: CHILD,

@@ -80,7 +80,7 @@ fn servers(plan: &Plan) -> PodSpec {
             .chain(is_quickstart.then(|| containers::load_balancer(plan)))
             .collect(),
         volumes: Some(volumes::volumes(plan)),
-        ..pod(plan)
+        ..plan.servers_availability.placed(&plan.name, "server", pod(plan))
     }
 }
 

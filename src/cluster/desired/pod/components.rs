@@ -86,7 +86,9 @@ pub(in crate::cluster::desired) fn load_balancer(plan: &Plan) -> Deployment {
         termination_grace_period_seconds: Some(super::GRACE_SECONDS),
         containers: vec![containers::load_balancer(plan)],
         volumes: Some(volumes::of_load_balancer(plan)),
-        ..pod(plan)
+        ..plan
+            .load_balancers_availability
+            .placed(&plan.name, "load-balancer", pod(plan))
     };
     let template = template(plan, "load-balancer", spec);
     let replicas = if plan.is_stopped { 0 } else { plan.load_balancers };
