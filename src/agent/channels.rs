@@ -3,6 +3,7 @@
 //! Level-based: each look compares all that is ours with what is wanted. What has not our prefix is somebody else's and is
 //! never touched.
 
+mod files;
 mod rows;
 mod web_sockets;
 
@@ -15,6 +16,7 @@ use super::look::{self, Done, Pace, Reports, Told};
 use super::soap::{self, Soap};
 use super::zato::{Definition, Error, Row, Server};
 use crate::exchange::{ChannelKind, IndexedSecurity, SecurityKind, ServiceReport};
+use files::{hold_back, hold_back_cached};
 pub use rows::{PREFIX, row_name};
 use rows::{Step, WantedRow, definition, fields, securities, steps, wanted_rows};
 use web_sockets::{WantedSocket, wanted_sockets};
@@ -75,38 +77,6 @@ impl Channels {
         self.files_pace.forget();
         self.soap.forget();
         self.cache.forget();
-    }
-
-    /// Another server keeps the rows: whether this one has what they lead to, which each server loads by itself.
-    pub async fn attend(&mut self, wanted: &Wanted, server: &Server) -> bool {
-        self.pace.forget();
-        self.reports.clear();
-        let revision = &wanted.index.revision;
-        if self.files_pace.is_due(revision) {
-            let result = self.files(wanted, server).await;
-            if let Ok(done) = &result {
-                self.missing = done.failed.values().next().cloned();
-            }
-            self.files_pace.conclude("files of channels", revision, 1, result);
-        }
-        self.files_pace.is_settled()
-    }
-
-    /// Files that nobody needs any more stay until the server starts anew: when the rows are gone only their keeper knows.
-    async fn files(&mut self, wanted: &Wanted, server: &Server) -> Result<Done, Error> {
-        let mut done = Done::default();
-        let states = [
-            (soap::FILE, self.soap.state(wanted, server).await?),
-            (cache::FILE, self.cache.state(server).await?),
-        ];
-        for (file, state) in states {
-            match state {
-                State::Loaded => {}
-                State::Loading => drop(done.early.insert(file.to_owned())),
-                State::Failed(why) => drop(done.failed.insert(file.to_owned(), why)),
-            }
-        }
-        Ok(done)
     }
 
     /// Writes what the server must have loaded before rows lead to it.
@@ -251,39 +221,6 @@ fn of_index(wanted: &Wanted) -> impl Iterator<Item = String> {
     let services = wanted.index.services.values();
     let channels = services.flat_map(|service| service.channels.values());
     channels.filter_map(|channel| channel.security.as_ref().map(definition))
-}
-
-/// Rows for SOAP wait until the server has what they lead to. `left_out`: why those of a `ZatoService` lead to nothing.
-fn hold_back(
-    rows: &mut [WantedRow<'_>],
-    state: &State,
-    mut left_out: impl FnMut(&str) -> Option<String>,
-    done: &mut Done,
-) {
-    let of_soap = |row: &&mut WantedRow<'_>| row.channel.kind == ChannelKind::Soap;
-    for row in rows.iter_mut().filter(of_soap) {
-        let name = row.name.clone();
-        match (left_out(row.place.0), state) {
-            (Some(why), _) => drop(done.failed.insert(name, why)),
-            (None, State::Failed(why)) => drop(done.failed.insert(name, why.clone())),
-            (None, State::Loading) => drop(done.early.insert(name)),
-            (None, State::Loaded) => continue,
-        }
-        row.is_early = true;
-    }
-}
-
-/// Rows with a cache wait until the server has what they lead to, and the code that makes the answers.
-fn hold_back_cached(rows: &mut [WantedRow<'_>], state: &State, done: &mut Done) {
-    let with_cache = |row: &&mut WantedRow<'_>| cache::is_cached(row.channel);
-    for row in rows.iter_mut().filter(with_cache) {
-        match state {
-            State::Failed(why) => drop(done.failed.insert(row.name.clone(), why.clone())),
-            State::Loaded if !row.is_early => continue,
-            State::Loading | State::Loaded => drop(done.early.insert(row.name.clone())),
-        }
-        row.is_early = true;
-    }
 }
 
 /// Another definition that has the user name: Zato has one for each.

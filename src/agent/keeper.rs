@@ -133,7 +133,7 @@ impl Keeper {
         }
         self.loading.look(wanted, &self.server).await;
         let is_loaded = self.loading.is_over();
-        if is_loaded && self.startup.is_passed(&self.callables) {
+        if is_loaded && self.startup.is_passed(&self.callables) && self.has_files(wanted).await {
             self.probes.open.store(true, Ordering::Relaxed);
         }
         self.channels.follow(wanted, self.loading.services())?;
@@ -153,6 +153,11 @@ impl Keeper {
             self.removal.failed().or_else(|| self.channels.missing()),
             revision,
         ))
+    }
+
+    /// Whether rows of channels that are there already lead to something: asked until the gate is open.
+    async fn has_files(&mut self, wanted: &Wanted) -> bool {
+        self.probes.open.load(Ordering::Relaxed) || self.channels.has_files(wanted, &self.server).await
     }
 
     /// What one server does for all: the rows of the database that they share. Whether channels and jobs are as wanted.
