@@ -1,8 +1,8 @@
 //! Code from a real git server over HTTPS, with the operator and the servers of Zato in pods. `make e2e` brings everything up;
 //! `git.rs` has what needs no pods.
 
-// Helpers of tests are tests, too; a story may be as long as it is. Not every story uses every word.
-#![allow(clippy::unwrap_used, clippy::too_many_lines, dead_code)]
+// Helpers of tests are tests, too. Not every story uses every word.
+#![allow(clippy::unwrap_used, dead_code)]
 
 #[path = "support/git.rs"]
 mod git;
@@ -10,8 +10,7 @@ mod support;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use git::{PASSWORD, Repository, Server, USER};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use git::{PASSWORD, Repository, Server, USER, secret};
 use serde_json::json;
 use support::way::Way;
 use support::{Namespace, cluster, until_ready, until_service_told};
@@ -37,20 +36,16 @@ async fn status(space: &Namespace) -> ZatoServiceStatus {
     found.status.unwrap_or_default()
 }
 
-/// The server's CA and who may read: what the operator's pod needs to fetch.
+/// Cluster "c" with a service whose code is in a private repository, and all that the operator's pod needs to fetch it.
 async fn prepare(space: &Namespace, server: &Server) {
     space
         .create::<ZatoCluster>(&cluster("c", json!({})))
         .await
         .unwrap();
-    let authority = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca"}, "data": {"ca.crt": server.authority}});
-    space.create::<ConfigMap>(&authority).await.unwrap();
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": "reader", "labels": {"zato.io/git-credentials": "true"}},
-        "stringData": {"username": USER, "password": PASSWORD, "url": server.url("git/private/")},
-    });
-    space.create::<Secret>(&secret).await.unwrap();
+    server.tell_authority(space).await;
+    secret(space, "reader", "true", PASSWORD, &server.url("git/private/")).await;
+    let more = json!({"ref": "main", "path": "shop", "secretRef": {"name": "reader"}});
+    server.service(space, "shop", "git/private/shop.git", more).await;
 }
 
 /// A private repository: what is pushed answers through the cluster's Service, a package with it, and the status names the commit.
@@ -64,64 +59,79 @@ async fn what_is_pushed_answers() {
     let repository = server.repository("private/shop.git");
     let first = write(&repository, "!", "first");
     prepare(&space, &server).await;
-    let source = json!({
-        "url": server.url("git/private/shop.git"), "ref": "main", "path": "shop", "interval": "10s",
-        "secretRef": {"name": "reader"}, "caConfigMapRef": {"name": "ca"},
-    });
-    let shop = json!({
-        "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "shop"},
-        "spec": {"clusterRef": {"name": "c"}, "source": {"git": source}},
-    });
-    space.create::<ZatoService>(&shop).await.unwrap();
     until_ready(&space, "True", "Running").await;
     until_service_told(&space, "shop", "SourceFetched", "Fetched", &first).await;
     until_service_told(&space, "shop", "Ready", "Deployed", "").await;
     let way = Way::to(&space, "service/c", 11223).await;
+    first_answers(&space, &server, &way, &first).await;
+    for (sign, answer) in [("!", "second"), ("?", "second")] {
+        pushed_answers(&space, &repository, &way, (sign, answer)).await;
+    }
+    outage_takes_nothing_away(&space, &mut server, &repository, &way).await;
+    space.delete().await;
+}
+
+/// The code of the first commit, fetched with the credentials.
+async fn first_answers(space: &Namespace, server: &Server, way: &Way, commit: &str) {
     assert!(
         way.answers("first!").await,
         "{:?}",
         way.get("/zato/api/invoke/story.greeting").await
     );
-    let source = status(&space).await.source.unwrap();
+    let source = status(space).await.source.unwrap();
     assert_eq!(
         (source.commit.as_str(), source.path.as_deref()),
-        (first.as_str(), Some("shop"))
+        (commit, Some("shop"))
     );
     let header = format!("Basic {}", BASE64.encode(format!("{USER}:{PASSWORD}")));
-    let accepted = |line: &String| line.starts_with(&header) && line.ends_with(" 200");
-    assert!(server.requests().iter().any(accepted));
+    // The server writes its log a little later.
+    space
+        .until("the credentials in the log", || async {
+            let requests = server.requests();
+            requests
+                .iter()
+                .any(|line| line.starts_with(&header) && line.ends_with(" 200"))
+        })
+        .await;
+}
 
-    for (sign, answer) in [("!", "second"), ("?", "second")] {
-        let commit = write(&repository, sign, answer);
-        space
-            .until("the pushed code answers", || async {
-                way.answers(&format!("{answer}{sign}")).await
-            })
-            .await;
-        space
-            .until("the status has the commit of it", || async {
-                let status = status(&space).await;
-                let is_it = status.source.is_some_and(|source| source.commit == commit);
-                let kept = status
-                    .revisions
-                    .iter()
-                    .find(|kept| kept.commit.as_ref() == Some(&commit));
-                is_it && kept.is_some_and(|kept| Some(&kept.revision) == status.revision.as_ref())
-            })
-            .await;
-    }
+/// Another sign is a change of the service's own file, another answer one of the package.
+async fn pushed_answers(space: &Namespace, repository: &Repository, way: &Way, (sign, answer): (&str, &str)) {
+    let commit = write(repository, sign, answer);
+    space
+        .until("the pushed code answers", || async {
+            way.answers(&format!("{answer}{sign}")).await
+        })
+        .await;
+    space
+        .until("the status has the commit of it", || async {
+            let status = status(space).await;
+            let is_it = status.source.is_some_and(|source| source.commit == commit);
+            let kept = status
+                .revisions
+                .iter()
+                .find(|kept| kept.commit.as_ref() == Some(&commit));
+            is_it && kept.is_some_and(|kept| Some(&kept.revision) == status.revision.as_ref())
+        })
+        .await;
+}
 
+async fn outage_takes_nothing_away(
+    space: &Namespace,
+    server: &mut Server,
+    repository: &Repository,
+    way: &Way,
+) {
     server.stop();
-    until_service_told(&space, "shop", "SourceFetched", "GitUnreachable", "").await;
+    until_service_told(space, "shop", "SourceFetched", "GitUnreachable", "").await;
     assert!(way.answers("second?").await);
-    until_service_told(&space, "shop", "Ready", "Deployed", "").await;
+    until_service_told(space, "shop", "Ready", "Deployed", "").await;
     server.resume().await;
-    let back = write(&repository, "?", "third");
+    let back = write(repository, "?", "third");
     space
         .until("what was pushed meanwhile answers", || async {
             way.answers("third?").await
         })
         .await;
-    until_service_told(&space, "shop", "SourceFetched", "Fetched", &back).await;
-    space.delete().await;
+    until_service_told(space, "shop", "SourceFetched", "Fetched", &back).await;
 }

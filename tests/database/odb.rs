@@ -1,6 +1,7 @@
 //! A database of its own for each test, what Zato's commands make there, and what every refusal has in common.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio_postgres::{Client, Config, NoTls};
 use zato_operator::agent::database::{Address, Found, Login, TABLES, Wanted, begin, enter, look, settle};
@@ -14,6 +15,8 @@ pub const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// Everybody's.
 pub const PASSWORD: &str = "geheim";
 pub const SERVERS: (&str, i32) = ("demo-servers.default.svc", 17010);
+/// How long the sessions of a client that was dropped may stay.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The columns that Zato's tables have and that count here.
 pub const COLUMNS: [(&str, &str); 4] = [
@@ -124,6 +127,16 @@ impl Odb {
 
     /// As a pod of its own: when the sessions of others before it are gone.
     pub async fn begin(&self, wanted: &Wanted<'_>) -> Result<Found, Trouble> {
+        let is_alone = tokio::time::timeout(LIMIT, self.until_alone()).await.is_ok();
+        let user = &self.login.user;
+        assert!(
+            is_alone,
+            "sessions of user {user} from before are there after {LIMIT:?}"
+        );
+        begin(&self.login, wanted).await
+    }
+
+    async fn until_alone(&self) {
         let query = "SELECT count(*) FROM pg_stat_activity WHERE usename = $1";
         while self
             .administrator
@@ -135,7 +148,6 @@ impl Odb {
         {
             tokio::task::yield_now().await;
         }
-        begin(&self.login, wanted).await
     }
 
     pub async fn has(&self, table: &str) -> bool {

@@ -1,12 +1,16 @@
-//! A real git server: `git http-backend` behind lighttpd, with TLS, and with basic authentication below /git/private/.
+//! A real git server: `git http-backend` behind lighttpd, with TLS, and with basic authentication below /git/private/; and the
+//! objects with which a cluster takes code from it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use zato_operator::api::ZatoService;
 
-use super::support::{process::free_port, until};
+use super::support::{Namespace, process::free_port, until};
 
 /// Who may read private repositories.
 pub const USER: &str = "ada";
@@ -166,6 +170,36 @@ impl Server {
         repository.git(&["remote", "add", "origin", &there]);
         repository
     }
+
+    /// Makes the ConfigMap `ca` with who signed its certificate.
+    pub async fn tell_authority(&self, space: &Namespace) {
+        let object = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca"}, "data": {"ca.crt": self.authority},
+        });
+        space.create::<ConfigMap>(&object).await.unwrap();
+    }
+
+    /// Makes a service of cluster "c" whose code is in a repository; `more` is of its git source.
+    pub async fn service(&self, space: &Namespace, name: &str, path: &str, more: Value) {
+        let mut git = json!({"url": self.url(path), "interval": "10s", "caConfigMapRef": {"name": "ca"}});
+        git.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let object = json!({
+            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": name},
+            "spec": {"clusterRef": {"name": "c"}, "source": {"git": git}},
+        });
+        space.create::<ZatoService>(&object).await.unwrap();
+    }
+}
+
+/// Makes credentials for an address; `label`: of the Secret.
+pub async fn secret(space: &Namespace, name: &str, label: &str, password: &str, url: &str) {
+    let object = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": {"zato.io/git-credentials": label}},
+        "stringData": {"username": USER, "password": password, "url": url},
+    });
+    space.create::<Secret>(&object).await.unwrap();
 }
 
 impl Host {

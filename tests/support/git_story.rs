@@ -1,13 +1,14 @@
 //! What the stories of git begin with, and wait for.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use zato_operator::api::{ZatoCluster, ZatoService, ZatoServiceStatus};
 
 use super::double::Double;
-use super::git::{Repository, Server, USER};
+pub use super::git::secret;
+use super::git::{Repository, Server};
 use super::support::process::Process;
 use super::support::{
     self, Namespace, cluster, code, condition, install_definitions, kubeconfig, until_service_told,
@@ -40,8 +41,7 @@ impl Story {
             .create::<ZatoCluster>(&cluster("c", json!({})))
             .await
             .unwrap();
-        let authority = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca"}, "data": {"ca.crt": server.authority}});
-        space.create::<ConfigMap>(&authority).await.unwrap();
+        server.tell_authority(&space).await;
         Self {
             server,
             operator,
@@ -53,16 +53,7 @@ impl Story {
 
     /// Makes a service whose code is in a repository; `more` is of its git source.
     pub async fn service(&self, name: &str, path: &str, more: Value) {
-        let mut git =
-            json!({"url": self.server.url(path), "interval": "10s", "caConfigMapRef": {"name": "ca"}});
-        git.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        let object = json!({
-            "apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": name},
-            "spec": {"clusterRef": {"name": "c"}, "source": {"git": git}},
-        });
-        self.space.create::<ZatoService>(&object).await.unwrap();
+        self.server.service(&self.space, name, path, more).await;
     }
 
     /// Changes the git source of a service.
@@ -159,15 +150,6 @@ pub fn peak(operator: &Process) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.unwrap().trim().split(' ').next().unwrap();
     number.parse().unwrap()
-}
-
-/// Credentials for an address; `label`: of the Secret.
-pub async fn secret(space: &Namespace, name: &str, label: &str, password: &str, url: &str) {
-    let object = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": {"zato.io/git-credentials": label}},
-        "stringData": {"username": USER, "password": password, "url": url},
-    });
-    space.create::<Secret>(&object).await.unwrap();
 }
 
 pub fn push(repository: &Repository, answer: &str) -> String {

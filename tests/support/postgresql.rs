@@ -1,7 +1,7 @@
 //! A PostgreSQL in a pod of a story's namespace: its Service, a Secret with its user, and SQL.
 
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Namespace;
 
@@ -14,14 +14,6 @@ initdb -D /data/postgresql -U zato --pwfile=/data/password -A scram-sha-256 -E U
 echo "host all all all scram-sha-256" >> /data/postgresql/pg_hba.conf
 exec postgres -D /data/postgresql -h 0.0.0.0 -k /data -c fsync=off -c max_connections=200
 "#;
-
-/// The Secret `pg` with a password.
-pub fn secret(password: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pg"},
-        "stringData": {"username": "zato", "password": password},
-    })
-}
 
 /// Starts it as `pg`, and waits until it answers.
 pub async fn start(space: &Namespace) {
@@ -54,7 +46,11 @@ pub async fn start(space: &Namespace) {
                 .any(|c| c.type_ == "Ready" && c.status == "True")
         })
         .await;
-    space.create::<Secret>(&secret(PASSWORD)).await.unwrap();
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pg"},
+        "stringData": {"username": "zato", "password": PASSWORD},
+    });
+    space.create::<Secret>(&secret).await.unwrap();
 }
 
 /// What a query of Zato's database gives, a row a line.

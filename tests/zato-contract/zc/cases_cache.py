@@ -7,24 +7,30 @@ import re
 import threading
 import time
 
-from . import fernet
 from .cases_channels import admin, basic, fields, made, until
 from .cases_cluster import FAST
-from .cases_single import quickstart
-from .lib import case, check, deploy, fixture, free_port, http, read, same, wait_until
+from .lib import Bag, case, check, deploy, fixture, http, read, same, wait_until, write
+from .on_sqlite import VALUES, on_sqlite, start
 
 SERVICES = '''from dataclasses import dataclass
 import json
+import os
 import time
 
-from zato.common.exception import BadRequest, Forbidden
-from zato.server.service import Int, Model, Service
+from zato.server.service import Model, Service
 
 COUNT = {'calls': 0}
 
 class Count(Service):
-    name = 'contract.cache.count'
+    name = 'contract.count'
     input = '-size', '-status', '-raises', '-header', '-slow', '-item'
+
+    def be_slow(self, path):
+        # Says that it is at work, and is until it is told to end.
+        open(path + '.begun', 'w').close()
+        end = time.monotonic() + 60
+        while not os.path.exists(path + '.end') and time.monotonic() < end:
+            time.sleep(0.05)
 
     def handle(self):
         COUNT['calls'] += 1
@@ -33,7 +39,7 @@ class Count(Service):
         if given.raises:
             raise ValueError(given.raises)
         if given.slow:
-            time.sleep(float(given.slow))
+            self.be_slow(given.slow)
         if given.status:
             self.response.status_code = int(given.status)
         if given.header:
@@ -42,39 +48,21 @@ class Count(Service):
         seen = [str(self.channel.security.username), self.request.http.user_agent, str(self.request.raw_request)]
         self.response.payload = json.dumps({'call': call, 'version': version, 'seen': seen, 'fill': 'x' * int(given.size or 0)})
 
-class Attributes(Service):
-    name = 'contract.cache.attributes'
-    input = 'text', Int('-number'), '-many'
-    output = 'text', Int('-number'), '-many'
+class Many(Service):
+    name = 'contract.many'
+    input = 'text', '-many'
+    output = 'text', '-many'
 
     def handle(self):
         given = self.request.input
-        if given.text == 'told':
-            raise BadRequest(self.cid, 'told', needs_msg=True)
-        if given.text == 'untold':
-            raise BadRequest(self.cid, 'untold')
-        if given.text == 'forbidden':
-            raise Forbidden(self.cid, 'forbidden')
-        if given.text == 'otherwise':
-            raise ValueError('otherwise')
-        self.response.payload = {'text': given.text, 'number': given.number, 'many': str(given.many)}
-
-class Classes(Service):
-    name = 'contract.cache.classes'
-
-    class SimpleIO:
-        input_required = 'text'
-        output_required = 'text'
-
-    def handle(self):
-        self.response.payload.text = self.request.input.text
+        self.response.payload = {'text': given.text, 'many': str(given.many)}
 
 @dataclass(init=False)
 class Thing(Model):
     text: str
 
 class Models(Service):
-    name = 'contract.cache.models'
+    name = 'contract.models'
     input = Thing
     output = Thing
 
@@ -82,7 +70,7 @@ class Models(Service):
         self.response.payload = self.request.input
 
 class Plain(Service):
-    name = 'contract.cache.plain'
+    name = 'contract.plain'
 
     def handle_GET(self):
         text = self.request.http.GET.get('text')
@@ -101,41 +89,36 @@ class Plain(Service):
                                      'params': dict(http.params), 'channel': self.channel.type}
 
 class Missing(Service):
-    name = 'contract.cache.missing'
+    name = 'contract.missing'
     output = 'text'
 
     def handle(self):
         self.response.payload = {'other': 1}
 '''
 
+# Seconds that the channel of that name keeps an answer.
+SHORT = 2
+
 OURS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../../src/agent/cache.py')
-PLAIN = ('attributes', 'classes', 'models', 'plain', 'missing')
+PLAIN = ('attributes', 'many', 'classes', 'models', 'plain', 'missing')
 
 
 def ours(seconds):
     """The operator's service, told of channels as its agent tells it."""
-    table = {'contract.kept.' + name: {'service': 'contract.cache.' + name, 'seconds': 60, 'code': ''} for name in PLAIN}
+    table = {'contract.kept.' + name: {'service': 'contract.' + name, 'seconds': 60, 'code': ''} for name in PLAIN}
     for name in ('count', 'closed', 'short'):
-        table['contract.kept.' + name] = {'service': 'contract.cache.count', 'seconds': seconds.get(name, 60), 'code': ''}
+        table['contract.kept.' + name] = {'service': 'contract.count', 'seconds': seconds.get(name, 60), 'code': ''}
     return read(OURS).replace("json.loads('{}')", 'json.loads(%r)' % json.dumps(table))
 
 
 @fixture
 def kept(ctx):
-    h = quickstart(ctx, 'cache')
-    h.pickup = os.path.join(ctx.root, 'pickup-cache')
-    os.makedirs(h.pickup)
-    deploy(h.pickup, 'contract_cache.py', SERVICES)
-    deploy(h.pickup, 'zato_operator_cache.py', ours({'short': 2}))
-    h.port = free_port()
-    stored = h.db.rows("select password from sec_base where name='admin.invoke'")[0][0]
-    h.password = fernet.decrypt(h.key, stored[stored.index('gAAAA'):]).decode() if 'gAAAA' in stored else stored
-    env = {'ZATO_HOT_DEPLOY_DIR': h.pickup, 'Zato_Config_Server_server__conf_misc_return_tracebacks': 'False',
-           'PYTHONDONTWRITEBYTECODE': '1'}
-    ctx.ready(ctx.start_server(h.server, h.port, 'cache', env=env), h.port)
-    ann = basic(h, 'contract.cache.ann', 'ann', 'pw-1')
+    files = {'contract_values.py': VALUES, 'contract_cache.py': SERVICES, 'zato_operator_cache.py': ours({'short': SHORT})}
+    h = on_sqlite(ctx, 'cache', files, Zato_Config_Server_server__conf_misc_return_tracebacks='False', PYTHONDONTWRITEBYTECODE='1')
+    start(ctx, h)
+    ann = basic(h, 'contract.ann', 'ann', 'pw-1')
     for name in PLAIN:
-        for kind, service in (('direct', 'contract.cache.' + name), ('kept', 'zato-operator.cache')):
+        for kind, service in (('direct', 'contract.' + name), ('kept', 'zato-operator.cache')):
             path = '/%s/%s/{part}' % (kind, name)
             made(h, 'zato.http-soap.create', **fields('contract.%s.%s' % (kind, name), path, service=service))
     for name, path, more in (('count', '/count/{item}', {}), ('short', '/short', {}), ('closed', '/closed', {'security_id': ann}),
@@ -156,6 +139,25 @@ def call(h, path, *args, **more):
     return json.loads(resp.text)['call']
 
 
+def asked(h, path):
+    """The same with the age that was told, and when it was asked for and there."""
+    began, resp = time.monotonic(), ask(h, path)
+    same(resp.status, 200, path)
+    return Bag(call=json.loads(resp.text)['call'], age=resp.headers.get('age'), began=began, ended=time.monotonic())
+
+
+def watched(h, path, is_over):
+    """An answer that is made now, and those to the same question after it up to one that is as wanted."""
+    first, later = asked(h, path), []
+    same(first.age, None, 'the age of a new answer')
+
+    def look():
+        later.append(asked(h, path))
+        return is_over(first, later[-1])
+    wait_until(look, FAST, 'what is wanted of %s' % path, pause=0.1)
+    return first, later
+
+
 def neutral(resp):
     body = re.sub(r'[0-9a-f]{24}', 'CID', resp.text)
     return resp.status, resp.headers.get('content-type'), resp.headers.get('x-own'), body
@@ -163,7 +165,7 @@ def neutral(resp):
 
 @case('CACHE-01', "Zato's own cache keeps answers for ever, errors too; one of more than 10,000 characters is a 500; it takes cache 1 alone", 'kept', quirk=True)
 def _(ctx, h):
-    made(h, 'zato.http-soap.create', **fields('contract.zato', '/zato-own', service='contract.cache.count', cache_id=1, cache_expiry=1))
+    made(h, 'zato.http-soap.create', **fields('contract.zato', '/zato-own', service='contract.count', cache_id=1, cache_expiry=1))
     until(h, '/zato-own', 200)
     first = call(h, '/zato-own')
     time.sleep(2.5)
@@ -174,14 +176,15 @@ def _(ctx, h):
     own = made(h, 'zato.cache.builtin.create', name='contract.own', is_active=True, is_default=False, max_size=10, max_item_size=100,
                extend_expiry_on_get=False, extend_expiry_on_set=False, cache_type='builtin', sync_method='in-background',
                persistent_storage='no-persistent-storage')
-    resp = admin(h, 'zato.http-soap.create', **fields('contract.zato-2', '/zato-own-2', cache_id=own, service='contract.cache.count'))
+    resp = admin(h, 'zato.http-soap.create', **fields('contract.zato-2', '/zato-own-2', cache_id=own, service='contract.count'))
     same(resp.status, 500, 'another cache')
 
 
 @case('CACHE-02', 'a service that is invoked as a channel would answers as the channel would: status, type, headers and body', 'kept')
 def _(ctx, h):
     for name, query in (
-            ('attributes', 'text=a&number=5'), ('attributes', 'text=%C3%B6&many=1&many=2'), ('attributes', ''), ('attributes', 'text=a&number=abc'),
+            ('attributes', 'text=a&number=5'), ('attributes', 'text=%C3%B6'), ('attributes', ''), ('attributes', 'text=a&number=abc'),
+            ('many', 'text=%C3%B6&many=1&many=2'),
             ('attributes', 'text=told'), ('attributes', 'text=untold'), ('attributes', 'text=forbidden'), ('attributes', 'text=otherwise'),
             ('classes', 'text=a'), ('classes', ''), ('models', 'text=a'), ('models', ''), ('plain', 'a=1&b=2'), ('plain', 'text=csv'),
             ('plain', 'text=list'), ('plain', 'text=nothing'), ('missing', '')):
@@ -192,15 +195,18 @@ def _(ctx, h):
 
 @case('CACHE-03', 'the same address gets the same answer with its age, another address or parameter another one, until the time is over', 'kept')
 def _(ctx, h):
-    first = call(h, '/count/a')
-    again = ask(h, '/count/a')
-    same((json.loads(again.text)['call'], again.headers['age']), (first, '0'))
-    check(call(h, '/count/b') != first and call(h, '/count/a?other=1') != first, 'another address')
+    first, later = watched(h, '/count/a', lambda _, one: one.age not in (None, '0'))
+    for one in later:
+        same(one.call, first.call, 'which call')
+        # In whole seconds since the first was asked for: no less than the pause between the two, no more than both took.
+        check(int(one.began - first.ended) <= int(one.age) <= one.ended - first.began, 'age %s of %r' % (one.age, vars(one)))
+    check(call(h, '/count/b') != first.call and call(h, '/count/a?other=1') != first.call, 'another address')
     same(call(h, '/count/a?x=1&y=2'), call(h, '/count/a?y=2&x=1'), 'the order of parameters')
     check(call(h, '/count/a?x=1&x=2') != call(h, '/count/a?x=2&x=1'), 'the order of values')
-    began, first = time.monotonic(), call(h, '/short')
-    wait_until(lambda: call(h, '/short') != first, 10, 'another answer', pause=0.1)
-    check(1.8 < time.monotonic() - began < 3.5, 'kept for %.1f s' % (time.monotonic() - began))
+    first, later = watched(h, '/short', lambda first, one: one.call != first.call)
+    for one in later[:-1]:
+        check(one.began - first.ended < SHORT, 'kept for %.2f s' % (one.began - first.ended))
+    check(later[-1].ended - first.began >= SHORT, 'made anew after %.2f s' % (later[-1].ended - first.began))
 
 
 @case('CACHE-04', 'who may call is checked before', 'kept')
@@ -231,16 +237,19 @@ def _(ctx, h):
 
 @case('CACHE-07', 'new code answers at once, also while a call of the old one is still at work; a file of ours that comes anew has kept nothing', 'kept')
 def _(ctx, h):
-    first = call(h, '/count/code')
-    late = []
-    slow = threading.Thread(target=lambda: late.append(json.loads(ask(h, '/count/slow?slow=6').text)['version']))
+    version = lambda path: json.loads(ask(h, path, timeout=60).text)['version']
+    same(version('/count/code'), 1, 'what is kept')
+    file, late = os.path.join(ctx.root, 'slow'), []
+    slow = threading.Thread(target=lambda: late.append(version('/count/slow?slow=' + file)), daemon=True)
     slow.start()
-    time.sleep(0.5)
+    wait_until(lambda: os.path.exists(file + '.begun'), FAST, 'the slow call')
     deploy(h.pickup, 'contract_cache.py', SERVICES.replace('version = 1', 'version = 2'))
-    wait_until(lambda: json.loads(ask(h, '/count/code').text)['version'] == 2, FAST, 'the new code')
+    wait_until(lambda: version('/count/code') == 2, FAST, 'the new code')
+    same(late, [], 'the slow call is at work')
+    write(file + '.end', '')
     slow.join()
     same(late, [1], 'the call that was at work')
-    same(json.loads(ask(h, '/count/slow?slow=6').text)['version'], 2, 'what the late call made is not kept for the new code')
+    same(version('/count/slow?slow=' + file), 2, 'what the late call made is not kept for the new code')
     first = call(h, '/count/code')
     deploy(h.pickup, 'zato_operator_cache.py', ours({'short': 3}))
     wait_until(lambda: call(h, '/count/code') != first, FAST, 'an answer that was not kept')

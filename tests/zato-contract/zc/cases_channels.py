@@ -1,11 +1,8 @@
 """One server on SQLite: REST channels and who may call them, as the operator's agent makes them through admin.invoke."""
 
-import os
-
-from . import fernet
 from .cases_cluster import FAST
-from .cases_single import quickstart
-from .lib import Bag, admin_invoke, case, check, deploy, fixture, free_port, http, same, unwrap, wait_until
+from .lib import Bag, admin_invoke, case, check, fixture, http, same, unwrap, wait_until
+from .on_sqlite import on_sqlite, start
 
 ECHO = '''from zato.server.service import Service
 
@@ -21,15 +18,8 @@ class Echo(Service):
 
 @fixture
 def channels(ctx):
-    h = quickstart(ctx, 'channels')
-    h.pickup = os.path.join(ctx.root, 'pickup-channels')
-    os.makedirs(h.pickup)
-    deploy(h.pickup, 'contract_echo.py', ECHO)
-    h.port = free_port()
-    stored = h.db.rows("select password from sec_base where name='admin.invoke'")[0][0]
-    h.password = fernet.decrypt(h.key, stored[stored.index('gAAAA'):]).decode() if 'gAAAA' in stored else stored
-    h.proc = ctx.start_server(h.server, h.port, 'channels', env={'ZATO_HOT_DEPLOY_DIR': h.pickup})
-    ctx.ready(h.proc, h.port)
+    h = on_sqlite(ctx, 'channels', {'contract_echo.py': ECHO})
+    start(ctx, h)
     return h
 
 

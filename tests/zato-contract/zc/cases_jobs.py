@@ -10,9 +10,8 @@ import time
 
 from .cases_channels import admin
 from .cases_cluster import start_component
-from .cases_single import quickstart
-from .lib import case, check, deploy, fixture, free_port, http, read, same, wait_until, write
-from . import fernet
+from .lib import case, check, fixture, free_port, http, read, same, wait_until, write
+from .on_sqlite import on_sqlite, start
 
 SERVICES = '''import json
 import os
@@ -93,12 +92,6 @@ def scheduler_is_up(h):
     wait_until(lambda: http(h.scheduler_port, 'GET', '/', timeout=5).status == 200, 60, 'the scheduler', 0.1)
 
 
-def start_server(ctx, h):
-    h.proc = ctx.start_server(h.server, h.port, os.path.basename(h.path), env={
-        'ZATO_HOT_DEPLOY_DIR': h.pickup, 'CONTRACT_RUNS': h.file,
-        'Zato_Config_Server_server__conf_scheduler_scheduler_port': str(h.scheduler_port)})
-
-
 def configure(h, **keys):
     """Lines of scheduler.conf, the first ones of their names; None takes one out."""
     path = os.path.join(h.path, 'scheduler/config/repo/scheduler.conf')
@@ -109,23 +102,17 @@ def configure(h, **keys):
 
 
 def with_scheduler(ctx, name):
-    h = quickstart(ctx, name)
-    h.pickup = os.path.join(ctx.root, 'pickup-' + name)
-    os.makedirs(h.pickup)
-    deploy(h.pickup, 'contract_jobs.py', SERVICES)
-    h.file = os.path.join(ctx.root, 'runs-' + name)
-    h.port, h.scheduler_port = free_port(), free_port()
+    file, scheduler_port = os.path.join(ctx.root, 'runs-' + name), free_port()
+    h = on_sqlite(ctx, name, {'contract_jobs.py': SERVICES}, CONTRACT_RUNS=file,
+                  Zato_Config_Server_server__conf_scheduler_scheduler_port=scheduler_port)
+    h.file, h.scheduler_port, h.seen = file, scheduler_port, {}
     configure(h, host='127.0.0.1', port=h.scheduler_port, server_path=None, server_port=h.port)
-    stored = h.db.rows("select password from sec_base where name='admin.invoke'")[0][0]
-    h.password = fernet.decrypt(h.key, stored[stored.index('gAAAA'):]).decode() if 'gAAAA' in stored else stored
-    h.seen = {}
     return h
 
 
 def started(ctx, name):
     h = with_scheduler(ctx, name)
-    start_server(ctx, h)
-    ctx.ready(h.proc, h.port)
+    start(ctx, h)
     start_scheduler(ctx, h)
     scheduler_is_up(h)
     # They are there when the scheduler has asked the server for its jobs.
@@ -569,8 +556,7 @@ def stuck(ctx):
 
     h.scheduler.kill()
     h.proc.kill()
-    start_server(ctx, h)
-    ctx.ready(h.proc, h.port)
+    start(ctx, h)
     # All of them run again after the start.
     configure(h, server_prefer_odb_config='True')
     start_scheduler(ctx, h)
@@ -581,8 +567,7 @@ def stuck(ctx):
     pause_for(2)
     h.proc.kill()
     pause_for(at(h.seen['contract.lost']['start_date']) + 3 - time.time())
-    start_server(ctx, h)
-    ctx.ready(h.proc, h.port)
+    start(ctx, h)
     wait_for_runs(h, 'contract.seconds', 1, time.time())
     return h
 

@@ -2,46 +2,16 @@
 other services that it invokes."""
 
 import json
-import os
 
-from . import fernet
 from .cases_channels import admin, fields, made
 from .cases_cluster import FAST
-from .cases_single import quickstart
-from .lib import api, case, check, deploy, fixture, free_port, http, same, wait_until
+from .lib import api, case, check, fixture, http, same, wait_until
+from .on_sqlite import VALUES, on_sqlite, start
 
 SERVICES = '''from dataclasses import dataclass
 import json
 
-from zato.common.exception import BadRequest, Forbidden
-from zato.server.service import Int, Model, Service
-
-class Attributes(Service):
-    name = 'contract.soap.attributes'
-    input = 'text', Int('-number')
-    output = 'text', Int('-number')
-
-    def handle(self):
-        given = self.request.input
-        if given.text == 'told':
-            raise BadRequest(self.cid, 'told', needs_msg=True)
-        if given.text == 'untold':
-            raise BadRequest(self.cid, 'untold')
-        if given.text == 'forbidden':
-            raise Forbidden(self.cid, 'forbidden')
-        if given.text == 'otherwise':
-            raise ValueError('otherwise')
-        self.response.payload = {'text': given.text, 'number': given.number}
-
-class Classes(Service):
-    name = 'contract.soap.classes'
-
-    class SimpleIO:
-        input_required = 'text'
-        output_required = 'text'
-
-    def handle(self):
-        self.response.payload.text = self.request.input.text
+from zato.server.service import Model, Service
 
 @dataclass(init=False)
 class Inner(Model):
@@ -86,16 +56,10 @@ class Ours(Service):
 
 @fixture
 def gate(ctx):
-    h = quickstart(ctx, 'soap')
-    h.pickup = os.path.join(ctx.root, 'pickup-soap')
-    os.makedirs(h.pickup)
-    deploy(h.pickup, 'contract_soap.py', SERVICES)
-    h.port = free_port()
-    stored = h.db.rows("select password from sec_base where name='admin.invoke'")[0][0]
-    h.password = fernet.decrypt(h.key, stored[stored.index('gAAAA'):]).decode() if 'gAAAA' in stored else stored
-    misc = 'Zato_Config_Server_server__conf_misc_'
-    env = {'ZATO_HOT_DEPLOY_DIR': h.pickup, misc + 'return_tracebacks': 'False', misc + 'service_invoker_allow_internal': 'none'}
-    ctx.ready(ctx.start_server(h.server, h.port, 'soap', env=env), h.port)
+    h = on_sqlite(ctx, 'soap', {'contract_values.py': VALUES, 'contract_soap.py': SERVICES},
+                  Zato_Config_Server_server__conf_misc_return_tracebacks='False',
+                  Zato_Config_Server_server__conf_misc_service_invoker_allow_internal='none')
+    start(ctx, h)
     bind = {'Zato_Config_Server_server__conf_main_gunicorn_bind': '127.0.0.1:%d' % h.port}
     same(ctx.run('change-password', '--path', h.server, '--name', 'pubapi', '--password', 'pub-pw-1', env=bind).rc, 0, 'password')
     made(h, 'zato.http-soap.create', **fields('contract.soap', '/contract/soap', service='contract.soap.gate', method='POST', data_format=''))
@@ -136,20 +100,20 @@ def _(ctx, h):
 
 @case('SOAP-03', 'self.invoke takes a dict and gives one, with the element around the class form, or the model itself; text becomes numbers', 'gate')
 def _(ctx, h):
-    same(invoked(h, 'contract.soap.attributes', {'text': 'a', 'number': '5', 'other': 1})['answer'], {'text': 'a', 'number': 5})
-    same(invoked(h, 'contract.soap.classes', {'text': 'a'})['answer'], {'response': {'text': 'a'}})
+    same(invoked(h, 'contract.attributes', {'text': 'a', 'number': '5', 'other': 1})['answer'], {'text': 'a', 'number': 5})
+    same(invoked(h, 'contract.classes', {'text': 'a'})['answer'], {'response': {'text': 'a'}})
     same(invoked(h, 'contract.soap.models', {'inner': {'number': '5'}})['answer'], ['Outer', {'inner': {'number': 5}}])
 
 
 @case('SOAP-04', 'self.invoke raises what the service raised: status, msg and needs_msg tell what callers may see', 'gate')
 def _(ctx, h):
     for text, want in (('told', [400, 'told', True]), ('untold', [400, 'untold', False]), ('forbidden', [403, 'forbidden', None])):
-        error = invoked(h, 'contract.soap.attributes', {'text': text})['error']
+        error = invoked(h, 'contract.attributes', {'text': text})['error']
         same(error[:2] + [error[2] if want[2] is not None else None], want, text)
-    for service, payload, want in (('contract.soap.attributes', {}, 'Element missing: text'),
+    for service, payload, want in (('contract.attributes', {}, 'Element missing: text'),
                                    ('contract.soap.models', {'inner': {}}, 'Element missing: /inner/number')):
         same(invoked(h, service, payload)['error'], [400, want, True, False], service)
-    same(invoked(h, 'contract.soap.attributes', {'text': 'otherwise'})['error'][0], None, 'an error of another kind has no status')
+    same(invoked(h, 'contract.attributes', {'text': 'otherwise'})['error'][0], None, 'an error of another kind has no status')
     same(invoked(h, 'contract.soap.none', {})['error'], [None, None, None, True], 'an unknown service is a KeyError')
 
 

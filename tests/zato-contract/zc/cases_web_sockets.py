@@ -1,13 +1,11 @@
 """One server on SQLite: WebSocket channels, as the operator's agent makes them through admin.invoke."""
 
-import os
 import socket
 
 from .cases_channels import ECHO, admin, basic, made
 from .cases_cluster import FAST
-from .cases_single import quickstart
-from .lib import case, check, deploy, fixture, free_port, http, same, wait_until
-from . import fernet
+from .lib import case, check, fixture, free_port, http, same, wait_until
+from .on_sqlite import on_sqlite, start
 from .web_socket import Client, Closed
 
 FAILS = '''from zato.server.service import Service
@@ -24,21 +22,9 @@ FAMILY = 'zato.channel.web-socket.'
 
 @fixture
 def sockets(ctx):
-    h = quickstart(ctx, 'sockets')
-    h.pickup = os.path.join(ctx.root, 'pickup-sockets')
-    os.makedirs(h.pickup)
-    deploy(h.pickup, 'contract_echo.py', ECHO)
-    deploy(h.pickup, 'contract_fails.py', FAILS)
-    h.port = free_port()
-    stored = h.db.rows("select password from sec_base where name='admin.invoke'")[0][0]
-    h.password = fernet.decrypt(h.key, stored[stored.index('gAAAA'):]).decode() if 'gAAAA' in stored else stored
+    h = on_sqlite(ctx, 'sockets', {'contract_echo.py': ECHO, 'contract_fails.py': FAILS})
     start(ctx, h)
     return h
-
-
-def start(ctx, h):
-    h.proc = ctx.start_server(h.server, h.port, 'sockets', env={'ZATO_HOT_DEPLOY_DIR': h.pickup})
-    ctx.ready(h.proc, h.port)
 
 
 def fields(port, **more):

@@ -12,7 +12,7 @@ EXCEPTION_CAUGHT = 16
 COMMANDS = {
     'create_odb': create.odb_, 'create_cluster': create.cluster, 'create_server': create.server,
     'create_scheduler': create.scheduler, 'create_web_admin': create.web_admin, 'create_lb': create.load_balancer,
-    'update_password': passwords.update, 'service_invoke': services.invoke, 'start': process.start, 'stop': process.stop,
+    'update_password': passwords.update, 'start': process.start, 'stop': process.stop,
     'sso_create_user': sso.create_user, 'sso_create_super_user': sso.create_super_user}
 
 ODB_FLAGS = ('--odb-type', '--odb-host', '--odb-port', '--odb-user', '--odb-db-name', '--odb-password',
@@ -32,7 +32,7 @@ def parser():
     add(commands, 'stop', process.stop, positionals=('path',))
     add(commands, 'change-password', passwords.change, flags=('--path', '--name', '--password'))
     add(commands, 'set-ide-password', passwords.set_ide, positionals=('path',), flags=('--password',))
-    add(commands, 'wait', services.wait, flags=('--path', '--address', '--url-path', '--timeout', '--interval'))
+    add(commands, 'wait', services.wait, flags=('--address', '--timeout'))
     service = commands.add_parser('service').add_subparsers(required=True, dest='what')
     add(service, 'invoke', services.invoke, positionals=('path', 'name'), flags=('--payload',))
     update = commands.add_parser('update').add_subparsers(required=True, dest='what')

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from zato.cli.client import AdminClient, wait_for
 
-INVALID_INPUT = 15
 TIMED_OUT = 28
 
 
@@ -21,15 +20,5 @@ def invoke(arguments):
 
 
 def wait(arguments):
-    if bool(arguments.path) == bool(arguments.address):
-        print('Exactly one of --path or --address is required')
-        return INVALID_INPUT
-    if arguments.path:
-        client = AdminClient(os.path.abspath(arguments.path))
-        host, port = client.host, client.port
-    else:
-        parts = urlsplit(arguments.address)
-        host, port = parts.hostname, parts.port or 80
-    is_there = wait_for(host, port, arguments.url_path or '/zato/ping', int(arguments.timeout or 60),
-                        float(arguments.interval or 0.1))
-    return 0 if is_there else TIMED_OUT
+    parts = urlsplit(arguments.address)
+    return 0 if wait_for(parts.hostname, parts.port or 80, int(arguments.timeout or 60)) else TIMED_OUT

@@ -1,14 +1,12 @@
 """How the scheduler calls servers: as admin.invoke, at the address that scheduler.conf has."""
 
-import base64
 import http.client
 import json
 import logging
-import ssl
 import threading
 import time
 
-from zato.common import config
+from zato.common import config, invoke
 
 TIMEOUT = 60
 
@@ -28,8 +26,7 @@ class Server:
         while True:
             logger.info('Invoking service `%s`', name)
             try:
-                encoded = self.post(name, json.dumps(payload))['response']
-                answer = json.loads(base64.b64decode(encoded)) if encoded else {}
+                answer = invoke.answer(self.post(name, json.dumps(payload))) or {}
                 return next(iter(answer.values())) if len(answer) == 1 else answer
             except (OSError, http.client.HTTPException, ValueError) as error:
                 logger.info('Service invocation error -> `%s` -> %s', name, error)
@@ -45,23 +42,13 @@ class Server:
         except (OSError, http.client.HTTPException, ValueError) as error:
             logger.warning('Invocation error; scheduler -> server -> %s', error)
 
-    def post(self, name, text, **more):
-        """ValueError if it is refused."""
+    def post(self, name, payload, **more):
+        """The text that comes back; ValueError if it is refused."""
         settings = self.settings
-        credentials = '%s:%s' % (settings.server_username, settings.server_password)
-        headers = {'Authorization': 'Basic ' + base64.b64encode(credentials.encode()).decode()}
-        body = dict({'name': name, 'payload': base64.b64encode(text.encode()).decode(), 'data_format': 'json'}, **more)
         host, port = settings.server_host, int(settings.server_port)
-        if config.is_true(settings.get('server_use_tls', '')):
-            connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=ssl._create_unverified_context())
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-        try:
-            connection.request('POST', '/zato/admin/invoke', json.dumps(body), headers)
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise ValueError('%d: %s' % (response.status, text[-300:]))
-        return json.loads(text)
+        credentials = settings.server_username, settings.server_password
+        is_tls = config.is_true(settings.get('server_use_tls', ''))
+        status, text = invoke.post(host, port, '/zato/admin/invoke', credentials, invoke.call(name, payload, **more), TIMEOUT, is_tls)
+        if status != 200:
+            raise ValueError('%d: %s' % (status, text[-300:]))
+        return text

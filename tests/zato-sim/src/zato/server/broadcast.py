@@ -5,13 +5,14 @@ of a server, which passes it on to its own workers. A change of channels and sec
 the answer to whoever made it, here and elsewhere, in the order of the changes.
 """
 
-import base64
 import http.client
 import json
 import logging
 import queue
 import threading
 import time
+
+from zato.common import invoke
 
 # Seconds that a server which does not answer may take.
 TIMEOUT = 10
@@ -73,19 +74,13 @@ class Broadcast:
     def post(self, host, port, message, is_from_server):
         """What cannot be reached is only logged: a row in table server may be that of a server long gone."""
         payload = json.dumps({'message': message, 'is_from_server': is_from_server})
-        body = json.dumps({'name': 'zato.service.rpc-service-invoker', 'data_format': 'json',
-                           'payload': base64.b64encode(payload.encode()).decode()})
+        body = invoke.call('zato.service.rpc-service-invoker', payload)
         definition = self.server.security.by_name('zato.internal.invoke')
-        credentials = '%s:%s' % (definition.username, definition.password)
-        headers = {'Authorization': 'Basic ' + base64.b64encode(credentials.encode()).decode()}
-        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        credentials = definition.username, definition.password
         try:
-            connection.request('POST', '/zato/internal/invoke', body, headers)
-            connection.getresponse().read()
+            invoke.post(host, port, '/zato/internal/invoke', credentials, body, TIMEOUT)
         except (OSError, http.client.HTTPException) as error:
             logger.warning('Could not send `%s` to %s:%s, e:`%s`', message['action'], host, port, error)
-        finally:
-            connection.close()
 
 
 def handle(server, message):

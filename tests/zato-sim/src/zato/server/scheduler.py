@@ -1,15 +1,13 @@
 """What a server has to do with the scheduler: it tells it of changes, and runs services for it."""
 
 import ast
-import base64
 import http.client
 import json
 import logging
-import ssl
 import threading
 import time
 
-from zato.common import config
+from zato.common import config, invoke
 from zato.server.broadcast import DELAY
 from zato.server.service import Request
 
@@ -47,21 +45,14 @@ def deliver(settings, message):
 
 def post(settings, message):
     """Whether the scheduler took it."""
-    credentials = '%s:%s' % (settings.scheduler_api_username, settings.scheduler_api_password)
-    headers = {'Authorization': 'Basic ' + base64.b64encode(credentials.encode()).decode()}
+    credentials = settings.scheduler_api_username, settings.scheduler_api_password
     host, port = settings.scheduler_host, int(settings.scheduler_port)
-    if config.is_true(settings.get('scheduler_use_tls', '')):
-        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=ssl._create_unverified_context())
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    is_tls = config.is_true(settings.get('scheduler_use_tls', ''))
     try:
-        connection.request('POST', '/', json.dumps(message), headers)
-        return connection.getresponse().status < 400
+        return invoke.post(host, port, '/', credentials, message, TIMEOUT, is_tls)[0] < 400
     except (OSError, http.client.HTTPException) as error:
         logger.warning('Scheduler invocation error -> %s (%s:%s)', error, host, port)
         return False
-    finally:
-        connection.close()
 
 
 def run(server, name, extra, cid):
