@@ -15,8 +15,9 @@ use crate::cluster::plan::Plan;
 use crate::exchange::short_hash;
 use crate::k8s::{labels, names};
 
-/// How often the Job's pod is made anew before the Job itself is. Each takes longer to come than the one before.
-const TRIES: i32 = 2;
+/// How often the Job's pod is made anew before the Job itself is. Each takes twice as long to come as the one before, from 10 s on: a
+/// database that comes late is not waited for too long, and one that refuses is not asked all the time.
+const TRIES: i32 = 4;
 /// Scheduler and dashboard end within 2 s of SIGTERM.
 const GRACE_SECONDS: i64 = 15;
 
