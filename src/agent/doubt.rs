@@ -1,7 +1,7 @@
-//! The database as the cause: it is asked while a server of a Distributed cluster cannot be created or does not answer, because
-//! the server itself says little about why.
+//! The database as the cause: it is asked while a server of a Distributed cluster cannot be created, does not answer, or has not
+//! done yet what is wanted, because the server itself says little about why.
 //!
-//! Only looks. Must never be asked while the server answers.
+//! Only looks, and not more often than it pauses.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -34,11 +34,6 @@ impl Doubt {
             credentials,
             last: None,
         }
-    }
-
-    /// The server answers: what was found is over.
-    pub fn forget(&mut self) {
-        self.last = None;
     }
 
     /// What keeps the database from being used; none: nothing, or it is not asked for.
@@ -96,7 +91,7 @@ mod tests {
         );
         std::fs::write(folder.path().join("password"), "").unwrap();
         assert_eq!(doubt.trouble().await, Some(told));
-        doubt.forget();
+        doubt.last = None;
         assert!(doubt.trouble().await.unwrap().starts_with("CredentialsInvalid: "));
     }
 

@@ -44,6 +44,8 @@ pub struct Keeper {
     doubt: Doubt,
     callables: Vec<CallableOutcome>,
     is_settled: bool,
+    /// The revision of the index that was taken up.
+    seen: String,
     serving: bool,
     silent_since: Option<Instant>,
     password_set: bool,
@@ -75,6 +77,7 @@ impl Keeper {
             startup,
             callables: vec![],
             is_settled: false,
+            seen: String::new(),
             serving: false,
             silent_since: None,
             password_set: false,
@@ -119,7 +122,9 @@ impl Keeper {
             return Ok(self.not_serving(was_serving).await);
         }
         self.silent_since = None;
-        self.doubt.forget();
+        if let Some(trouble) = self.database_trouble(wanted).await {
+            return Ok(self.report(self.phase(), Some(trouble), ""));
+        }
         if !self.password_set {
             // The user's way in: it works before anything else is waited for.
             if let Err(error) = self.server.ensure_pubapi_password().await {
@@ -141,8 +146,7 @@ impl Keeper {
         // Whatever a scheduler does that does not answer.
         let is_removed = is_loaded && has_channels && self.remove(wanted).await;
         self.is_settled = is_removed && has_jobs;
-        let open = self.probes.open.load(Ordering::Relaxed);
-        let phase = if open { Phase::Serving } else { Phase::Loading };
+        let phase = self.phase();
         let revision = if self.is_settled {
             wanted.index.revision.as_str()
         } else {
@@ -153,6 +157,30 @@ impl Keeper {
             self.removal.failed().or_else(|| self.channels.missing()),
             revision,
         ))
+    }
+
+    fn phase(&self) -> Phase {
+        if self.probes.open.load(Ordering::Relaxed) {
+            Phase::Serving
+        } else {
+            Phase::Loading
+        }
+    }
+
+    /// Why the database cannot be used. Then nothing is judged: a server without it says of any service that it has none. Not
+    /// asked while all is as wanted, of which what looks at rows takes care.
+    async fn database_trouble(&mut self, wanted: &Wanted) -> Option<String> {
+        let is_new = self.seen != wanted.index.revision;
+        if self.is_settled && !is_new {
+            return None;
+        }
+        let trouble = self.doubt.trouble().await;
+        if trouble.is_some() {
+            self.is_settled = false;
+        } else {
+            self.seen.clone_from(&wanted.index.revision);
+        }
+        trouble
     }
 
     /// Whether rows of channels that are there already lead to something: asked until the gate is open.

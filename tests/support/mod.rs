@@ -124,6 +124,11 @@ impl Namespace {
 
     /// Runs a command in a container; what it printed.
     pub fn exec(&self, pod: &str, container: &str, command: &[&str]) -> String {
+        self.try_exec(pod, container, command).unwrap()
+    }
+
+    /// The same, where it may fail: what it printed then.
+    pub fn try_exec(&self, pod: &str, container: &str, command: &[&str]) -> Result<String, String> {
         let output = std::process::Command::new("kubectl")
             .arg("--kubeconfig")
             .arg(kubeconfig())
@@ -139,12 +144,10 @@ impl Namespace {
             .args(command)
             .output()
             .expect("kubectl is on PATH: run make e2e");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned())
     }
 
     /// Asks until it is so.

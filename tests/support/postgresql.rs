@@ -3,15 +3,20 @@
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use serde_json::json;
 
-use super::Namespace;
+use super::support::Namespace;
 
 /// With what addresses of databases give a meaning to.
 pub const PASSWORD: &str = "p@ss:w/rd?&=+ 100%";
 
+/// It starts when the file `hold` is not there. Who runs psql in the pod needs no password.
 const START: &str = r#"set -e
-printf %s "$PASSWORD" > /data/password
-initdb -D /data/postgresql -U zato --pwfile=/data/password -A scram-sha-256 -E UTF8 --locale=C.UTF-8
-echo "host all all all scram-sha-256" >> /data/postgresql/pg_hba.conf
+if [ ! -e /data/made ]; then
+  printf %s "$PASSWORD" > /data/password
+  initdb -D /data/postgresql -U zato --pwfile=/data/password --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8
+  echo "host all all all scram-sha-256" >> /data/postgresql/pg_hba.conf
+  touch /data/made
+fi
+while [ -e /data/hold ]; do sleep 1; done
 exec postgres -D /data/postgresql -h 0.0.0.0 -k /data -c fsync=off -c max_connections=200
 "#;
 
@@ -37,15 +42,7 @@ pub async fn start(space: &Namespace) {
         },
     });
     space.create::<Pod>(&pod).await.unwrap();
-    space
-        .until("the database answers", || async {
-            let status = space.get::<Pod>("pg").await.status.unwrap_or_default();
-            let conditions = status.conditions.unwrap_or_default();
-            conditions
-                .iter()
-                .any(|c| c.type_ == "Ready" && c.status == "True")
-        })
-        .await;
+    until_answers(space, true).await;
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pg"},
         "stringData": {"username": "zato", "password": PASSWORD},
@@ -53,22 +50,41 @@ pub async fn start(space: &Namespace) {
     space.create::<Secret>(&secret).await.unwrap();
 }
 
+async fn until_answers(space: &Namespace, answers: bool) {
+    space
+        .until("the database answers, or not", || async {
+            let status = space.get::<Pod>("pg").await.status.unwrap_or_default();
+            let conditions = status.conditions.unwrap_or_default();
+            let mut conditions = conditions.iter();
+            conditions.any(|c| c.type_ == "Ready" && c.status == "True") == answers
+        })
+        .await;
+}
+
+/// Cuts off whoever is connected, and lets nobody in.
+pub async fn stop(space: &Namespace) {
+    space.exec(
+        "pg",
+        "postgresql",
+        &["sh", "-c", "touch /data/hold && kill -INT 1"],
+    );
+    until_answers(space, false).await;
+}
+
+/// Starts it again, with its data.
+pub async fn go_on(space: &Namespace) {
+    // Its container may be about to start.
+    space
+        .until("the file is away", || async {
+            space.try_exec("pg", "postgresql", &["rm", "/data/hold"]).is_ok()
+        })
+        .await;
+    until_answers(space, true).await;
+}
+
 /// What a query of Zato's database gives, a row a line.
 pub fn sql(space: &Namespace, text: &str) -> Vec<String> {
-    let password = format!("PGPASSWORD={PASSWORD}");
-    let command = [
-        "env",
-        &password,
-        "psql",
-        "-h",
-        "127.0.0.1",
-        "-U",
-        "zato",
-        "-At",
-        "-c",
-        text,
-        "postgres",
-    ];
+    let command = ["psql", "-h", "/data", "-U", "zato", "-At", "-c", text, "postgres"];
     let told = space.exec("pg", "postgresql", &command);
     told.lines().map(ToOwned::to_owned).collect()
 }

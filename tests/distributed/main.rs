@@ -4,8 +4,10 @@
 // Helpers of tests are tests, too. Not every story uses every word.
 #![allow(clippy::unwrap_used, dead_code)]
 
-#[path = "support/postgresql.rs"]
+mod database;
+#[path = "../support/postgresql.rs"]
 mod postgresql;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;
@@ -251,61 +253,4 @@ async fn servers_are_replaced_while_they_are_called() {
         assert!(count > 100 && failed.is_empty(), "{told}");
     }
     Arc::into_inner(space).unwrap().delete().await;
-}
-
-/// Nothing starts before the database can be used; each fault is told, without the password, and mended by its Secret alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_the_database_is_told() {
-    let space = Namespace::new("database").await;
-    space.create::<ZatoCluster>(&cluster("c", spec(1))).await.unwrap();
-    let message = until_ready(&space, "False", "SecretNotFound").await;
-    assert!(message.contains("Secret pg "), "{message}");
-    postgresql::start(&space).await;
-    let set = async |password: &str| {
-        let secret = json!({"stringData": {"password": password}});
-        space.merge::<Secret>("pg", &secret).await.unwrap();
-    };
-    set("with#inside").await;
-    let message = until_ready(&space, "False", "CredentialsInvalid").await;
-    assert!(
-        message.contains("key password has a `#`") && !message.contains("with#inside"),
-        "{message}"
-    );
-    set("wrong-one").await;
-    let message = until_ready(&space, "False", "DatabaseRefused").await;
-    assert!(
-        message.contains("password authentication failed") && !message.contains("wrong-one"),
-        "{message}"
-    );
-    assert_eq!(servers(&space).await.0, names(0));
-    set(postgresql::PASSWORD).await;
-    until_ready(&space, "True", "Running").await;
-
-    // Its key is gone: another one would be of no use.
-    space.remove::<Secret>("c-zato").await;
-    until_ready(&space, "False", "KeyMissing").await;
-    assert!(space.find::<Secret>("c-zato").await.is_none());
-    space.delete().await;
-}
-
-/// Two clusters in one database would ruin each other.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_another_cluster_is_refused() {
-    let space = Namespace::new("foreign").await;
-    postgresql::start(&space).await;
-    space
-        .create::<ZatoCluster>(&cluster("other", spec(1)))
-        .await
-        .unwrap();
-    space
-        .until("the first cluster is in the database", || async {
-            let found = space.get::<ZatoCluster>("other").await.status.unwrap_or_default();
-            support::condition(&found.conditions, "DatabaseReady").is_some_and(|told| told.status == "True")
-        })
-        .await;
-    space.create::<ZatoCluster>(&cluster("c", spec(1))).await.unwrap();
-    let message = until_ready(&space, "False", "DatabaseForeign").await;
-    assert!(message.contains("database of a cluster other"), "{message}");
-    assert_eq!(sql(&space, "select name from cluster"), ["other"]);
-    space.delete().await;
 }
