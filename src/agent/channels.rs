@@ -9,11 +9,11 @@ mod web_sockets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cache::{self, Cache};
+use super::cache::Cache;
 use super::code::Wanted;
 use super::gate::State;
 use super::look::{self, Done, Pace, Reports, Told};
-use super::soap::{self, Soap};
+use super::soap::Soap;
 use super::zato::{Definition, Error, Row, Server};
 use crate::exchange::{ChannelKind, IndexedSecurity, SecurityKind, ServiceReport};
 use files::{hold_back, hold_back_cached};

@@ -1,6 +1,9 @@
 //! The services of ours that rows of channels lead to: each server loads their files by itself, whichever server keeps the rows.
 
-use super::*;
+use super::{ChannelKind, Channels, State, Wanted, WantedRow};
+use crate::agent::look::Done;
+use crate::agent::zato::{Error, Server};
+use crate::agent::{cache, soap};
 
 impl Channels {
     /// Another server keeps the rows: whether this one has what they lead to, which each server loads by itself.
