@@ -35,7 +35,11 @@ pub async fn start(space: &Namespace) {
             "containers": [{
                 "name": "postgresql", "image": "registry.local/postgresql:1", "command": ["sh", "-c", START],
                 "env": [{"name": "PASSWORD", "value": PASSWORD}],
-                "readinessProbe": {"exec": {"command": ["pg_isready", "-h", "127.0.0.1", "-U", "zato"]}, "periodSeconds": 1},
+                // On a busy machine it takes a while: a pod that is not ready for a moment is cut off from its clients.
+                "readinessProbe": {
+                    "exec": {"command": ["pg_isready", "-h", "127.0.0.1", "-U", "zato"]},
+                    "periodSeconds": 1, "timeoutSeconds": 20, "failureThreshold": 5,
+                },
                 "volumeMounts": [{"name": "data", "mountPath": "/data"}],
             }],
             "volumes": [{"name": "data", "emptyDir": {}}],
