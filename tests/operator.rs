@@ -221,7 +221,7 @@ async fn a_right_that_is_taken_away_is_told() {
     space.delete().await;
 }
 
-/// Whether all objects of a kind are in one namespace.
+/// The other namespaces that have objects of a kind.
 async fn others<K: support::Kind>(space: &Namespace) -> Vec<String> {
     let all = Api::<K>::all(client().await);
     let all = all.list_metadata(&ListParams::default()).await.unwrap();

@@ -10,7 +10,10 @@ use super::creation::Credentials;
 use super::database::{self, Address, Login};
 use super::{Error, Identity};
 use crate::cluster::desired::paths;
+use crate::exchange::database::{Cause, Trouble};
 
+/// For one look: a network that goes away in the middle of it would be waited for a quarter of an hour.
+const LIMIT: Duration = Duration::from_secs(10);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -44,7 +47,12 @@ impl Doubt {
         {
             return found.clone();
         }
-        let found = self.look(address).await.err().map(|error| error.to_string());
+        let late = || {
+            let message = format!("{address} does not answer within {} s", LIMIT.as_secs());
+            Some(Trouble::new(Cause::DatabaseUnreachable, message).to_string())
+        };
+        let looked = tokio::time::timeout(LIMIT, self.look(address)).await;
+        let found = looked.map_or_else(|_| late(), |found| found.err().map(|error| error.to_string()));
         self.last = Some((Instant::now(), found.clone()));
         found
     }

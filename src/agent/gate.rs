@@ -78,11 +78,14 @@ impl Gate {
             return Ok(State::Loaded);
         };
         let source = server.source(self.service).await?;
+        let has_other = source.is_some();
         if source.is_some_and(|source| source.hash == hash(text.as_bytes())) {
             self.tries = 0;
             return Ok(State::Loaded);
         }
-        if self.written.get_or_insert_with(Instant::now).elapsed() > loading::SEEN {
+        // Without its database a server says that it has no source: what it has loaded is not written again.
+        let is_late = self.written.get_or_insert_with(Instant::now).elapsed() > loading::SEEN;
+        if is_late && (has_other || !server.is_deployed(self.service).await?) {
             self.write_again(text);
         }
         let (file, does) = (self.file, self.does);

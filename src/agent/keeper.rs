@@ -46,6 +46,8 @@ pub struct Keeper {
     is_settled: bool,
     /// The revision of the index that was taken up.
     seen: String,
+    /// Whether the database cannot be used: what is reported then is from before.
+    is_blind: bool,
     serving: bool,
     silent_since: Option<Instant>,
     password_set: bool,
@@ -78,6 +80,7 @@ impl Keeper {
             callables: vec![],
             is_settled: false,
             seen: String::new(),
+            is_blind: false,
             serving: false,
             silent_since: None,
             password_set: false,
@@ -89,10 +92,16 @@ impl Keeper {
         loop {
             let wanted = self.wanted.borrow_and_update().clone();
             let report = match &wanted {
-                Some(wanted) => Report {
-                    index_seen: wanted.index.revision.clone(),
-                    ..self.round(wanted).await?
-                },
+                Some(wanted) => {
+                    let report = self.round(wanted).await?;
+                    if !self.is_blind {
+                        self.seen.clone_from(&wanted.index.revision);
+                    }
+                    Report {
+                        index_seen: self.seen.clone(),
+                        ..report
+                    }
+                }
                 None => self.report(Phase::Preparing, None, ""),
             };
             let busy = report.phase != Phase::Serving || !self.is_settled;
@@ -110,11 +119,13 @@ impl Keeper {
     }
 
     async fn round(&mut self, wanted: &Wanted) -> Result<Report, Error> {
-        self.removal.release(wanted)?;
-        self.loading.write(wanted)?;
-        self.channels.prepare(wanted, self.loading.services())?;
-        self.probes.prepared.store(true, Ordering::Relaxed);
-        self.loading.read_log();
+        let mut trouble = None;
+        if self.serving {
+            trouble = self.database_trouble(wanted).await;
+        }
+        if trouble.is_none() {
+            self.write(wanted)?;
+        }
         let was_serving = std::mem::replace(&mut self.serving, self.server.ping().await);
         // After the ping: a server that is busy with a callable answers late.
         self.callables = self.startup.outcomes(self.probes.open.load(Ordering::Relaxed));
@@ -122,7 +133,10 @@ impl Keeper {
             return Ok(self.not_serving(was_serving).await);
         }
         self.silent_since = None;
-        if let Some(trouble) = self.database_trouble(wanted).await {
+        if !was_serving {
+            trouble = self.database_trouble(wanted).await;
+        }
+        if let Some(trouble) = trouble {
             return Ok(self.report(self.phase(), Some(trouble), ""));
         }
         if !self.password_set {
@@ -137,11 +151,11 @@ impl Keeper {
             self.password_set = true;
         }
         self.loading.look(wanted, &self.server).await;
+        self.channels.follow(wanted, self.loading.services())?;
         let is_loaded = self.loading.is_over();
         if is_loaded && self.startup.is_passed(&self.callables) && self.has_files(wanted).await {
             self.probes.open.store(true, Ordering::Relaxed);
         }
-        self.channels.follow(wanted, self.loading.services())?;
         let (has_channels, has_jobs) = self.keep(wanted).await;
         // Whatever a scheduler does that does not answer.
         let is_removed = is_loaded && has_channels && self.remove(wanted).await;
@@ -159,6 +173,16 @@ impl Keeper {
         ))
     }
 
+    /// What the server loads.
+    fn write(&mut self, wanted: &Wanted) -> Result<(), Error> {
+        self.removal.release(wanted)?;
+        self.loading.write(wanted)?;
+        self.channels.prepare(wanted, self.loading.services())?;
+        self.probes.prepared.store(true, Ordering::Relaxed);
+        self.loading.read_log();
+        Ok(())
+    }
+
     fn phase(&self) -> Phase {
         if self.probes.open.load(Ordering::Relaxed) {
             Phase::Serving
@@ -167,19 +191,16 @@ impl Keeper {
         }
     }
 
-    /// Why the database cannot be used. Then nothing is judged: a server without it says of any service that it has none. Not
-    /// asked while all is as wanted, of which what looks at rows takes care.
+    /// Why the database cannot be used. Then nothing is written or judged: a server without it says of any service that it has
+    /// none. Not asked while all is as wanted, of which what looks at rows takes care.
     async fn database_trouble(&mut self, wanted: &Wanted) -> Option<String> {
         let is_new = self.seen != wanted.index.revision;
         if self.is_settled && !is_new {
             return None;
         }
         let trouble = self.doubt.trouble().await;
-        if trouble.is_some() {
-            self.is_settled = false;
-        } else {
-            self.seen.clone_from(&wanted.index.revision);
-        }
+        self.is_blind = trouble.is_some();
+        self.is_settled &= !self.is_blind;
         trouble
     }
 
@@ -238,7 +259,7 @@ impl Keeper {
         self.channels.forget();
         self.jobs.forget();
         self.members.forget();
-        self.is_settled = false;
+        (self.is_settled, self.is_blind) = (false, false);
         self.password_set = false;
         self.probes.open.store(false, Ordering::Relaxed);
         let create = Path::new(paths::CREATE);

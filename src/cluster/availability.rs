@@ -73,6 +73,8 @@ impl Availability {
             metadata,
             spec: Some(PodDisruptionBudgetSpec {
                 max_unavailable: Some(IntOrString::Int(1)),
+                // One of a template that does not work must not keep its node from being drained.
+                unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
                 selector: Some(selector(cluster, component)),
                 ..PodDisruptionBudgetSpec::default()
             }),

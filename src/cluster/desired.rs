@@ -123,7 +123,12 @@ fn components(plan: &Plan) -> Vec<Manifest> {
         Manifest::owned(&load_balancer(plan)).at(Stage::Last),
     ]
     .into_iter()
-    .chain(budgets(plan).iter().map(Manifest::owned))
+    // A quota or a policy against them must keep nothing else from being made.
+    .chain(
+        budgets(plan)
+            .iter()
+            .map(|budget| Manifest::owned(budget).at(Stage::Last)),
+    )
     .chain((!plan.is_stopped).then(|| Manifest::owned(&database(plan)).at(Stage::Last)))
     .chain(plan.has_scheduler.then(scheduler).into_iter().flatten())
     .chain(

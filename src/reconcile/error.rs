@@ -14,11 +14,11 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// How it is emptied, as an order.
+    /// How to go on without what it has, as an order.
     fn emptied(&self) -> &'static str {
         match self {
             Self::Claim(_) => "delete the claim and the pod",
-            Self::Server => "empty the database",
+            Self::Server => "make a new cluster with an empty database of its own",
         }
     }
 }
@@ -238,6 +238,24 @@ mod tests {
         let error = Error::Api(Box::new(kube::Error::LinesCodecMaxLineLengthExceeded));
         let seconds: Vec<_> = (0..10).map(|n| error.retry_after(n).unwrap().as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 256]);
+    }
+
+    /// The next step is one that can be undone, or takes nothing of others away.
+    #[test]
+    fn nobody_is_told_to_empty_a_database_of_a_server() {
+        let error = |holder| Error::KeyMissing {
+            holder,
+            secret: "c-zato".into(),
+        };
+        assert_eq!(
+            error(Holder::Server).to_string(),
+            "the server of spec.database.postgresql holds a database, but Secret c-zato with its key is gone: restore the Secret, or make a new cluster with an empty database of its own to start anew"
+        );
+        let claim = error(Holder::Claim("c-data".into())).to_string();
+        assert!(
+            claim.contains("c-data") && claim.ends_with("or delete the claim and the pod to start anew"),
+            "{claim}"
+        );
     }
 
     fn api(code: u16, message: &str) -> kube::Error {

@@ -70,7 +70,13 @@ async fn a_database_goes_and_comes_back() {
     postgresql::stop(&space).await;
     let message = until_ready(&space, "False", "DatabaseUnreachable").await;
     assert!(!message.contains(postgresql::PASSWORD), "{message}");
+    assert!(way.answers("first").await);
+    assert_eq!(way.call("GET", "/greeting", Login::Nobody).await.0, 200);
     set_code(&space, &code("secnd")).await;
+    until_service(&space, "greeting", "Ready", |ready| {
+        ready.status == "False" && ready.reason != "LoadFailed"
+    })
+    .await;
     postgresql::go_on(&space).await;
     until_ready(&space, "True", "Running").await;
     service_is_on(&space, 2).await;

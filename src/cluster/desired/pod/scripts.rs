@@ -37,8 +37,10 @@ fi
 ";
 
 /// The Job of a database has both steps, or one, or neither; other pods have none. A `create odb` that was interrupted cannot go
-/// on: the pod of the Job must not start its containers again, so that its successor looks into the database first.
-const SERVER: &str = r#"for step in database cluster; do
+/// on: the pod of the Job must not start its containers again, so that its successor looks into the database first. What a container
+/// made before this one may have another password in it: it is made anew.
+const SERVER: &str = r#"rm -f /opt/zato/env/*/.complete
+for step in database cluster; do
   [ ! -e "/create/$step" ] || run "$step"
 done
 "#;
