@@ -87,6 +87,8 @@ all of it, and `kubectl describe` the other conditions, too:
 |---|---|
 | `Ready` | the object does what its spec says, now (a paused cluster keeps what it was) |
 | `ServicesLoaded` of a ZatoCluster | every ZatoService of it is loaded in its current revision |
+| `DatabaseReady` of a ZatoCluster | Zato's tables are in its PostgreSQL; it is there if the cluster is Distributed. A server that loses the database later is told in `Ready` |
+| `CallablesPassed` of a ZatoCluster | all startup callables passed when the servers started last; it is there if there are callables |
 | `DataAdopted` of a ZatoCluster | data and keys are those of an earlier cluster of this name; False is the usual |
 | `FileNamesSafe` of a ZatoService | no file has a name that Zato takes for one of its own |
 | `Compatible` of a ZatoService | the last change of what is deployed breaks no callers; it is there once a version is deployed |

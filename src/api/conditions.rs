@@ -131,7 +131,7 @@ reasons! {
     DatabaseMade, "ZatoCluster: DatabaseReady", "Zato's tables are in the database.", "", "truth_table_of_databases";
     DatabaseUnreachable, "ZatoCluster: Ready, DatabaseReady", "No PostgreSQL server answers at the address, or it takes no connections now.", "Correct the address, or start the server; it is tried again.", "truth_table_of_databases";
     DatabaseRefused, "ZatoCluster: Ready, DatabaseReady", "The PostgreSQL server answers and refuses: the login, a right, or its version is too old.", "The message has the server's own words; correct the Secret, or grant the right; it is tried again.", "truth_table_of_databases";
-    DatabaseForeign, "ZatoCluster: Ready, DatabaseReady", "The database holds another cluster, or tables that are not Zato's or not whole. Nothing was changed.", "Name another database, or empty this one.", "truth_table_of_databases";
+    DatabaseForeign, "ZatoCluster: Ready, DatabaseReady", "The database holds another cluster, or tables that are not Zato's or not whole. Nothing was changed.", "Make a new cluster with an empty database of its own: which one a cluster has is immutable.", "truth_table_of_databases";
     Adopted, "ZatoCluster: DataAdopted", "Data and keys are those of an earlier cluster of this name.", "If that is not wanted: delete the cluster, its claim and its Secret.", "keys_and_data_are_never_lost";
     Fresh, "ZatoCluster: DataAdopted", "The volume was made for this cluster.", "", "trouble_of_the_pod_is_told_until_it_is_ready";
     Safe, "ZatoService: FileNamesSafe", "No file has a name that Zato takes for one of its own.", "", "an_unsafe_file_name_is_told";
