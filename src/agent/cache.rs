@@ -88,7 +88,7 @@ impl Cache {
 
     /// While the server loads a service its rows stay as they were: what its old code answers must not be kept as that of the
     /// new one, nor a service be called that is not there yet.
-    fn learn(&mut self, wanted: &Wanted, services: &BTreeMap<String, ServiceReport>) {
+    pub(super) fn learn(&mut self, wanted: &Wanted, services: &BTreeMap<String, ServiceReport>) {
         let index = &wanted.index.services;
         self.told.retain(|owner, _| index.contains_key(owner));
         for (owner, version) in index {

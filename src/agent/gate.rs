@@ -129,7 +129,10 @@ pub const UNTOLD: &str = "TABLE = json.loads('{}')";
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::agent::zato::double;
 
     /// It is there while somebody needs it, and goes when it is told to.
     #[test]
@@ -149,6 +152,22 @@ mod tests {
         gate.clear();
         gate.clear();
         assert!(!path.exists());
+    }
+
+    /// One that the server may have missed is written again, and one that it has is not: without its database it tells no source.
+    #[tokio::test]
+    async fn what_is_deployed_is_not_written_again() {
+        for (is_deployed, tries) in [(true, 0), (false, 1)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut gate = Gate::new("x.py", "x", "does nothing").inside(folder.path());
+            gate.written = Instant::now().checked_sub(2 * loading::SEEN);
+            let server = double::server(move |service, _| {
+                (service == "zato.service.is-deployed").then(|| json!({"is_deployed": is_deployed}))
+            })
+            .await;
+            assert_eq!(gate.state(Some("1"), &server).await.unwrap(), State::Loading);
+            assert_eq!(gate.tries, tries);
+        }
     }
 
     /// Whatever stands in it.

@@ -87,14 +87,10 @@ fn is_of(cluster: &str, name: &str) -> bool {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use axum::extract::State;
-    use axum::http::StatusCode;
-    use axum::routing::post;
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
+    use crate::agent::zato::double;
 
     #[test]
     fn names_of_a_stateful_set() {
@@ -116,37 +112,25 @@ mod tests {
 
     type Rows = Arc<Mutex<Vec<(i64, &'static str)>>>;
 
-    /// As Zato's server answers; row 4 cannot be deleted.
-    async fn zato(State(rows): State<Rows>, body: String) -> Result<String, StatusCode> {
-        let request: Value = serde_json::from_str(&body).unwrap();
-        let payload = STANDARD.decode(request["payload"].as_str().unwrap()).unwrap();
-        let payload: Value = serde_json::from_slice(&payload).unwrap();
-        let mut rows = rows.lock().unwrap();
-        let answer = if request["name"] == "zato.server.get-list" {
-            let list: Vec<_> = rows
-                .iter()
-                .map(|(id, name)| json!({"id": id, "name": name, "up_status": "running"}))
-                .collect();
-            json!({"zato_server_get_list_response": list})
-        } else {
-            assert_eq!(request["name"], "zato.server.delete");
+    /// Row 4 cannot be deleted.
+    async fn server(rows: Rows) -> Server {
+        double::server(move |service, payload| {
+            let mut rows = rows.lock().unwrap();
+            if service == "zato.server.get-list" {
+                let list: Vec<_> = rows
+                    .iter()
+                    .map(|(id, name)| json!({"id": id, "name": name, "up_status": "running"}))
+                    .collect();
+                return Some(json!({"zato_server_get_list_response": list}));
+            }
+            assert_eq!(service, "zato.server.delete");
             if payload["id"] == 4 {
-                return Err(StatusCode::INTERNAL_SERVER_ERROR);
+                return None;
             }
             rows.retain(|(id, _)| payload["id"] != *id);
-            json!({})
-        };
-        Ok(json!({"response": STANDARD.encode(answer.to_string())}).to_string())
-    }
-
-    async fn server(rows: Rows) -> Server {
-        let router = axum::Router::new()
-            .route("/zato/admin/invoke", post(zato))
-            .with_state(rows);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Server::at(base)
+            Some(json!({}))
+        })
+        .await
     }
 
     #[tokio::test]

@@ -1,6 +1,8 @@
 //! The HTTP API of the server in this pod. Loopback only; what it answers may be hostile and is only compared.
 
 mod cause;
+#[cfg(test)]
+pub mod double;
 mod rows;
 mod servers;
 

@@ -97,14 +97,7 @@ fn applied(plan: &Plan, old: &[Condition], generation: Option<i64>) -> ZatoClust
             plan.servers.iter().filter(|server| server.is_there()).count(),
         )),
         selector: Some(selector(plan)),
-        database: Some(
-            if plan.database.is_some() {
-                "PostgreSQL"
-            } else {
-                "SQLite"
-            }
-            .into(),
-        ),
+        database: Some(plan.database.as_ref().map_or("SQLite", |_| "PostgreSQL").into()),
         ready_servers: Some(ready_servers(plan)),
         servers: plan.servers.iter().map(|found| server(plan, found)).collect(),
         services: Some(counts),

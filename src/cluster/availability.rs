@@ -5,14 +5,41 @@ use k8s_openapi::api::core::v1::{
     Affinity, PodAffinityTerm, PodAntiAffinity, PodSpec, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::api::topology::{DisruptionBudget, Spread};
+use crate::api::topology::{DisruptionBudget, Spread, Topology};
+use crate::api::zato_cluster::ZatoClusterSpec;
 use crate::k8s::labels;
 
 /// Pods of one component on one node cost a node this much of what all rules together can.
 const WEIGHT: i32 = 100;
+
+/// The rules for the components of which there may be several pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Servers.
+    pub servers: Availability,
+    /// Load balancers.
+    pub load_balancers: Availability,
+}
+
+impl Rules {
+    /// As a user wants it. All of a Quickstart cluster is in one pod: there are none.
+    pub fn of(spec: &ZatoClusterSpec) -> Self {
+        if spec.topology == Topology::Quickstart {
+            return Self::default();
+        }
+        let (servers, balancers) = (&spec.servers, &spec.load_balancer);
+        // Templates stay as they are: what was stopped starts as it was.
+        let running = |replicas| if spec.stopped { 0 } else { replicas };
+        let of = |spread, budget, replicas| Availability::of(spread, budget, running(replicas));
+        Self {
+            servers: of(servers.spread, &servers.disruption_budget, servers.replicas),
+            load_balancers: of(balancers.spread, &balancers.disruption_budget, balancers.replicas),
+        }
+    }
+}
 
 /// The rules for one component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,8 +51,8 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// As a user wants it, with so many pods. One alone needs no budget: it could never be evicted, or always.
-    pub fn of(spread: Spread, budget: &DisruptionBudget, replicas: i32) -> Self {
+    /// With so many pods. One alone needs no budget: it could never be evicted, or always.
+    fn of(spread: Spread, budget: &DisruptionBudget, replicas: i32) -> Self {
         Self {
             is_spread: spread == Spread::Preferred,
             has_budget: budget.enabled && replicas > 1,
@@ -38,7 +65,7 @@ impl Availability {
         if !self.is_spread {
             return pod;
         }
-        let selector = selector(cluster, component);
+        let selector = labels::label_selector(cluster, component);
         PodSpec {
             affinity: Some(Affinity {
                 pod_anti_affinity: Some(PodAntiAffinity {
@@ -75,18 +102,11 @@ impl Availability {
                 max_unavailable: Some(IntOrString::Int(1)),
                 // One of a template that does not work must not keep its node from being drained.
                 unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
-                selector: Some(selector(cluster, component)),
+                selector: Some(labels::label_selector(cluster, component)),
                 ..PodDisruptionBudgetSpec::default()
             }),
             ..PodDisruptionBudget::default()
         })
-    }
-}
-
-fn selector(cluster: &str, component: &str) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(labels::selector(cluster, component)),
-        ..LabelSelector::default()
     }
 }
 

@@ -140,9 +140,9 @@ fn components(plan: &Plan) -> Vec<Manifest> {
 
 fn budgets(plan: &Plan) -> Vec<PodDisruptionBudget> {
     let all = [
-        (plan.servers_availability, "server", names::server(&plan.name)),
+        (plan.availability.servers, "server", names::server(&plan.name)),
         (
-            plan.load_balancers_availability,
+            plan.availability.load_balancers,
             "load-balancer",
             names::load_balancer(&plan.name),
         ),

@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::availability::Availability;
+use super::availability::Rules;
 use super::credentials::Fingerprint;
 use super::database::{self, Database};
 use super::desired::network;
@@ -18,8 +18,8 @@ use super::servers::{self, Server};
 use super::settings;
 use super::startup::{self, Startup};
 use crate::api::ZatoCluster;
-use crate::api::topology::{Storage, Topology};
-use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy, ZatoClusterSpec};
+use crate::api::topology::Storage;
+use crate::api::zato_cluster::{DeletionPolicy, ImagePullPolicy};
 use crate::documents::{self, Publication, Wsdl};
 use crate::exchange::{Index, LoadState, Report};
 use crate::k8s::names;
@@ -54,10 +54,8 @@ pub struct Plan {
     pub database: Option<Database>,
     /// How many load balancers run.
     pub load_balancers: i32,
-    /// Where servers run, and how many may be evicted.
-    pub servers_availability: Availability,
-    /// The same of load balancers.
-    pub load_balancers_availability: Availability,
+    /// Where servers and load balancers run, and how many may be evicted.
+    pub availability: Rules,
     /// The components of a Distributed cluster beside its servers.
     pub components: BTreeMap<&'static str, Component>,
     /// Whether a scheduler runs.
@@ -137,7 +135,6 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         .iter()
         .map(|s| (s.name.clone(), wanted(s, &index)))
         .collect();
-    let (servers_availability, load_balancers_availability) = availability(&cluster.spec);
     Ok(Plan {
         documents: documents(cluster, &index, &shards, &inputs),
         image,
@@ -152,8 +149,7 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         storage: storage(cluster),
         database,
         load_balancers: cluster.spec.load_balancer.replicas,
-        servers_availability,
-        load_balancers_availability,
+        availability: Rules::of(&cluster.spec),
         components: inputs.components,
         has_scheduler: cluster.spec.scheduler.enabled,
         has_dashboard: cluster.spec.dashboard.enabled,
@@ -177,28 +173,6 @@ pub fn plan(cluster: &ZatoCluster, inputs: Inputs) -> Result<Plan, Error> {
         namespace: cluster.namespace().unwrap_or_default(),
         name,
     })
-}
-
-/// Of servers, and of load balancers. All of a Quickstart cluster is in one pod.
-fn availability(spec: &ZatoClusterSpec) -> (Availability, Availability) {
-    if spec.topology == Topology::Quickstart {
-        return Default::default();
-    }
-    let (servers, balancers) = (&spec.servers, &spec.load_balancer);
-    // Templates stay as they are: what was stopped starts as it was.
-    let running = |replicas| if spec.stopped { 0 } else { replicas };
-    (
-        Availability::of(
-            servers.spread,
-            &servers.disruption_budget,
-            running(servers.replicas),
-        ),
-        Availability::of(
-            balancers.spread,
-            &balancers.disruption_budget,
-            running(balancers.replicas),
-        ),
-    )
 }
 
 /// The volume of a cluster that keeps its data in a file.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
 /// The field manager of every write, and the value of the `managed-by` label.
 pub const MANAGER: &str = "zato-operator";
 /// The label that names the manager.
@@ -62,6 +64,14 @@ pub fn child(cluster: &str, component: &str) -> BTreeMap<String, String> {
     labels.insert("app.kubernetes.io/name".into(), "zato".into());
     labels.insert(MANAGED_BY.into(), MANAGER.into());
     labels
+}
+
+/// What selects a component's pods, as objects have it that select pods.
+pub fn label_selector(cluster: &str, component: &str) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(selector(cluster, component)),
+        ..LabelSelector::default()
+    }
 }
 
 /// The labels that select a component's pods. They never change: a StatefulSet's selector is immutable.

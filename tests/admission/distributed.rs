@@ -40,12 +40,7 @@ async fn a_distributed_cluster_of_a_schema() {
             "topology is immutable",
         ),
     ] {
-        let error = space
-            .merge::<ZatoCluster>("d", &patch)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(why), "{patch}: {error}");
+        change_is_refused::<ZatoCluster>(&space, "d", &patch, why).await;
     }
     let user = of_database(json!({"credentialsSecretRef": {"name": "other"}}));
     let scaled = json!({"spec": {"servers": {"replicas": 3}, "loadBalancer": {"replicas": 2}}});

@@ -11,33 +11,22 @@ type Refused = Vec<(Value, &'static str)>;
 async fn the_schema_refuses() {
     install_definitions().await;
     let space = Namespace::new("refuse").await;
-    let refuses_cluster = async |name: &str, spec: Value, why: &str| {
-        let object = cluster(name, spec);
-        let error = space
-            .create::<ZatoCluster>(&object)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(why), "{object}: {error}");
-    };
     let long = "a-name-that-is-much-too-long-for-the-children";
-    refuses_cluster(long, json!({}), "at most 35 characters").await;
-    refuses_cluster("1digit", json!({}), "must start with a letter").await;
+    for (name, why) in [
+        (long, "at most 35 characters"),
+        ("1digit", "must start with a letter"),
+    ] {
+        is_refused::<ZatoCluster>(&space, &cluster(name, json!({})), why).await;
+    }
     for (spec, why) in [topologies(), callables(), settings()].concat() {
-        refuses_cluster("ok", spec, why).await;
+        is_refused::<ZatoCluster>(&space, &cluster("ok", spec), why).await;
     }
     for (spec, why) in [services(), repositories()].concat() {
         let object = json!({"apiVersion": "zato.io/v1alpha1", "kind": "ZatoService", "metadata": {"name": "s"}, "spec": spec});
-        let error = space
-            .create::<ZatoService>(&object)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(why), "{object}: {error}");
+        is_refused::<ZatoService>(&space, &object, why).await;
     }
     let long = service(&"s".repeat(201), "c", &[("a.py", "")]);
-    let error = space.create::<ZatoService>(&long).await.unwrap_err().to_string();
-    assert!(error.contains("at most 200 characters"), "{error}");
+    is_refused::<ZatoService>(&space, &long, "at most 200 characters").await;
     space.delete().await;
 }
 

@@ -62,22 +62,10 @@ fn names(count: usize) -> BTreeSet<String> {
     (0..count).map(|ordinal| format!("c-server-{ordinal}")).collect()
 }
 
-/// What a command of a person prints.
-fn kubectl(space: &Namespace, command: &[&str]) -> String {
-    let done = std::process::Command::new("kubectl")
-        .arg("--kubeconfig")
-        .arg(support::kubeconfig())
-        .args(["--namespace", space.name()])
-        .args(command)
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
-
 /// As a person does it. Waits until pods and rows are those of that many servers; of none, no pod is left to take rows away.
 async fn scale(space: &Namespace, count: usize) {
-    kubectl(space, &["scale", "zatocluster/c", &format!("--replicas={count}")]);
+    let replicas = format!("--replicas={count}");
+    space.kubectl(&["scale", "zatocluster/c", &replicas]).unwrap();
     let what = format!("{count} servers");
     space
         .until(&what, || async {
@@ -113,19 +101,12 @@ async fn service_is_on(space: &Namespace, count: usize) {
 fn evict(space: &Namespace, pod: &str) -> Result<(), String> {
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": space.name()}});
     let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", space.name());
-    let done = std::process::Command::new("sh")
-        .args([
-            "-c",
-            r#"echo "$1" | kubectl --kubeconfig "$2" create --raw "$3" -f -"#,
-            "sh",
-        ])
-        .arg(eviction.to_string())
-        .arg(support::kubeconfig())
-        .arg(path)
-        .output()
-        .unwrap();
-    let error = || String::from_utf8_lossy(&done.stderr).into_owned();
-    done.status.success().then_some(()).ok_or_else(error)
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), eviction.to_string()).unwrap();
+    let file = file.path().to_str().unwrap();
+    space
+        .kubectl(&["create", "--raw", &path, "--filename", file])
+        .map(drop)
 }
 
 /// As a drain of nodes does it: while one is not back, another one is refused.
@@ -145,7 +126,7 @@ async fn one_is_evicted_at_a_time(space: &Namespace) {
         })
         .await;
     until_ready(space, "True", "Running").await;
-    let columns = kubectl(space, &["get", "zc", "c", "--no-headers"]);
+    let columns = space.kubectl(&["get", "zc", "c", "--no-headers"]).unwrap();
     let columns: Vec<_> = columns.split_whitespace().take(4).collect();
     assert_eq!(columns, ["c", "True", "3/3", "PostgreSQL"]);
 }

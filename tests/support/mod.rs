@@ -129,18 +129,16 @@ impl Namespace {
 
     /// The same, where it may fail: what it printed then.
     pub fn try_exec(&self, pod: &str, container: &str, command: &[&str]) -> Result<String, String> {
+        let exec = ["exec", pod, "--container", container, "--"];
+        self.kubectl(&[&exec[..], command].concat())
+    }
+
+    /// Runs a command as a person does; what it printed, or why it failed.
+    pub fn kubectl(&self, command: &[&str]) -> Result<String, String> {
         let output = std::process::Command::new("kubectl")
             .arg("--kubeconfig")
             .arg(kubeconfig())
-            .args([
-                "--namespace",
-                &self.name,
-                "exec",
-                pod,
-                "--container",
-                container,
-                "--",
-            ])
+            .args(["--namespace", &self.name])
             .args(command)
             .output()
             .expect("kubectl is on PATH: run make e2e");

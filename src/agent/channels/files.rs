@@ -83,3 +83,50 @@ pub(super) fn hold_back_cached(rows: &mut [WantedRow<'_>], state: &State, done: 
         row.is_early = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::agent::channels::rows::tests::{channel, wanted};
+    use crate::agent::zato::double;
+    use crate::exchange::{IndexedChannel, hash};
+
+    /// What a server answers that has a file of this text, or none; an error: it has lost its database.
+    async fn server(text: Result<Option<String>, ()>) -> Server {
+        double::server(move |service, _| match (service, &text) {
+            ("zato.service.get-source-info", Ok(Some(text))) => {
+                Some(json!({"source_path": "/hot/x.py", "source_hash": hash(text.as_bytes())}))
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    /// On a server whose rows another one keeps, and before it takes calls: it has what rows lead to, or waits.
+    #[tokio::test]
+    async fn rows_of_others_lead_to_something() {
+        let cached = IndexedChannel {
+            cache_seconds: 30,
+            ..channel("/a", &["GET"], None)
+        };
+        let (with, without) = (wanted(&[("a", cached)]), wanted(&[]));
+        let wish = cache::Cache::wish(&with);
+        for (wanted, text, has_it) in [
+            (&with, Ok(wish.clone()), true),
+            (&with, Ok(None), false),
+            (&with, Err(()), false),
+            (&without, Err(()), true),
+        ] {
+            let server = server(text.clone()).await;
+            let mut channels = Channels::default();
+            channels.cache.learn(wanted, &BTreeMap::new());
+            assert_eq!(channels.has_files(wanted, &server).await, has_it, "{text:?}");
+            assert_eq!(channels.attend(wanted, &server).await, has_it, "{text:?}");
+            assert_eq!(channels.missing(), None);
+        }
+    }
+}

@@ -15,7 +15,7 @@ use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdate
 use k8s_openapi::api::core::v1::{
     LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::metadata;
 use crate::cluster::plan::Plan;
@@ -38,10 +38,7 @@ pub(super) fn stateful_set(plan: &Plan) -> StatefulSet {
                 type_: Some("OnDelete".into()),
                 ..StatefulSetUpdateStrategy::default()
             }),
-            selector: LabelSelector {
-                match_labels: Some(labels::selector(&plan.name, "server")),
-                ..LabelSelector::default()
-            },
+            selector: labels::label_selector(&plan.name, "server"),
             template: template(plan, "server", servers(plan)),
             ..StatefulSetSpec::default()
         }),
@@ -80,7 +77,7 @@ fn servers(plan: &Plan) -> PodSpec {
             .chain(is_quickstart.then(|| containers::load_balancer(plan)))
             .collect(),
         volumes: Some(volumes::volumes(plan)),
-        ..plan.servers_availability.placed(&plan.name, "server", pod(plan))
+        ..plan.availability.servers.placed(&plan.name, "server", pod(plan))
     }
 }
 

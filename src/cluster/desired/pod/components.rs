@@ -7,7 +7,6 @@ use k8s_openapi::api::apps::v1::{
 };
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{containers, pod, template, volumes};
 use crate::cluster::desired::metadata;
@@ -60,7 +59,7 @@ pub(in crate::cluster::desired) fn scheduler(plan: &Plan) -> StatefulSet {
             service_name: Some(names::scheduler(&plan.name)),
             // Else one of a template that does not work would wait for a person when the template is mended.
             pod_management_policy: Some("Parallel".into()),
-            selector: selector(plan, "scheduler"),
+            selector: labels::label_selector(&plan.name, "scheduler"),
             template: component(plan, "scheduler", containers::scheduler(plan)),
             ..StatefulSetSpec::default()
         }),
@@ -88,7 +87,8 @@ pub(in crate::cluster::desired) fn load_balancer(plan: &Plan) -> Deployment {
         containers: vec![containers::load_balancer(plan)],
         volumes: Some(volumes::of_load_balancer(plan)),
         ..plan
-            .load_balancers_availability
+            .availability
+            .load_balancers
             .placed(&plan.name, "load-balancer", pod(plan))
     };
     let template = template(plan, "load-balancer", spec);
@@ -134,17 +134,10 @@ fn deployment(
         metadata: metadata(plan, name, component),
         spec: Some(DeploymentSpec {
             replicas: Some(replicas),
-            selector: selector(plan, component),
+            selector: labels::label_selector(&plan.name, component),
             template,
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
-    }
-}
-
-fn selector(plan: &Plan, component: &str) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(labels::selector(&plan.name, component)),
-        ..LabelSelector::default()
     }
 }
